@@ -1,0 +1,1 @@
+"""Commands: each parses its options, calls one library function and prints what came of it."""

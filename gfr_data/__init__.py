@@ -1,0 +1,1 @@
+"""Photographs to manifests: sources, decoding, detection, landmarks, quality, selection, splits, degradation."""

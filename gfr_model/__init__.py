@@ -1,0 +1,1 @@
+"""Manifests to model: batched degradation, networks, losses, training, evaluation, restoration."""

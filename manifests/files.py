@@ -1,0 +1,84 @@
+"""Files that are whole or absent: atomic writing, content hashes, and paths that stay inside their folder."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from manifests.errors import DataError
+
+HASH_BYTES = 16  # 128 bits: no accidental collision among billions of files
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it over `path` when the block succeeds, remove it when it fails.
+
+    The content is flushed to disk before the rename, so that after a crash `path` holds the old bytes or the new ones.
+    The temporary name keeps the suffix, because libraries choose a format by it.
+
+    Raises DataError when the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.stem[:80]}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        _flush(part)
+        os.replace(part, path)
+        _flush(path.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise DataError(f"cannot write {path}: {reason}; free space or choose another folder, then run again") from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content` to `path` atomically."""
+    with atomic_path(path) as part:
+        part.write_bytes(content)
+
+
+def write_text(path: str | Path, content: str) -> None:
+    """Write `content` to `path` atomically, as UTF-8 with `\\n` line ends."""
+    write_bytes(path, content.encode())
+
+
+def hash_bytes(content: bytes) -> str:
+    """BLAKE2b of `content`, 32 hexadecimal digits."""
+    return hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
+
+
+def hash_file(path: str | Path) -> str:
+    """BLAKE2b of a file's bytes, 32 hexadecimal digits, read in pieces."""
+    digest = hashlib.blake2b(digest_size=HASH_BYTES)
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def unsafe_path(path: str) -> str | None:
+    """Say why `path` may not stand in a manifest (empty, absolute, with `..` or a backslash), or None when it may."""
+    if not path:
+        return "is empty"
+    if "\\" in path or "\0" in path:
+        return "has a backslash or a zero byte; manifests use '/'"
+    if PurePosixPath(path).is_absolute() or path[1:2] == ":":
+        return "is absolute; paths are relative to the table's folder"
+    if ".." in PurePosixPath(path).parts:
+        return "leaves the table's folder"
+    return None
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,165 @@
+"""The four tables: `faces`, `pairs`, `degraded`, `scores`. Every field carries its description, and its unit if it has one.
+
+Landmarks are 68 points in iBUG order, (x, y) interleaved, in crop pixels: x right, y down, pixel centres at integers.
+Columns may be added; none is renamed or changes its meaning without a new `SCHEMA_VERSION`.
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+FACES_FILE = "faces.parquet"
+PAIRS_FILE = "pairs.parquet"
+DEGRADED_FILE = "degraded.parquet"
+SCORES_FILE = "scores.parquet"
+
+STATUSES = ("selected", "spare", "rejected", "unreadable")
+
+# Why a face is not selected, in order of precedence (§4.1 and DESIGN §4).
+REASONS = (
+    "unreadable",
+    "no_face",
+    "multiple_faces",
+    "low_resolution",
+    "blurred",
+    "artifacts",
+    "occluded",
+    "cartoon",
+    "bad_exposure",
+    "no_landmarks",
+    "extreme_pose",
+    "duplicate",
+    "person_in_train",
+)
+
+LANDMARKS = pa.list_(pa.float32(), 136)
+
+
+def field(
+    name: str, kind: pa.DataType, description: str, *, unit: str = "", nullable: bool = False, path: bool = False
+) -> pa.Field:
+    """One column. `path` marks a column whose values are checked to stay inside the table's folder."""
+    metadata = {"description": description}
+    if unit:
+        metadata["unit"] = unit
+    if path:
+        metadata["path"] = "relative"
+    return pa.field(name, kind, nullable=nullable, metadata=metadata)
+
+
+def _optional(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
+    return field(name, kind, description, unit=unit, nullable=True)
+
+
+_WHO = [
+    field("dataset", pa.string(), "layout of the source the photograph comes from"),
+    field("identity", pa.string(), "the source's name of the folder or class"),
+    field("person", pa.string(), "normalised name of the person, equal across datasets"),
+]
+
+FACES = pa.schema(
+    [
+        _WHO[0],
+        field("subset", pa.string(), "the source's own split ('train', 'test'), empty where it has none"),
+        *_WHO[1:],
+        field("source_path", pa.string(), "photograph, relative to its source's root", path=True),
+        _optional("width", pa.int32(), "of the upright photograph", "px"),
+        _optional("height", pa.int32(), "of the upright photograph", "px"),
+        field("status", pa.string(), "'selected', 'spare', 'rejected' or 'unreadable'"),
+        _optional("reason", pa.string(), "why it is not selected; see REASONS"),
+        _optional("message", pa.string(), "the reason in words, where there is more to say"),
+        _optional("role", pa.string(), "'guide' or 'target' of a selected face"),
+        _optional("box", pa.list_(pa.float32(), 4), "detected face x1, y1, x2, y2 in the upright photograph", "px"),
+        _optional("detector_score", pa.float32(), "face probability, 0 to 1"),
+        _optional("keypoints", pa.list_(pa.float32(), 10), "eyes, nose, mouth corners (x, y), upright photograph", "px"),
+        _optional("landmarks", LANDMARKS, "68 iBUG points", "crop px"),
+        _optional("landmark_scores", pa.list_(pa.float32(), 68), "the provider's confidence of each landmark"),
+        _optional("yaw", pa.float32(), "head pose, positive to the subject's left", "degree"),
+        _optional("pitch", pa.float32(), "head pose, positive upwards", "degree"),
+        _optional("roll", pa.float32(), "head pose, positive clockwise in the image", "degree"),
+        _optional("eye_open_left", pa.float32(), "openness of the subject's left eye: lid distance over width"),
+        _optional("eye_open_right", pa.float32(), "openness of the subject's right eye: lid distance over width"),
+        _optional("face_size", pa.float32(), "longer side of the detected box", "px"),
+        _optional("bandwidth", pa.float32(), "effective resolution inside the face"),
+        _optional("blockiness", pa.float32(), "JPEG artifacts: contrast across block edges"),
+        _optional("occlusion", pa.float32(), "evidence of something before the face"),
+        _optional("cartoon", pa.float32(), "evidence of a drawing"),
+        _optional("exposure", pa.float32(), "usable share of the tonal range"),
+        _optional("quality", pa.float32(), "overall quality that ranks an identity's photographs, 0 to 1"),
+        _optional("content_hash", pa.string(), "BLAKE2b-128 of the photograph's file"),
+        _optional("perceptual_hash", pa.uint64(), "near-duplicate hash of the face crop"),
+        pa.field(
+            "crop_path",
+            pa.string(),
+            metadata={"description": "256x256 crop of a selected face, relative to this table", "path": "relative"},
+        ),
+    ]
+)
+
+_PAIR = [
+    field("pair_id", pa.string(), "stable name of the (target, guide) pair"),
+    field("split", pa.string(), "'train', 'val' or 'test-...'"),
+    *_WHO,
+    field("target_path", pa.string(), "ground-truth crop I, 256x256, relative to this table", path=True),
+    field("guide_path", pa.string(), "guided image I^g, 256x256, relative to this table", path=True),
+    field("target_landmarks", LANDMARKS, "68 iBUG points of the target", unit="crop px"),
+    field("guide_landmarks", LANDMARKS, "68 iBUG points of the guide", unit="crop px"),
+    *[
+        field(f"{role}_{angle}", pa.float32(), f"head pose of the {role}", unit="degree")
+        for role in ("target", "guide")
+        for angle in ("yaw", "pitch", "roll")
+    ],
+    field("target_quality", pa.float32(), "overall quality of the target, 0 to 1"),
+    field("guide_quality", pa.float32(), "overall quality of the guide, 0 to 1"),
+    field("target_hash", pa.string(), "BLAKE2b-128 of the target's crop file"),
+    field("guide_hash", pa.string(), "BLAKE2b-128 of the guide's crop file"),
+    field("target_source_path", pa.string(), "the target's photograph, relative to its source's root", path=True),
+    field("guide_source_path", pa.string(), "the guide's photograph, relative to its source's root", path=True),
+]
+
+PAIRS = pa.schema(_PAIR)
+
+_DRAW = [
+    field("blur_sigma", pa.float32(), "rho, standard deviation of the Gaussian blur; 0 is none", unit="px"),
+    field("scale", pa.float32(), "s, factor of the bicubic downsampling; 1 is none"),
+    field("noise_sigma", pa.float32(), "sigma, standard deviation of the noise; 0 is none", unit="grey level"),
+    field("jpeg_quality", pa.int32(), "q, JPEG quality; 0 stores PNG"),
+]
+
+DEGRADED = pa.schema(
+    [
+        *_PAIR[:2],
+        field("copy", pa.int32(), "number of this observation of the pair, from 0"),
+        field("lq_path", pa.string(), "degraded low-resolution file I^{d,s}, relative to this table", path=True),
+        field("lq_hash", pa.string(), "BLAKE2b-128 of that file"),
+        *_DRAW,
+        field("seed", pa.int64(), "seed of the run; the draw is keyed by (seed, pair_id, copy)"),
+        *_PAIR[2:],
+    ]
+)
+
+SCORES = pa.schema(
+    [
+        *_PAIR[:2],
+        field("copy", pa.int32(), "number of the observation of the pair, from 0"),
+        *_WHO,
+        field("method", pa.string(), "name of what restored the image"),
+        field("checkpoint_hash", pa.string(), "BLAKE2b-128 of the weights or of the restored file; empty for bicubic"),
+        *_DRAW,
+        _optional("psnr", pa.float64(), "on RGB", "dB"),
+        _optional("ssim", pa.float64(), "Wang et al., on RGB, mean of the channels"),
+        _optional("psnr_y", pa.float64(), "on luma (BT.601)", "dB"),
+        _optional("ssim_y", pa.float64(), "Wang et al., on luma (BT.601)"),
+        _optional("landmark_error", pa.float64(), "mean distance of the warped guide's landmarks from the target's", "px"),
+        _optional("landmark_error_initial", pa.float64(), "the same for the guide before warping", "px"),
+        _optional("lpips", pa.float64(), "perceptual distance, where weights were supplied"),
+        _optional("identity_similarity", pa.float64(), "cosine of face embeddings, where weights were supplied"),
+        field("pose_difference", pa.float32(), "angle between the target's and the guide's pose", unit="degree"),
+        field("protocol", pa.string(), "how the numbers were taken"),
+        _optional("error", pa.string(), "why there is no score"),
+        _optional("panel", pa.string(), "folder of the kept pictures, relative to this table"),
+    ]
+)
+
+SCHEMAS = {"faces": FACES, "pairs": PAIRS, "degraded": DEGRADED, "scores": SCORES}
+FILES = {"faces": FACES_FILE, "pairs": PAIRS_FILE, "degraded": DEGRADED_FILE, "scores": SCORES_FILE}
