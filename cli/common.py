@@ -1,4 +1,4 @@
-"""What every command shares: errors as one line, progress on a terminal or in a log, summaries for people or programs."""
+"""What every command shares: errors as one line, progress as bars or lines, summaries for people or programs."""
 
 import functools
 import json

@@ -27,12 +27,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         _flush(part)
-        os.replace(part, path)
+        part.replace(path)
         _flush(path.parent)
     except OSError as error:
         part.unlink(missing_ok=True)
         reason = error.strerror or str(error)
-        raise DataError(f"cannot write {path}: {reason}; free space or choose another folder, then run again") from error
+        raise DataError(
+            f"cannot write {path}: {reason}; free space or choose another folder, then run again"
+        ) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""What made a table: tool, version, resolved configuration and its hash. Nothing in it depends on the time or the machine."""
+"""What made a table: tool, version, resolved configuration. Nothing in it depends on the time or the machine."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The four tables: `faces`, `pairs`, `degraded`, `scores`. Every field carries its description, and its unit if it has one.
+"""The four tables: `faces`, `pairs`, `degraded`, `scores`. Every field has a description, and a unit if it needs one.
 
 Landmarks are 68 points in iBUG order, (x, y) interleaved, in crop pixels: x right, y down, pixel centres at integers.
 Columns may be added; none is renamed or changes its meaning without a new `SCHEMA_VERSION`.
@@ -71,7 +71,9 @@ FACES = pa.schema(
         _optional("role", pa.string(), "'guide' or 'target' of a selected face"),
         _optional("box", pa.list_(pa.float32(), 4), "detected face x1, y1, x2, y2 in the upright photograph", "px"),
         _optional("detector_score", pa.float32(), "face probability, 0 to 1"),
-        _optional("keypoints", pa.list_(pa.float32(), 10), "eyes, nose, mouth corners (x, y), upright photograph", "px"),
+        _optional(
+            "keypoints", pa.list_(pa.float32(), 10), "eyes, nose, mouth corners (x, y), upright photograph", "px"
+        ),
         _optional("landmarks", LANDMARKS, "68 iBUG points", "crop px"),
         _optional("landmark_scores", pa.list_(pa.float32(), 68), "the provider's confidence of each landmark"),
         _optional("yaw", pa.float32(), "head pose, positive to the subject's left", "degree"),
@@ -150,7 +152,9 @@ SCORES = pa.schema(
         _optional("ssim", pa.float64(), "Wang et al., on RGB, mean of the channels"),
         _optional("psnr_y", pa.float64(), "on luma (BT.601)", "dB"),
         _optional("ssim_y", pa.float64(), "Wang et al., on luma (BT.601)"),
-        _optional("landmark_error", pa.float64(), "mean distance of the warped guide's landmarks from the target's", "px"),
+        _optional(
+            "landmark_error", pa.float64(), "mean distance of the warped guide's landmarks from the target's", "px"
+        ),
         _optional("landmark_error_initial", pa.float64(), "the same for the guide before warping", "px"),
         _optional("lpips", pa.float64(), "perceptual distance, where weights were supplied"),
         _optional("identity_similarity", pa.float64(), "cosine of face embeddings, where weights were supplied"),

@@ -66,7 +66,7 @@ def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | Non
 
 
 def read_schema(path: str | Path) -> pa.Schema:
-    """The schema of a table file of this project's. Raises DataError when it is missing, no Parquet or of another version."""
+    """The schema of a table file. Raises DataError when it is missing, no Parquet or of another version."""
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path} does not exist; name the folder that holds it, or make it first")
@@ -98,7 +98,9 @@ def _check_columns(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
     for column in wanted:
         kind = found.field(column.name).type
         if kind != column.type:
-            raise DataError(f"{path}: column {column.name} has type {kind}, expected {column.type}; make the table again")
+            raise DataError(
+                f"{path}: column {column.name} has type {kind}, expected {column.type}; make the table again"
+            )
 
 
 def _check_values(path: Path, table: pa.Table, schema: pa.Schema) -> None:

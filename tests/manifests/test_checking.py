@@ -1,0 +1,59 @@
+"""`validate_dataset` finds each way in which a folder can differ from its tables."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from manifests import PAIRS, DataError, hash_file, provenance, to_table, validate_dataset, write_table
+
+
+def row(folder: Path, number: int, split: str, person: str) -> dict[str, object]:
+    files = {}
+    for role in ("target", "guide"):
+        path = f"crops/{role}{number}.png"
+        (folder / "crops").mkdir(exist_ok=True)
+        (folder / path).write_bytes(f"{role} {number}".encode())
+        files |= {f"{role}_path": path, f"{role}_hash": hash_file(folder / path)}
+    values: dict[str, object] = {name: "x" for name in PAIRS.names if PAIRS.field(name).type == pa.string()}
+    values |= {name: 0.0 for name in PAIRS.names if PAIRS.field(name).type == pa.float32()}
+    values |= {"target_landmarks": [0.0] * 136, "guide_landmarks": [0.0] * 136}
+    return values | files | {"pair_id": f"p{number}", "split": split, "person": person}
+
+
+def save(folder: Path, rows: list[dict[str, object]]) -> None:
+    write_table(folder / "pairs.parquet", to_table(rows, PAIRS), PAIRS, provenance("test", {}))
+
+
+def test_a_sound_folder_has_no_problems(tmp_path: Path) -> None:
+    save(tmp_path, [row(tmp_path, 0, "train", "ada"), row(tmp_path, 1, "val", "bob")])
+    assert validate_dataset(tmp_path) == []
+
+
+def test_a_person_in_two_splits_is_found(tmp_path: Path) -> None:
+    save(tmp_path, [row(tmp_path, 0, "train", "ada"), row(tmp_path, 1, "val", "ada")])
+    assert validate_dataset(tmp_path) == ["pairs.parquet: person 'ada' is in several splits: train, val"]
+
+
+def test_a_photograph_in_two_splits_is_found(tmp_path: Path) -> None:
+    first, second = row(tmp_path, 0, "train", "ada"), row(tmp_path, 1, "val", "bob")
+    second |= {"guide_path": first["target_path"], "guide_hash": first["target_hash"]}
+    save(tmp_path, [first, second])
+    (problem,) = validate_dataset(tmp_path)
+    assert "one photograph" in problem
+
+
+def test_missing_and_changed_files_and_repeated_keys_are_found(tmp_path: Path) -> None:
+    first, second = row(tmp_path, 0, "train", "ada"), row(tmp_path, 1, "train", "ada")
+    save(tmp_path, [first, second | {"pair_id": "p0"}])
+    (tmp_path / "crops/target0.png").unlink()
+    (tmp_path / "crops/guide1.png").write_bytes(b"other")
+    problems = "\n".join(validate_dataset(tmp_path))
+    assert "crops/target0.png is missing" in problems
+    assert "crops/guide1.png has other bytes" in problems
+    assert "rows 0 and 1 have the same pair_id" in problems
+
+
+def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds none of"):
+        validate_dataset(tmp_path)

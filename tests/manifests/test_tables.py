@@ -1,0 +1,129 @@
+"""Tables keep their contract: what is written can be read back, and what breaks the contract is refused by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests import (
+    DEGRADED,
+    FACES,
+    PAIRS,
+    SCORES,
+    DataError,
+    provenance,
+    read_provenance,
+    read_table,
+    to_table,
+    unsafe_path,
+    write_table,
+)
+
+MADE_BY = provenance("test", {"seed": 1})
+
+
+def pair(number: int = 0, **changes: object) -> dict[str, object]:
+    landmarks = np.arange(136, dtype=np.float32).tolist()
+    row: dict[str, object] = {name: f"{name}-{number}" for name in PAIRS.names if PAIRS.field(name).type == pa.string()}
+    row |= {name: 0.5 for name in PAIRS.names if PAIRS.field(name).type == pa.float32()}
+    row |= {"target_landmarks": landmarks, "guide_landmarks": landmarks, "split": "train"}
+    return row | changes
+
+
+def test_a_table_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    table = to_table([pair(0), pair(1)], PAIRS)
+    write_table(tmp_path / "pairs.parquet", table, PAIRS, MADE_BY)
+    assert read_table(tmp_path / "pairs.parquet", PAIRS).to_pylist() == table.to_pylist()
+    assert read_provenance(tmp_path / "pairs.parquet") == MADE_BY
+
+
+def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
+    rows = [pair(number) for number in range(20)]
+    halves = pa.concat_tables([to_table(rows[:7], PAIRS), to_table(rows[7:], PAIRS)])
+    write_table(tmp_path / "whole.parquet", to_table(rows, PAIRS), PAIRS, MADE_BY)
+    write_table(tmp_path / "halves.parquet", halves, PAIRS, MADE_BY)
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "halves.parquet").read_bytes()
+
+
+def test_additional_columns_survive(tmp_path: Path) -> None:
+    table = to_table([pair()], PAIRS).append_column("note", pa.array(["mine"]))
+    write_table(tmp_path / "pairs.parquet", table, PAIRS, MADE_BY)
+    assert read_table(tmp_path / "pairs.parquet", PAIRS).column("note").to_pylist() == ["mine"]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../up.png", "a/../../b.png", "C:/x.png", "a\\b.png", ""])
+def test_a_path_that_leaves_the_folder_is_refused_with_its_row_and_column(path: str, tmp_path: Path) -> None:
+    file = tmp_path / "pairs.parquet"
+    good = to_table([pair(0), pair(1)], PAIRS)
+    bad = to_table([pair(0), pair(1, target_path=path)], PAIRS)
+    with pytest.raises(DataError, match="row 1, column target_path"):
+        write_table(file, bad, PAIRS, MADE_BY)
+    assert not file.exists()
+    write_table(file, good, PAIRS, MADE_BY)
+    pq.write_table(bad.replace_schema_metadata(pq.read_schema(file).metadata), file)  # as somebody else might
+    with pytest.raises(DataError, match="row 1, column target_path"):
+        read_table(file, PAIRS)
+
+
+@given(st.lists(st.sampled_from(["a", "b c", "ü", "..x", "1.png"]), min_size=1, max_size=4))
+def test_paths_below_the_folder_are_accepted(parts: list[str]) -> None:
+    assert unsafe_path("/".join(parts)) is None
+
+
+def test_a_missing_column_a_wrong_type_and_a_null_are_refused_by_name(tmp_path: Path) -> None:
+    file, table = tmp_path / "pairs.parquet", to_table([pair()], PAIRS)
+    write_table(file, table, PAIRS, MADE_BY)
+    stamp = pq.read_schema(file).metadata
+    index = table.schema.get_field_index("split")
+    cases = {
+        "lacks the column split": table.drop_columns(["split"]),
+        "column split has type int64": table.set_column(index, "split", pa.array([1])),
+        "row 0, column split: has no value": table.set_column(index, "split", pa.array([None], pa.string())),
+    }
+    for message, broken in cases.items():
+        pq.write_table(broken.replace_schema_metadata(stamp), file)
+        with pytest.raises(DataError, match=message):
+            read_table(file, PAIRS)
+
+
+def test_another_schema_version_a_foreign_table_and_a_damaged_file_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.parquet"
+    with pytest.raises(DataError, match="does not exist"):
+        read_table(file, PAIRS)
+    table = to_table([pair()], PAIRS)
+    pq.write_table(table, file)
+    with pytest.raises(DataError, match="not written by this project"):
+        read_table(file, PAIRS)
+    pq.write_table(table.replace_schema_metadata({"gfr.schema_version": "99"}), file)
+    with pytest.raises(DataError, match="schema version 99"):
+        read_table(file, PAIRS)
+    file.write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read_table(file, PAIRS)
+
+
+def test_an_interrupted_write_leaves_the_old_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "pairs.parquet"
+    write_table(file, to_table([pair()], PAIRS), PAIRS, MADE_BY)
+    before = file.read_bytes()
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full_disk)
+    with pytest.raises(DataError, match="No space left on device"):
+        write_table(file, to_table([pair(1)], PAIRS), PAIRS, MADE_BY)
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.parquet"]
+
+
+@pytest.mark.parametrize("schema", [FACES, PAIRS, DEGRADED, SCORES])
+def test_every_column_is_described_and_geometry_has_a_unit(schema: pa.Schema) -> None:
+    for column in schema:
+        assert column.metadata[b"description"], column.name
+        if column.name in {"width", "height", "box"} or column.name.endswith(("yaw", "pitch", "roll", "landmarks")):
+            assert column.metadata[b"unit"], column.name
