@@ -9,6 +9,7 @@ DEMO   := build/demo
 # People and photographs of the demo. More people train a better model and take longer.
 PEOPLE ?= 60
 PHOTOS ?= 6
+EXTRAS ?= dev
 
 .PHONY: demo test format clean help
 
@@ -19,7 +20,9 @@ help:
 .venv/ready: setup.cfg setup.py constraints.txt
 	@echo "== Making .venv with the packages that setup.cfg names =="
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --use-pep517 --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "== This machine has no libGL: using OpenCV's build without windows =="; \
+	  $(BIN)/python -m pip install --quiet --force-reinstall --no-deps --constraint constraints.txt opencv-python-headless; }
 	@touch $@
 
 test: .venv/ready
