@@ -30,6 +30,7 @@ REASONS = (
     "extreme_pose",
     "duplicate",
     "person_in_train",
+    "person_in_other_split",
 )
 
 LANDMARKS = pa.list_(pa.float32(), 136)

@@ -1,0 +1,87 @@
+"""Choose an identity's guide and targets (§4.1: at most five high quality images, "a frontal image with eyes open")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SelectionRules:
+    most: int = 5  # photographs of an identity, the guide among them; §4.1
+    guide_yaw: float = 15.0  # degrees, largest |yaw| of a guide
+    guide_pitch: float = 20.0  # degrees, largest |pitch| of a guide; a camera held high or low is usual in portraits
+    guide_roll: float = 15.0  # degrees, largest |roll| of a guide
+    guide_eyes: float = 0.18  # lid distance over eye width; both eyes of a guide are at least so open
+    equal_quality: float = 0.1  # overall quality; photographs so close to the best one are equals
+    pose_unit: float = 20.0  # degrees that count as much as one `expression_unit`
+    expression_unit: float = 0.2  # of the mouth's opening or width, or of an eye's opening
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An acceptable face of one identity."""
+
+    key: str  # orders what is otherwise equal: the photograph's path
+    quality: float  # 0 to 1
+    yaw: float  # degrees
+    pitch: float
+    roll: float
+    eye_left: float  # lid distance over eye width
+    eye_right: float
+    mouth_open: float  # distance of the inner lips over the mouth's width
+    mouth_wide: float  # mouth's width over the distance of the eyes
+
+
+@dataclass(frozen=True)
+class Selection:
+    guide: Candidate | None
+    targets: tuple[Candidate, ...]
+    reason: str | None  # why there is no pair: 'too_few_faces' or 'no_guide'
+
+
+def select(candidates: Sequence[Candidate], rules: SelectionRules) -> Selection:
+    """Choose the guide and up to `rules.most - 1` targets; the order of `candidates` does not matter."""
+    if len(candidates) < 2:
+        return Selection(None, (), "too_few_faces")
+    ranked = sorted(candidates, key=lambda face: (-face.quality, face.key))
+    guide = next((face for face in ranked if may_guide(face, rules)), None)
+    if guide is None:
+        return Selection(None, (), "no_guide")
+    targets = _varied(guide, [face for face in ranked if face is not guide], rules)
+    return Selection(guide, tuple(targets), None)
+
+
+def may_guide(face: Candidate, rules: SelectionRules) -> bool:
+    """Frontal, and both eyes open."""
+    frontal = (
+        abs(face.yaw) <= rules.guide_yaw and abs(face.pitch) <= rules.guide_pitch and abs(face.roll) <= rules.guide_roll
+    )
+    return frontal and min(face.eye_left, face.eye_right) >= rules.guide_eyes
+
+
+def mouth_shape(landmarks: np.ndarray) -> tuple[float, float]:
+    """Mouth's opening (inner lips' distance over width) and width (over the eye distance) of (68, 2) points."""
+    width = float(np.linalg.norm(landmarks[54] - landmarks[48]))
+    eyes = float(np.linalg.norm(landmarks[42:48].mean(axis=0) - landmarks[36:42].mean(axis=0)))
+    opening = float(np.linalg.norm(landmarks[66] - landmarks[62]))
+    return opening / max(width, 1e-6), width / max(eyes, 1e-6)
+
+
+def _varied(guide: Candidate, rest: list[Candidate], rules: SelectionRules) -> list[Candidate]:
+    """The best of `rest` (sorted by quality); among equals, the one least like those that were chosen before."""
+    chosen = [guide]
+    while rest and len(chosen) < rules.most:
+        equals = [face for face in rest if face.quality >= rest[0].quality - rules.equal_quality]
+        best = max(equals, key=lambda face: min(_unlikeness(face, other, rules) for other in chosen))
+        chosen.append(best)
+        rest = [face for face in rest if face is not best]
+    return chosen[1:]
+
+
+def _unlikeness(one: Candidate, other: Candidate, rules: SelectionRules) -> float:
+    pose = np.hypot.reduce([one.yaw - other.yaw, one.pitch - other.pitch, one.roll - other.roll]) / rules.pose_unit
+    shape = [
+        getattr(one, name) - getattr(other, name) for name in ("eye_left", "eye_right", "mouth_open", "mouth_wide")
+    ]
+    return float(np.hypot(pose, np.hypot.reduce(shape) / rules.expression_unit))
