@@ -1,0 +1,162 @@
+"""Checkpoints: one safetensors file each, written whole or not at all, checked when read. Nothing is ever unpickled.
+
+A training checkpoint holds everything that a run needs to go on; `model.safetensors` holds the network alone.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gfr_model.config import TrainConfig, from_json, to_json
+from manifests import DataError, atomic_path, hash_file
+
+FORMAT = "gfr-1"
+FOLDER = "checkpoints"
+MODEL_FILE = "model.safetensors"
+KEPT = 2  # checkpoints that stay; the older one serves when the newer one is damaged
+NAME = re.compile(r"step-(\d{8,})\.safetensors")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of one file."""
+
+    tensors: dict[str, Tensor]  # on the CPU
+    config: TrainConfig
+    state: dict[str, Any]  # JSON values
+    path: Path
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network ready to restore."""
+
+    network: nn.Module  # in evaluation mode; forward(degraded, guide) -> Restoration
+    config: TrainConfig
+    checkpoint_hash: str  # BLAKE2b-128 of the weights' file
+    name: str  # of the run
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], config: TrainConfig, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint atomically. Raises DataError when that fails; what was there before then stays."""
+    from safetensors.torch import save_file
+
+    whole = {name: value.detach().to("cpu").contiguous() for name, value in tensors.items()}
+    metadata = {
+        "format": FORMAT,
+        "config": to_json(config),
+        "state": json.dumps(dict(state)),
+        "crc32": str(_checksum(whole)),
+    }
+    with atomic_path(path) as part:
+        try:
+            save_file(whole, part, metadata)
+        except OSError:
+            raise
+        except Exception as error:  # safetensors reports a full disk as an error of its own
+            raise OSError(str(error)) from error
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU. Raises DataError when the file is missing, damaged, or no checkpoint of ours."""
+    from safetensors import safe_open
+
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; name a run folder or a checkpoint that gfr-train wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+    except Exception as error:
+        raise DataError(
+            f"{path} is no safetensors file or is damaged ({error}); it was not loaded, use one that gfr-train wrote"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise DataError(f"{path} was not written by this version of gfr-train (format {metadata.get('format')!r})")
+    if str(_checksum(tensors)) != metadata.get("crc32"):
+        raise DataError(f"{path} is damaged: its content does not match its checksum; use another checkpoint")
+    config = from_json(metadata.get("config", ""), str(path))
+    return Checkpoint(tensors, config, json.loads(metadata.get("state", "{}")), path)
+
+
+def path_of(run: Path, step: int) -> Path:
+    """The file of the checkpoint after `step` steps."""
+    return run / FOLDER / f"step-{step:08d}.safetensors"
+
+
+def existing(run: Path) -> list[Path]:
+    """The run's checkpoints, newest first."""
+    folder = run / FOLDER
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted((file for file in files if NAME.fullmatch(file.name)), reverse=True)
+
+
+def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
+    """Return the newest sound checkpoint of a run, and a line for each newer one that is damaged.
+
+    Raises DataError when there are checkpoints and none of them is sound: starting again would overwrite the run.
+    """
+    damaged: list[str] = []
+    for path in existing(run):
+        try:
+            return read(path), damaged
+        except DataError as error:
+            damaged.append(str(error))
+    if damaged:
+        raise DataError(f"no checkpoint of {run} can be read: {'; '.join(damaged)}")
+    return None, damaged
+
+
+def remove_old(run: Path) -> None:
+    """Remove all but the KEPT newest checkpoints."""
+    for path in existing(run)[KEPT:]:
+        path.unlink(missing_ok=True)
+
+
+def load_model(run_or_checkpoint: Path | str, device: torch.device | str = "cpu") -> TrainedModel:
+    """Load a trained network from a run folder (its best weights) or from one checkpoint file.
+
+    Raises DataError when there is none, or when the file is not one.
+    """
+    path = Path(run_or_checkpoint)
+    name = path.name if path.is_dir() else path.stem
+    if path.is_dir():
+        if not (path / MODEL_FILE).is_file():
+            raise DataError(
+                f"{path} holds no {MODEL_FILE}: train it to its first validation with gfr-train, then retry"
+            )
+        path = path / MODEL_FILE
+    checkpoint = read(path)
+    network = _build(checkpoint.config)
+    weights = with_prefix(checkpoint.tensors, "network.")
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DataError(f"{path} does not fit the network its configuration describes: {error}") from error
+    return TrainedModel(network.to(device).eval(), checkpoint.config, hash_file(path), name)
+
+
+def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, named without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _build(config: TrainConfig) -> nn.Module:
+    from gfr_model.gfrnet import build_network
+
+    return build_network(config)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(name.encode(), value)
+        value = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, value)
+    return value

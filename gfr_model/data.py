@@ -1,0 +1,274 @@
+"""Training pairs: `pairs.parquet` -> crops as uint8 on a device, in memory, or read as they are needed.
+
+Nothing here has a state that moves: which samples a step sees, and which of them are mirrored, are functions of
+(seed, step). A run that was killed continues with exactly the samples that it would have seen.
+"""
+
+import functools
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from manifests import PAIRS, PAIRS_FILE, DataError, Progress, hash_bytes, hash_file, read_table, silent
+
+HELD_OUT_PAIRS = 200  # at most; the size of the paper's validation set (§4.1)
+RESIDENT_SHARE = 0.5  # of the free memory that crops may take
+COLUMNS = ["pair_id", "split", "person", "target_path", "guide_path", "target_landmarks", "guide_landmarks"]
+
+# iBUG's 68 points seen in a mirror: the point that lands on place i (jaw, brows, nose, eyes, mouth).
+MIRROR = np.array(
+    (
+        *(*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)),
+        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+        *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
+    )
+)
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """The pairs of one split, in the manifest's order. Crops are named once, however many pairs share them."""
+
+    folder: Path
+    rows: tuple[int, ...]  # of the manifest, for messages
+    pair_ids: tuple[str, ...]
+    paths: tuple[str, ...]  # of the distinct crops, relative to `folder`
+    path_rows: tuple[str, ...]  # where each path stands, for messages: "row 3, target_path"
+    target: np.ndarray  # (N,) int64, index into `paths`
+    guide: np.ndarray  # (N,) int64, index into `paths`
+    target_points: np.ndarray  # (N, 68, 2) float32, crop px
+    guide_points: np.ndarray  # (N, 68, 2) float32, crop px
+
+    def __len__(self) -> int:
+        return len(self.pair_ids)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What a run trains on and what it validates on."""
+
+    train: PairTable
+    val: PairTable
+    manifest_hash: str  # of pairs.parquet
+    note: str  # where `val` comes from, if that needs saying
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A batch of pairs on the device. Values 0 to 255; points in crop px."""
+
+    target: Tensor  # (B, 3, S, S) uint8, ground truth I
+    guide: Tensor  # (B, 3, S, S) uint8, guided image I^g
+    target_points: Tensor  # (B, 68, 2) float32
+    guide_points: Tensor  # (B, 68, 2) float32
+
+
+def read_splits(folder: Path, hold_out: float, seed: int) -> Splits:
+    """Read the training and validation pairs of a build folder.
+
+    Where the manifest has no `val` pairs, `hold_out` of the training persons are set aside for it, whole persons.
+    Raises DataError when there is nothing to train on or to validate on.
+    """
+    path = folder / PAIRS_FILE
+    table = read_table(path, PAIRS, columns=COLUMNS)
+    split = table.column("split").to_pylist()
+    train = [row for row, name in enumerate(split) if name == "train"]
+    val = [row for row, name in enumerate(split) if name == "val"]
+    note = ""
+    if not train:
+        raise DataError(f"{path} has no pairs of split 'train', only {_counted(split)}; build it from more people")
+    if not val:
+        train, val = _hold_out(table.column("person").to_pylist(), train, hold_out, seed)
+        if not val or not train:
+            raise DataError(
+                f"{path} has no pairs of split 'val', and none can be held out of its {len(train) + len(val)} training "
+                f"pairs (hold_out={hold_out:g}); build pairs of at least two training persons, or set hold_out above 0"
+            )
+        note = f"no pairs of split 'val': {len(val)} of the training pairs, whole persons, validate instead"
+    return Splits(_table(folder, table, train), _table(folder, table, val), hash_file(path), note)
+
+
+class ResidentCrops:
+    """Crops in one uint8 tensor, on the device or in (pinned) host memory."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images  # (M, 3, S, S) uint8
+
+    def fetch(self, index: np.ndarray, device: torch.device) -> Tensor:
+        """Return the crops at `index` (B,) on `device`, (B, 3, S, S) uint8, without waiting for the device."""
+        chosen = torch.from_numpy(index)
+        if self.images.device.type != "cpu":
+            return self.images.index_select(0, send(chosen, self.images.device))
+        return send(self.images.index_select(0, chosen), device)
+
+
+class DiskCrops:
+    """Crops that are decoded when they are asked for."""
+
+    def __init__(self, table: PairTable, size: int, threads: int) -> None:
+        self.table, self.size = table, size
+        self.pool = ThreadPoolExecutor(max_workers=threads)
+
+    def fetch(self, index: np.ndarray, device: torch.device) -> Tensor:
+        """Return the crops at `index` (B,) on `device`, (B, 3, S, S) uint8. Raises DataError naming a missing one."""
+        images = list(self.pool.map(lambda i: read_crop(self.table, int(i), self.size), index))
+        return send(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), device)
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """A split with its crops at hand."""
+
+    table: PairTable
+    crops: ResidentCrops | DiskCrops
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def batch(self, index: np.ndarray, flip: np.ndarray, device: torch.device) -> Pairs:
+        """Return pairs `index` (B,) on `device`, those with `flip` (B,) bool mirrored, both crops and their points."""
+        table = self.table
+        size = len(index)
+        crops = self.crops.fetch(np.concatenate([table.target[index], table.guide[index]]), device)
+        points = np.concatenate([table.target_points[index], table.guide_points[index]])
+        both = np.concatenate([flip, flip])
+        points = np.where(both[:, None, None], mirror_points(points, crops.shape[-1]), points)
+        points_there = send(torch.from_numpy(points), device)
+        if flip.any():
+            there = send(torch.from_numpy(both), device)
+            crops = torch.where(there[:, None, None, None], crops.flip(-1), crops)
+        return Pairs(crops[:size], crops[size:], points_there[:size], points_there[size:])
+
+
+def load(table: PairTable, size: int, storage: str, device: torch.device, progress: Progress = silent) -> PairSet:
+    """Load a split's crops as `storage` says ('auto', 'device', 'host' or 'disk').
+
+    Raises DataError naming the manifest's row of a crop that is missing, unreadable or not `size` pixels wide and high.
+    """
+    threads = max(1, min(16, os.cpu_count() or 1))
+    if storage == "auto":
+        storage = _what_fits(len(table.paths) * 3 * size * size, device)
+    if storage == "disk":
+        return PairSet(table, DiskCrops(table, size, threads))
+    pinned = device.type == "cuda"
+    images = torch.empty((len(table.paths), 3, size, size), dtype=torch.uint8, pin_memory=pinned)
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        crops = pool.map(lambda i: read_crop(table, i, size), range(len(table.paths)))
+        for done, crop in enumerate(crops, start=1):
+            images[done - 1] = torch.from_numpy(crop).permute(2, 0, 1)
+            progress("load crops", done, len(table.paths))
+    return PairSet(table, ResidentCrops(images.to(device) if storage == "device" else images))
+
+
+def read_crop(table: PairTable, index: int, size: int) -> np.ndarray:
+    """Read one crop, (size, size, 3) uint8 RGB. Raises DataError naming the manifest's row."""
+    from PIL import Image
+
+    path = table.folder / table.paths[index]
+    where = f"{table.folder / PAIRS_FILE}, {table.path_rows[index]}"
+    try:
+        with Image.open(path) as image:
+            if image.size != (size, size):
+                raise DataError(
+                    f"{where}: {path} is {image.width}x{image.height} px, but crops must be {size}x{size} (image_size)"
+                )
+            return np.array(image.convert("RGB"))
+    except FileNotFoundError as error:
+        raise DataError(f"{where}: {path} is missing; restore it or build the pairs again") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{where}: {path} cannot be read ({error}); build the pairs again") from error
+
+
+def samples_of_step(step: int, batch_size: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the epoch and the index of every sample of a step, both (batch_size,) int64.
+
+    The epochs follow each other without a gap: a batch may end one and begin the next, so that every batch is full and
+    every pair is seen exactly once an epoch.
+    """
+    position = np.arange(step * batch_size, (step + 1) * batch_size)
+    epoch = position // count
+    index = np.array([_order(seed, int(e), count)[p % count] for e, p in zip(epoch, position, strict=True)])
+    return epoch, index
+
+
+def flips_of(epoch: np.ndarray, index: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Say for every sample whether it is mirrored in its epoch, (B,) bool."""
+    return np.array([_coins(seed, int(e), count)[i] for e, i in zip(epoch, index, strict=True)])
+
+
+def mirror_points(points: np.ndarray, size: int) -> np.ndarray:
+    """Return landmarks (..., 68, 2) px of the mirrored image of width `size`, in iBUG order again."""
+    mirrored = points[..., MIRROR, :].copy()
+    mirrored[..., 0] = size - 1 - mirrored[..., 0]
+    return mirrored
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Move a host tensor to `device` without waiting: a CUDA copy from pinned memory returns at once."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return (tensor if tensor.is_pinned() else tensor.pin_memory()).to(device, non_blocking=True)
+
+
+@functools.lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.Generator(np.random.Philox(key=[seed, 2 * epoch])).permutation(count)
+
+
+@functools.lru_cache(maxsize=2)
+def _coins(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.Generator(np.random.Philox(key=[seed, 2 * epoch + 1])).random(count) < 0.5
+
+
+def _table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
+    chosen = table.take(pa.array(rows, pa.int64()))
+    paths: dict[str, tuple[int, str]] = {}
+    index: dict[str, np.ndarray] = {}
+    for role in ("target", "guide"):
+        names = chosen.column(f"{role}_path").to_pylist()
+        for row, name in zip(rows, names, strict=True):
+            paths.setdefault(name, (len(paths), f"row {row}, {role}_path"))
+        index[role] = np.array([paths[name][0] for name in names], dtype=np.int64)
+    return PairTable(
+        folder=folder,
+        rows=tuple(rows),
+        pair_ids=tuple(chosen.column("pair_id").to_pylist()),
+        paths=tuple(paths),
+        path_rows=tuple(where for _, where in paths.values()),
+        target=index["target"],
+        guide=index["guide"],
+        target_points=_points(chosen, "target_landmarks"),
+        guide_points=_points(chosen, "guide_landmarks"),
+    )
+
+
+def _points(table: pa.Table, column: str) -> np.ndarray:
+    values = table.column(column).combine_chunks()
+    return values.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, 68, 2)
+
+
+def _hold_out(persons: list[str], train: list[int], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Split the rows `train` into (train, val) by person, in an order that only depends on the persons' names."""
+    names = sorted({persons[row] for row in train}, key=lambda name: hash_bytes(f"{seed} {name}".encode()))
+    wanted = 0 if share == 0 or len(names) < 2 else max(1, round(share * len(names)))
+    held = set(names[:wanted])
+    val = [row for row in train if persons[row] in held]
+    return [row for row in train if persons[row] not in held], val[:HELD_OUT_PAIRS]
+
+
+def _what_fits(needed: int, device: torch.device) -> str:
+    if device.type == "cuda" and needed < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+        return "device"
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return "host" if needed < RESIDENT_SHARE * free else "disk"
+
+
+def _counted(split: list[str]) -> str:
+    return ", ".join(f"{split.count(name)} of {name!r}" for name in sorted(set(split))) or "none at all"

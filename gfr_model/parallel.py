@@ -1,0 +1,89 @@
+"""Several processes that train one network: who takes part, which samples are whose, and averaged gradients.
+
+Gradients are averaged by one explicit all-reduce after the backward passes, not by DistributedDataParallel's hooks: the
+two networks of an adversarial step share forward passes, which those hooks do not allow.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from manifests import ConfigError
+
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of one run."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = CPU
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes files and speaks."""
+        return self.rank == 0
+
+    def share(self, values: np.ndarray) -> np.ndarray:
+        """This process's equal part of a batch's values (B, ...)."""
+        part = len(values) // self.size
+        return values[self.rank * part : (self.rank + 1) * part]
+
+
+@contextmanager
+def join(device: str) -> Iterator[World]:
+    """Join the processes that torchrun started, or be alone where it did not.
+
+    Raises ConfigError when `device` is 'cuda' and there is none.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: this machine has no CUDA device that torch can use; pass --device cpu")
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World(device=torch.device(device))
+        return
+    local = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device.startswith("cuda") else torch.device("cpu")
+    if local.type == "cuda":
+        torch.cuda.set_device(local)
+    dist.init_process_group("nccl" if local.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), size, local)
+    finally:
+        dist.destroy_process_group()
+
+
+def average(tensors: Sequence[Tensor], world: World) -> None:
+    """Replace each tensor by its mean over the processes, in one exchange per data type."""
+    if world.size == 1:
+        return
+    for dtype in {tensor.dtype for tensor in tensors}:
+        alike = [tensor for tensor in tensors if tensor.dtype == dtype]
+        flat = torch.cat([tensor.reshape(-1) for tensor in alike])
+        dist.all_reduce(flat)
+        flat /= world.size
+        for tensor, mean in zip(alike, flat.split([tensor.numel() for tensor in alike]), strict=True):
+            tensor.copy_(mean.view(tensor.shape))
+
+
+def any_of(flag: bool, world: World) -> bool:
+    """Whether `flag` is set in any process."""
+    if world.size == 1:
+        return flag
+    value = torch.tensor(float(flag), device=world.device)
+    dist.all_reduce(value, op=dist.ReduceOp.MAX)
+    return bool(value.item())
+
+
+def wait(world: World) -> None:
+    """Wait until every process is here."""
+    if world.size > 1:
+        dist.barrier()

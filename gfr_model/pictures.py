@@ -1,0 +1,43 @@
+"""Pictures of a training run: what went in, what came out, and how the guide was warped."""
+
+import colorsys
+
+import numpy as np
+
+GAP = 2  # px between pictures
+HEAD = 16  # px for the column titles
+FULL_COLOUR = 0.125  # displacement, as a share of the side, that is drawn in full saturation
+
+
+def grid(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Lay out named columns of pictures, each (B, S, S, 3) uint8, a row per sample; returns (H, W, 3) uint8."""
+    from PIL import Image, ImageDraw
+
+    count, size = next(iter(columns.values())).shape[:2]
+    height, width = HEAD + count * (size + GAP), len(columns) * (size + GAP) - GAP
+    page = np.full((height, width, 3), 255, dtype=np.uint8)
+    for column, pictures in enumerate(columns.values()):
+        left = column * (size + GAP)
+        for row, picture in enumerate(pictures):
+            top = HEAD + row * (size + GAP)
+            page[top : top + size, left : left + size] = picture
+    image = Image.fromarray(page)
+    draw = ImageDraw.Draw(image)
+    for column, title in enumerate(columns):
+        draw.text((column * (size + GAP) + 3, 2), title, fill=(0, 0, 0))
+    return np.array(image)
+
+
+def flow_picture(flow: np.ndarray) -> np.ndarray:
+    """Draw absolute sampling positions (B, 2, S, S) in [-1, 1] as colours, (B, S, S, 3) uint8.
+
+    Hue is the direction in which a pixel looks, saturation how far; white looks at itself.
+    """
+    size = flow.shape[-1]
+    line = np.linspace(-1, 1, size, dtype=np.float32)
+    x, y = flow[:, 0] - line, flow[:, 1] - line[:, None]
+    hue = (np.arctan2(y, x) / (2 * np.pi)) % 1
+    saturation = np.clip(np.hypot(x, y) / 2 / FULL_COLOUR, 0, 1)
+    wheel = np.array([colorsys.hsv_to_rgb(h / 256, 1, 1) for h in range(256)], dtype=np.float32)
+    colour = wheel[(hue * 256).astype(np.int64) % 256]
+    return np.round(255 * (1 - saturation[..., None] * (1 - colour))).astype(np.uint8)

@@ -1,0 +1,130 @@
+"""A run's folder: its configuration, its metrics table, its TensorBoard events, its pictures."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gfr_model import checkpoint
+from gfr_model.config import TrainConfig, differences, from_toml, to_toml
+from manifests import ConfigError, DataError, atomic_path, project_version, write_text
+
+CONFIG_FILE = "config.toml"
+METRICS_FILE = "metrics.parquet"
+SUMMARY_FILE = "summary.html"
+SAMPLES = "samples"
+EVENTS = "events"
+OWN = (CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, SAMPLES, EVENTS, checkpoint.FOLDER, checkpoint.MODEL_FILE)
+
+METRICS = pa.schema(
+    [
+        pa.field("step", pa.int64(), metadata={"description": "training steps done"}),
+        pa.field("epoch", pa.float64(), metadata={"description": "samples seen over training pairs"}),
+        pa.field("split", pa.string(), metadata={"description": "'train' (mean since the last row) or 'val'"}),
+        pa.field("name", pa.string(), metadata={"description": "what was measured"}),
+        pa.field("value", pa.float64(), metadata={"description": "its value; psnr in dB, landmark_error in px"}),
+    ]
+)
+
+
+def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool) -> None:
+    """Make the run's folder, or check that it holds an earlier part of this very run.
+
+    Raises ConfigError when it holds a run with other settings, DataError when it holds something else.
+    """
+    path = run / CONFIG_FILE
+    if overwrite and path.is_file():
+        _remove(run)
+    if path.is_file():
+        changed = differences(from_toml(path.read_text(encoding="utf-8"), str(path)), config)
+        if changed:
+            raise ConfigError(
+                f"{run} was trained with other settings: {'; '.join(changed)}; "
+                "give the same ones to continue it, another --out, or --overwrite to begin anew"
+            )
+    elif run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise DataError(f"{run} exists and is no run folder (it has no {CONFIG_FILE}); choose another --out")
+    head = f"# gfr {project_version()}; pairs.parquet {manifest_hash}\n"
+    write_text(path, head + to_toml(config))
+
+
+class RunLog:
+    """Writes what happens to the metrics table and to TensorBoard (where it is installed)."""
+
+    def __init__(self, run: Path, step: int) -> None:
+        """Continue the log of a run at `step`: rows of later steps, from a part that is done again, are dropped."""
+        self.path = run / METRICS_FILE
+        self.run = run
+        self.table = _earlier(self.path, step)
+        self.pending: list[dict[str, Any]] = []
+        self.events = _event_writer(run / EVENTS, step)
+
+    def record(self, step: int, epoch: float, split: str, values: Mapping[str, float]) -> None:
+        """Note `values` after `step` steps."""
+        for name, value in values.items():
+            self.pending.append({"step": step, "epoch": epoch, "split": split, "name": name, "value": value})
+            if self.events is not None:
+                self.events.add_scalar(f"{split}/{name}", value, step)
+
+    def picture(self, step: int, image: np.ndarray) -> None:
+        """Keep a picture, (H, W, 3) uint8 RGB, as `samples/step-N.png`."""
+        from PIL import Image
+
+        with atomic_path(self.run / SAMPLES / f"step-{step:08d}.png") as part:
+            Image.fromarray(image).save(part)
+        if self.events is not None:
+            self.events.add_image("samples", image, step, dataformats="HWC")
+
+    def flush(self) -> None:
+        """Bring the table on disk up to date."""
+        self.table = pa.concat_tables([self.table, pa.Table.from_pylist(self.pending, METRICS)])
+        self.pending = []
+        with atomic_path(self.path) as part:
+            pq.write_table(self.table, part)
+        if self.events is not None:
+            self.events.flush()
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self.events is not None:
+            self.events.close()
+
+
+def read_metrics(run: Path) -> pa.Table:
+    """Read a run's metrics table (schema METRICS), empty where there is none."""
+    return _earlier(run / METRICS_FILE, None)
+
+
+def _earlier(path: Path, step: int | None) -> pa.Table:
+    if not path.is_file():
+        return METRICS.empty_table()
+    try:
+        table = pq.read_table(path).cast(METRICS)
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise DataError(f"{path} is no metrics table ({error}); remove it to go on without it") from error
+    if step is None:
+        return table
+    return table.filter(pc.less_equal(table.column("step"), step))
+
+
+def _event_writer(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(folder, purge_step=step + 1)
+
+
+def _remove(run: Path) -> None:
+    """Remove what a run wrote, and nothing else that lies in its folder."""
+    for name in OWN:
+        path = run / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

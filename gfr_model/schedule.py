@@ -1,0 +1,69 @@
+"""The learning rate (§4.2): each of the configured rates until the validation loss stops falling, then the end."""
+
+import math
+from dataclasses import dataclass, replace
+
+from gfr_model.config import TrainConfig, uses_flow_loss
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many steps a run has at most; `warp_steps` of them train WarpNet alone."""
+
+    epoch_steps: int  # steps in which every pair is seen once, rounded up
+    warp_steps: int
+    total_steps: int
+    validate_every: int  # steps
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Where the plateau search stands. It moves only by the functions below."""
+
+    rate_index: int = 0  # which of the learning rates is at work; their number when all are used up
+    rate_start: int = -1  # step at which this rate came into use; -1 before stage 2
+    waited: int = 0  # validations at this rate without an improvement
+    best_loss: float | None = None  # lowest validation loss so far
+    best_step: int = -1  # step of `best_loss`
+
+
+def plan(config: TrainConfig, pairs: int) -> Plan:
+    """Turn epochs into steps for `pairs` training pairs."""
+    epoch_steps = math.ceil(pairs / config.batch_size)
+    total = math.ceil(config.epochs * pairs / config.batch_size)
+    warp = math.ceil(config.warp_epochs * pairs / config.batch_size) if uses_flow_loss(config) else 0
+    if config.max_steps:
+        total = min(total, config.max_steps)
+    return Plan(epoch_steps, min(warp, total), total, config.validate_every or epoch_steps)
+
+
+def begin(schedule: Schedule, step: int, config: TrainConfig) -> Schedule:
+    """Before a step of stage 2: start the first rate, or go on to the next when this one has had its longest stay."""
+    if schedule.rate_start < 0:
+        return replace(schedule, rate_start=step)
+    longest = config.rate_steps[schedule.rate_index] if schedule.rate_index < len(config.rate_steps) else 0
+    if longest and step - schedule.rate_start >= longest:
+        return _next_rate(schedule, step)
+    return schedule
+
+
+def after_validation(schedule: Schedule, loss: float, step: int, config: TrainConfig) -> Schedule:
+    """Note a validation loss; after `patience` ones without improvement the next rate comes. NaN never improves."""
+    if math.isfinite(loss) and (schedule.best_loss is None or loss < schedule.best_loss):
+        return replace(schedule, best_loss=loss, best_step=step, waited=0)
+    waited = replace(schedule, waited=schedule.waited + 1)
+    return _next_rate(waited, step) if waited.waited >= config.patience else waited
+
+
+def finished(schedule: Schedule, config: TrainConfig) -> bool:
+    """Whether every rate has been used up."""
+    return schedule.rate_index >= len(config.learning_rates)
+
+
+def rate(schedule: Schedule, config: TrainConfig) -> float:
+    """The learning rate of stage 2 at work."""
+    return config.learning_rates[min(schedule.rate_index, len(config.learning_rates) - 1)]
+
+
+def _next_rate(schedule: Schedule, step: int) -> Schedule:
+    return replace(schedule, rate_index=schedule.rate_index + 1, rate_start=step, waited=0)

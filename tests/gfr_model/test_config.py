@@ -1,0 +1,86 @@
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gfr_model.config import PRESETS, TrainConfig, differences, from_json, from_toml, resolve, to_json, to_toml
+from manifests import ConfigError, DataError
+
+
+def test_paper_preset_has_the_papers_numbers():
+    config = resolve("paper")
+    weights = (config.lambda_l2, config.lambda_perceptual, config.lambda_adv_global, config.lambda_adv_local)
+    assert weights == (100, 0.001, 1, 0.5)
+    assert (config.lambda_landmark, config.lambda_tv) == (10, 1)
+    assert (config.label_fake, config.label_real) == (0, 0.9)
+    assert config.learning_rates == (2e-4, 2e-5, 2e-6)
+    assert (config.beta1, config.batch_size, config.warp_epochs, config.epochs) == (0.5, 1, 5, 100)
+    assert (config.precision, config.output_skip, config.norm, config.width) == ("float32", False, "instance", 64)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_survives_toml_and_json(name):
+    config = PRESETS[name]()
+    assert from_toml(to_toml(config), "x") == config
+    assert from_json(to_json(config), "x") == config
+
+
+@given(st.text(), st.floats(min_value=1e-9, max_value=1e9), st.lists(st.integers(0, 2**53), max_size=3))
+def test_any_value_survives_toml(text, number, steps):
+    config = TrainConfig(vgg_face=text, lambda_l2=number, rate_steps=tuple(steps))
+    assert from_toml(to_toml(config), "x") == config
+
+
+def test_set_wins_over_file_and_file_over_preset(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text("width = 8\nbatch_size = 3\nscale = 4\n")
+    config = resolve("demo", file, ["width=12", "learning_rates=[1e-3]", "vgg_face=off", "flip=false"])
+    assert (config.width, config.batch_size, config.scale) == (12, 3, "4")
+    assert (config.learning_rates, config.vgg_face, config.flip) == ((1e-3,), "off", False)
+
+
+def test_misspelt_setting_is_refused_and_the_nearest_named():
+    with pytest.raises(ConfigError, match="unknown setting 'bach_size', did you mean 'batch_size'"):
+        resolve("paper", assignments=["bach_size=3"])
+
+
+def test_all_problems_are_reported_at_once(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text("widht = 8\n")
+    with pytest.raises(ConfigError) as caught:
+        resolve("paper", file, ["batch_size=0", "variant=-Q", "seed=x", "nonsense", "learning_rates=[-1]"])
+    text = str(caught.value)
+    for part in ("widht", "width", "batch_size must be", "variant must be", "seed must be int", "KEY=VALUE", "rates"):
+        assert part in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("value", ["true", "1.5", '"a"', "nan", "[1]"])
+def test_a_count_is_a_whole_number(value):
+    with pytest.raises(ConfigError, match="batch_size"):
+        resolve("paper", assignments=[f"batch_size={value}"])
+
+
+def test_broken_and_missing_files_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.toml"):
+        resolve("paper", tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("a = = 3")
+    with pytest.raises(ConfigError, match=r"bad\.toml is no TOML"):
+        resolve("paper", tmp_path / "bad.toml")
+
+
+def test_only_what_leaves_the_steps_alone_may_change_when_a_run_continues():
+    old = TrainConfig()
+    assert differences(old, replace(old, max_steps=7, checkpoint_every=3)) == []
+    assert differences(old, replace(old, width=16)) == ["width was 64 and is 16"]
+
+
+def test_every_setting_says_what_it_means():
+    source = Path(__import__("gfr_model.config", fromlist=["x"]).__file__).read_text()
+    lines = [line for line in source.splitlines() if line.startswith("    ") and ": " in line and " = " in line]
+    for field in fields(TrainConfig):
+        line = next(line for line in lines if line.startswith(f"    {field.name}: "))
+        assert "  # " in line, field.name
+    assert set(asdict(TrainConfig())) == {field.name for field in fields(TrainConfig)}
