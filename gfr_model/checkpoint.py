@@ -7,17 +7,18 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gfr_model.config import TrainConfig, from_json, to_json
+from gfr_model.config import TrainConfig, from_values
 from manifests import DataError, atomic_path, hash_file
 
 FORMAT = "gfr-1"
+METADATA = "gfr"  # one entry, because safetensors writes several in a random order
 FOLDER = "checkpoints"
 MODEL_FILE = "model.safetensors"
 KEPT = 2  # checkpoints that stay; the older one serves when the newer one is damaged
@@ -46,22 +47,12 @@ class TrainedModel:
 
 def write(path: Path, tensors: Mapping[str, Tensor], config: TrainConfig, state: Mapping[str, Any]) -> None:
     """Write a checkpoint atomically. Raises DataError when that fails; what was there before then stays."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     whole = {name: value.detach().to("cpu").contiguous() for name, value in tensors.items()}
-    metadata = {
-        "format": FORMAT,
-        "config": to_json(config),
-        "state": json.dumps(dict(state)),
-        "crc32": str(_checksum(whole)),
-    }
+    about = {"format": FORMAT, "config": asdict(config), "state": dict(state), "crc32": _checksum(whole)}
     with atomic_path(path) as part:
-        try:
-            save_file(whole, part, metadata)
-        except OSError:
-            raise
-        except Exception as error:  # safetensors reports a full disk as an error of its own
-            raise OSError(str(error)) from error
+        part.write_bytes(save(whole, {METADATA: json.dumps(about)}))
 
 
 def read(path: Path) -> Checkpoint:
@@ -72,18 +63,18 @@ def read(path: Path) -> Checkpoint:
         raise DataError(f"{path} does not exist; name a run folder or a checkpoint that gfr-train wrote")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            metadata = (file.metadata() or {}).get(METADATA, "{}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
     except Exception as error:
         raise DataError(
             f"{path} is no safetensors file or is damaged ({error}); it was not loaded, use one that gfr-train wrote"
         ) from error
-    if metadata.get("format") != FORMAT:
-        raise DataError(f"{path} was not written by this version of gfr-train (format {metadata.get('format')!r})")
-    if str(_checksum(tensors)) != metadata.get("crc32"):
+    about = _about(metadata)
+    if about.get("format") != FORMAT:
+        raise DataError(f"{path} was not written by this version of gfr-train (its format is {about.get('format')!r})")
+    if about.get("crc32") != _checksum(tensors):
         raise DataError(f"{path} is damaged: its content does not match its checksum; use another checkpoint")
-    config = from_json(metadata.get("config", ""), str(path))
-    return Checkpoint(tensors, config, json.loads(metadata.get("state", "{}")), path)
+    return Checkpoint(tensors, from_values(about["config"], str(path)), about["state"], path)
 
 
 def path_of(run: Path, step: int) -> Path:
@@ -146,6 +137,14 @@ def load_model(run_or_checkpoint: Path | str, device: torch.device | str = "cpu"
 def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, named without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _about(metadata: str) -> dict[str, Any]:
+    try:
+        about = json.loads(metadata)
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) and {"config", "state"} <= about.keys() else {}
 
 
 def _build(config: TrainConfig) -> nn.Module:

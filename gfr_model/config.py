@@ -188,24 +188,13 @@ def from_toml(text: str, where: str) -> TrainConfig:
     return TrainConfig(**given)
 
 
-def from_json(text: str, where: str) -> TrainConfig:
-    """Read the JSON object that `to_json` wrote. Raises DataError naming `where` when it is something else."""
+def from_values(values: Mapping[str, Any], where: str) -> TrainConfig:
+    """Read `asdict` of a configuration after a journey through JSON. Raises DataError naming `where`."""
     problems: list[str] = []
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{where} holds no configuration: {error}") from error
-    if not isinstance(values, dict):
-        raise DataError(f"{where} holds no configuration, but a {type(values).__name__}")
-    given = _coerce_all(values, "", problems)
-    if problems:
+    given = _coerce_all(values, "", problems) if isinstance(values, Mapping) else {}
+    if problems or not given:
         raise DataError(f"{where} holds no configuration of this version: {'; '.join(problems)}")
     return TrainConfig(**given)
-
-
-def to_json(config: TrainConfig) -> str:
-    """Write a configuration as one JSON object."""
-    return json.dumps(asdict(config))
 
 
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
@@ -216,11 +205,6 @@ def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
         for name in before
         if name not in MAY_CHANGE and before[name] != after[name]
     ]
-
-
-def uses_discriminators(config: TrainConfig) -> bool:
-    """Whether an adversarial loss is on."""
-    return config.lambda_adv_global > 0 or config.lambda_adv_local > 0
 
 
 def has_warp(config: TrainConfig) -> bool:
@@ -347,4 +331,4 @@ def _toml_value(value: Any) -> str:
         return "[" + ", ".join(_toml_value(one) for one in value) + "]"
     if isinstance(value, float):
         return repr(value)
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

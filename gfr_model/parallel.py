@@ -16,7 +16,6 @@ from torch import Tensor
 
 from manifests import ConfigError
 
-
 CPU = torch.device("cpu")
 
 

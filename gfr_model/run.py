@@ -56,16 +56,22 @@ def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool
 class RunLog:
     """Writes what happens to the metrics table and to TensorBoard (where it is installed)."""
 
-    def __init__(self, run: Path, step: int) -> None:
-        """Continue the log of a run at `step`: rows of later steps, from a part that is done again, are dropped."""
+    def __init__(self, run: Path, step: int, active: bool = True) -> None:
+        """Continue the log of a run at `step`: rows of later steps, from a part that is done again, are dropped.
+
+        Where it is not `active`, in all processes of a run but the first, it writes nothing.
+        """
+        self.active = active
         self.path = run / METRICS_FILE
         self.run = run
         self.table = _earlier(self.path, step)
         self.pending: list[dict[str, Any]] = []
-        self.events = _event_writer(run / EVENTS, step)
+        self.events = _event_writer(run / EVENTS, step) if active else None
 
     def record(self, step: int, epoch: float, split: str, values: Mapping[str, float]) -> None:
         """Note `values` after `step` steps."""
+        if not self.active:
+            return
         for name, value in values.items():
             self.pending.append({"step": step, "epoch": epoch, "split": split, "name": name, "value": value})
             if self.events is not None:
@@ -73,6 +79,8 @@ class RunLog:
 
     def picture(self, step: int, image: np.ndarray) -> None:
         """Keep a picture, (H, W, 3) uint8 RGB, as `samples/step-N.png`."""
+        if not self.active:
+            return
         from PIL import Image
 
         with atomic_path(self.run / SAMPLES / f"step-{step:08d}.png") as part:
@@ -82,6 +90,8 @@ class RunLog:
 
     def flush(self) -> None:
         """Bring the table on disk up to date."""
+        if not self.active:
+            return
         self.table = pa.concat_tables([self.table, pa.Table.from_pylist(self.pending, METRICS)])
         self.pending = []
         with atomic_path(self.path) as part:

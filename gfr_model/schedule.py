@@ -27,7 +27,7 @@ class Schedule:
     best_step: int = -1  # step of `best_loss`
 
 
-def plan(config: TrainConfig, pairs: int) -> Plan:
+def make_plan(config: TrainConfig, pairs: int) -> Plan:
     """Turn epochs into steps for `pairs` training pairs."""
     epoch_steps = math.ceil(pairs / config.batch_size)
     total = math.ceil(config.epochs * pairs / config.batch_size)

@@ -1,80 +1,9 @@
-"""A tiny build folder for the trainer's tests: drawn discs instead of faces, 64 px."""
+"""What the tests of networks and training share."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-
-from manifests import PAIRS, PAIRS_FILE, hash_file, provenance, to_table, write_table
-
-SIZE = 64
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def make_pairs(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Return a function that writes a build folder of `train` and `val` pairs and returns its path."""
-
-    def make(train: int = 6, val: int = 3, size: int = SIZE, persons: int = 3) -> Path:
-        folder = tmp_path_factory.mktemp("pairs")
-        (folder / "crops").mkdir()
-        rows = []
-        for number in range(train + val):
-            split = "train" if number < train else "val"
-            person = f"{split}-{number % persons}"
-            rows.append(_row(folder, number, split, person, size))
-        write_table(folder / PAIRS_FILE, to_table(rows, PAIRS), PAIRS, provenance("test", {}))
-        return folder
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def tiny_pairs(make_pairs: Callable[..., Path]) -> Path:
-    """A build folder that tests only read."""
-    return make_pairs()
-
-
-def _row(folder: Path, number: int, split: str, person: str, size: int) -> dict[str, object]:
-    row: dict[str, object] = {
-        "pair_id": f"p{number:03d}",
-        "split": split,
-        "dataset": "folder",
-        "identity": person,
-        "person": person,
-    }
-    for turn, role in enumerate(("target", "guide")):
-        generator = np.random.default_rng([number, turn])
-        shift = generator.uniform(-0.08, 0.08, 2) * size
-        image, points = _face(np.random.default_rng(number), shift, size)
-        path = f"crops/{number:03d}-{role}.png"
-        Image.fromarray(image).save(folder / path)
-        row |= {
-            f"{role}_path": path,
-            f"{role}_landmarks": points.reshape(-1).astype(np.float32),
-            f"{role}_quality": 1.0,
-            f"{role}_hash": hash_file(folder / path),
-            f"{role}_source_path": f"{number}-{role}.jpg",
-        }
-        row |= {f"{role}_{angle}": 0.0 for angle in ("yaw", "pitch", "roll")}
-    return row
-
-
-def _face(generator: np.random.Generator, shift: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A disc with random spots, moved by `shift` px, and 68 points that move with it."""
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    image = np.full((size, size, 3), generator.uniform(60, 120, 3), dtype=np.float32)
-    centre = size / 2 + shift
-    for _ in range(24):
-        place = centre + generator.normal(0, size / 7, 2)
-        spot = np.hypot(x - place[0], y - place[1]) < generator.uniform(size / 32, size / 9)
-        image[spot] = generator.uniform(0, 255, 3)
-    points = centre + generator.normal(0, size / 7, (68, 2))
-    return image.clip(0, 255).astype(np.uint8), points.clip(1, size - 2)

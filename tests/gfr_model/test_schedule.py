@@ -39,11 +39,11 @@ def test_longest_stay_ends_a_rate():
 
 def test_plan_counts_epochs_in_samples():
     config = TrainConfig(batch_size=8, warp_epochs=5, epochs=100)
-    plan = schedule.plan(config, 20)
+    plan = schedule.make_plan(config, 20)
     assert plan == schedule.Plan(epoch_steps=3, warp_steps=13, total_steps=250, validate_every=3)
 
 
 def test_variants_without_a_flow_loss_have_no_first_stage():
     for variant in ("-F", "-W", "-WG", "-W2", "-WG2"):
-        assert schedule.plan(TrainConfig(variant=variant), 20).warp_steps == 0
-    assert schedule.plan(replace(TrainConfig(), max_steps=30), 20).total_steps == 30
+        assert schedule.make_plan(TrainConfig(variant=variant), 20).warp_steps == 0
+    assert schedule.make_plan(replace(TrainConfig(), max_steps=30), 20).total_steps == 30

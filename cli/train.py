@@ -1,0 +1,83 @@
+"""`gfr-train`: train a network on the pairs of a build folder."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+
+PRESETS = ("paper", "fast", "demo")
+VARIANTS = ("full", "-F", "-W", "-WG", "-W2", "-WG2")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", "run", metavar="RUN", type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="paper",
+    show_default=True,
+    help="paper: its procedure, batch 1. fast: a modern GPU. demo: minutes on two CPU cores.",
+)
+@click.option("--variant", type=click.Choice(VARIANTS), help="Ablation of the paper's Table 1.  [default: full]")
+@click.option("--model", metavar="NAME", help="Train a baseline instead of GFRNet.")
+@click.option("--vgg-face", metavar="PATH|off", help="Weights of VGG-Face for the perceptual loss, or 'off'.")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="TOML file of settings.")
+@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; may be repeated.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or one of several (cuda:1).")
+@click.option("--on-nonfinite", type=click.Choice(("stop", "skip")), help="At a loss or gradient that is not finite.")
+@click.option("--describe", is_flag=True, help="Print the networks with parameters and operations, and do nothing.")
+@dry_run_option
+@overwrite_option
+@json_option
+@reports_errors
+def main(
+    folder: Path,
+    run: Path | None,
+    preset: str,
+    variant: str | None,
+    model: str | None,
+    vgg_face: str | None,
+    file: Path | None,
+    assignments: tuple[str, ...],
+    device: str,
+    on_nonfinite: str | None,
+    describe: bool,
+    dry_run: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Train a network on the pairs in DIR, a folder that `gfr-data build-pairs` wrote.
+
+    The same command continues a run that was interrupted, and does nothing where it is finished.
+    On several GPUs: torchrun --nproc-per-node N -m cli.train DIR --out RUN --device cuda ...
+    """
+    from gfr_model.config import resolve, to_toml
+
+    options = {"variant": variant, "model": model, "vgg_face": vgg_face, "on_nonfinite": on_nonfinite}
+    config = resolve(preset, file, assignments, {key: value for key, value in options.items() if value is not None})
+    if describe:
+        from gfr_model.describe import describe as describe_networks
+
+        description = describe_networks(config)
+        print_summary(description.as_dict(), as_json, str(description))
+        return
+    if run is None:
+        raise click.UsageError("Missing option '--out': the folder of this run.")
+    from gfr_model.train import summary_lines, survey, train
+
+    if dry_run:
+        plan = survey(folder, run, config)
+        facts = [f"{key}: {value}" for key, value in plan.items()]
+        print_summary(plan, as_json, "\n".join([to_toml(config), *facts]))
+        return
+    with progress_bars() as progress:
+        result = train(folder, run, config, device, overwrite, progress, lambda line: click.echo(line, err=True))
+    files = [f"Curves and pictures: {run / 'summary.html'}", f"Model: {run / 'model.safetensors'}"]
+    print_summary(asdict(result) | {"run": str(run)}, as_json, "\n".join([*summary_lines(result), *files]))
+
+
+if __name__ == "__main__":
+    main()
