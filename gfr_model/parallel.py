@@ -32,6 +32,11 @@ class World:
         """Whether this is the process that writes files and speaks."""
         return self.rank == 0
 
+    @property
+    def ask_every(self) -> int:
+        """Steps between questions to all processes: each one makes the host wait for the device."""
+        return 1 if self.size == 1 else 16
+
     def share(self, values: np.ndarray) -> np.ndarray:
         """This process's equal part of a batch's values (B, ...)."""
         part = len(values) // self.size

@@ -25,7 +25,7 @@ from gfr_model.schedule import Plan, Schedule, after_validation, begin, finished
 from gfr_model.step import Learner, load_perceptual
 from gfr_model.summary import write_summary
 from gfr_model.validation import validate
-from manifests import DataError, Progress, silent
+from manifests import ConfigError, DataError, Progress, silent
 
 SANITY_BATCHES = 2  # of validation before the first step, so that what comes an hour later fails now
 
@@ -86,6 +86,8 @@ def train(
     with join(device) as world, interrupts() as stopped, _arithmetic(config):
         if not world.leads:
             progress, say = silent, lambda line: None
+        if config.batch_size % world.size:
+            raise ConfigError(f"batch_size {config.batch_size} cannot be shared equally by {world.size} processes")
         perceptual = load_perceptual(config, world)
         splits = read_splits(folder, config.hold_out, config.seed)
         if splits.note:
@@ -130,7 +132,7 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
         last = step in (plan.total_steps, plan.warp_steps)
         validating = last or step % plan.validate_every == 0
         logging = validating or step % config.log_every == 0
-        stopping = any_of(stopped.is_set(), session.world)
+        stopping = step % session.world.ask_every == 0 and any_of(stopped.is_set(), session.world)
         keeping = stopping or last or step % config.checkpoint_every == 0
         if logging or keeping or meter.sees_at_once:
             skipped += _count_nonfinite(session)
