@@ -1,7 +1,12 @@
 """`gfr-data`: photographs to manifests."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 import click
 
+from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+from gfr_data.engine import BACKENDS
 from manifests import project_version
 
 
@@ -9,6 +14,137 @@ from manifests import project_version
 @click.version_option(project_version(), package_name="gfr")
 def main() -> None:
     """Build guided/target pairs from photographs of people, and degraded test sets from pairs."""
+
+
+@main.command("build-pairs")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    required=True,
+    metavar="LAYOUT=ROOT",
+    help="A dataset: vggface2, casia-webface, lfw, celeba or folder (one folder per person), and where it lies. "
+    "Give it several times for several datasets; LAYOUT:NAME=ROOT names one.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option(
+    "--landmarks",
+    default="fan",
+    show_default=True,
+    metavar="fan|file:PATH",
+    help="Where the 68 landmarks come from: the face-alignment network, or a CSV, Parquet or TCDCN text of points.",
+)
+@click.option("--fan-weights", type=click.Path(path_type=Path), help="Weights of 'fan'; else the package's cache.")
+@click.option("--jobs", type=click.IntRange(1), default=None, help="Processes. [default: one per CPU core]")
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where the networks run; with cuda every process decodes and shares the GPU.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="loky",
+    show_default=True,
+    help="Processes of this machine (loky), or a Dask or Ray cluster that sees the same folders.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="The Dask scheduler or Ray head; without it a local cluster.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Keys the split by person.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N identities of each subset of each source.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.NAME=VALUE",
+    help="Another threshold, as quality.NAME=VALUE or selection.NAME=VALUE; build.json lists them all.",
+)
+@click.option("--retry-failed", is_flag=True, help="Examine again the photographs that were unreadable.")
+@overwrite_option
+@dry_run_option
+@json_option
+@reports_errors
+def build_pairs_command(
+    sources: tuple[str, ...],
+    out: Path,
+    landmarks: str,
+    fan_weights: Path | None,
+    jobs: int | None,
+    device: str,
+    backend: str,
+    scheduler: str | None,
+    seed: int,
+    limit: int | None,
+    settings: tuple[str, ...],
+    retry_failed: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Find, measure and select faces, and pair each target with a guide of the same person.
+
+    Run it again after an interruption: it goes on where it stopped, and does nothing when all is done.
+    """
+    from gfr_data.build import BuildConfig, build_pairs, plan
+    from gfr_data.engine import Engine, cores
+    from gfr_data.settings import read_rules
+    from gfr_data.sources import parse_source
+
+    thresholds, rules = read_rules(settings)
+    config = BuildConfig(
+        sources=tuple(parse_source(text) for text in sources),
+        out=out,
+        landmarks=landmarks,
+        fan_weights=fan_weights,
+        device=device,
+        seed=seed,
+        limit=limit,
+        thresholds=thresholds,
+        rules=rules,
+        engine=Engine(backend, jobs or cores(), scheduler),
+        retry_failed=retry_failed,
+        overwrite=overwrite,
+    )
+    with progress_bars() as progress:
+        if dry_run:
+            found = plan(config, progress)
+            print_summary(asdict(found), as_json, found.text())
+            return
+        summary = build_pairs(config, progress)
+    text = (
+        summary.text() + f"\n{'written' if summary.changed else 'nothing to do'}: {out} (look at {out / 'report.html'})"
+    )
+    print_summary(asdict(summary), as_json, text)
+
+
+@main.command("validate")
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+@reports_errors
+def validate_command(folder: Path, as_json: bool) -> None:
+    """Check a folder of tables: schema, files, hashes, and that no person or photograph is in two splits."""
+    from manifests import DataError, validate_dataset
+
+    with progress_bars() as progress:
+        problems = validate_dataset(folder, progress)
+    print_summary({"folder": str(folder), "problems": problems}, as_json, "\n".join(problems) or f"{folder} is sound")
+    if problems:
+        raise DataError(f"{folder} has {len(problems)} problem{'s' * (len(problems) > 1)}; make what is wrong again")
+
+
+@main.command("report")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Page to write. [default: FOLDER/report.html]")
+@json_option
+@reports_errors
+def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
+    """Draw the page of a build anew: funnel, splits, pairs, what fell out and why, histograms."""
+    from gfr_data.report import write_report
+
+    page = out or folder / "report.html"
+    write_report(folder, page)
+    print_summary({"report": str(page)}, as_json, f"written: {page}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class BoxFile:
             self._note_parts()
 
     def of(self, identity: str) -> dict[str, Box]:
-        """Photograph's stem -> (x1, y1, x2, y2) px, for the photographs of `identity`; lines without a box are skipped."""
+        """Photograph's stem -> (x1, y1, x2, y2) px, for `identity`'s photographs; lines without a box are skipped."""
         boxes: dict[str, Box] = {}
         for first, length in self.parts.get(identity, ()):
             with open(self.path, "rb") as file:

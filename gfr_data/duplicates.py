@@ -5,7 +5,7 @@ scaling it changes little. Two faces are copies when their 64-bit hashes (signs 
 bits *and* their small grey pictures correlate: faces framed alike have similar hashes, only copies have the same light.
 
 The search never compares all with all: two 64-bit words that differ in at most r bits have a 16-bit quarter that
-differs in at most r // 4, so looking up each quarter, and what is so near to it, finds every pair (multi-index hashing).
+differs in at most r // 4, so looking up each quarter and its neighbours finds every pair (multi-index hashing).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,10 +14,11 @@ from itertools import combinations
 import numpy as np
 
 HASH_BITS = 10  # of 64; largest distance of two copies' hashes
-CORRELATION = 0.985  # smallest correlation of two copies' pictures
+CORRELATION = 0.96  # smallest correlation of two copies' pictures
 PICTURE = 24  # px, side of the picture that is compared
 BLOCK = 1 << 20  # pairs looked at together, which bounds the memory
 
+_SLICE = 1 << 14  # pairs of pictures held at a time
 _WORD = 16
 _SIDE = 32  # px, side of the picture whose frequencies are hashed
 # Where the keypoints (eyes, nose, mouth corners) are brought to, as shares of the picture's side.
@@ -55,7 +56,7 @@ def small_picture(picture: np.ndarray) -> bytes:
     return cv2.resize(picture, (PICTURE, PICTURE), interpolation=cv2.INTER_AREA).tobytes()
 
 
-def find_copies(hashes: Sequence[int] | np.ndarray, pictures: Sequence[bytes] | np.ndarray) -> np.ndarray:
+def find_copies(hashes: Sequence[int] | np.ndarray, pictures: Sequence[bytes]) -> np.ndarray:
     """For each face the index of the earlier face that it copies, or -1; from N 64-bit hashes and N small pictures.
 
     The faces come best first: the first of several copies is kept, and only what copies a *kept* one is a copy, so that
@@ -65,10 +66,10 @@ def find_copies(hashes: Sequence[int] | np.ndarray, pictures: Sequence[bytes] | 
     copied = np.full(len(words), -1, dtype=np.int64)
     if len(words) < 2:
         return copied
-    grey = _normalised(pictures)
+    flat = np.frombuffer(b"".join(pictures), np.uint8).reshape(-1, PICTURE * PICTURE)
     pairs: list[np.ndarray] = []
     for first, second in near_pairs(words, HASH_BITS):
-        alike = np.einsum("ij,ij->i", grey[first], grey[second]) >= CORRELATION
+        alike = _correlations(flat, first, second) >= CORRELATION
         pairs.append(np.stack([first[alike], second[alike]], axis=1))
     found = np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
     for first, second in found[np.lexsort((found[:, 0], found[:, 1]))]:
@@ -131,10 +132,18 @@ def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return _POPCOUNT[(one ^ other).view(np.uint16).reshape(-1, 4)].sum(axis=1)
 
 
-def _normalised(pictures: Sequence[bytes] | np.ndarray) -> np.ndarray:
-    """(N, PICTURE^2) float32, each of mean 0 and length 1; a flat picture is all 0 and correlates with nothing."""
-    flat = np.frombuffer(b"".join(pictures), np.uint8) if not isinstance(pictures, np.ndarray) else pictures
-    grey = flat.reshape(-1, PICTURE * PICTURE).astype(np.float32)
+def _correlations(flat: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Correlation of each pair of rows of `flat` (N, PICTURE^2) uint8, a slice at a time."""
+    found = np.empty(len(first), np.float32)
+    for at in range(0, len(first), _SLICE):
+        part = slice(at, at + _SLICE)
+        found[part] = (_unit(flat[first[part]]) * _unit(flat[second[part]])).sum(axis=1)
+    return found
+
+
+def _unit(flat: np.ndarray) -> np.ndarray:
+    """Rows of mean 0 and length 1, float32; a flat picture is all 0 and correlates with nothing."""
+    grey = flat.astype(np.float32)
     grey -= grey.mean(axis=1, keepdims=True)
     return grey / np.maximum(np.linalg.norm(grey, axis=1, keepdims=True), 1e-6)
 

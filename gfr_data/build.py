@@ -1,0 +1,329 @@
+"""Photographs to guided pairs (§4.1): index, examine, choose, write. DESIGN §4 from top to bottom.
+
+The folder a build writes:
+
+    build.json       the configuration that decides the result; a build with another one needs another folder
+    work/            the index and the finished shards: what a killed build goes on from
+    crops/           256x256 crops of the selected faces
+    faces.parquet    every photograph examined, with what became of it
+    pairs.parquet    (target, guide) pairs with their split
+    report.html      the same to look at
+    summary.json     the counts; written last, so that its presence means that all is done
+"""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gfr_data.choose import Choice, choose, read_entries
+from gfr_data.engine import Engine, WorkerDiedError, run
+from gfr_data.examine import Examination, ShardTask, examine_shard
+from gfr_data.publish import CROPS, CropTask, crop_paths, face_tables, pair_table, write_crops
+from gfr_data.quality import Thresholds
+from gfr_data.report import write_report
+from gfr_data.selection import SelectionRules
+from gfr_data.shards import Work, write_index
+from gfr_data.sources import Identity, Source, list_identities
+from gfr_data.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
+from manifests import (
+    FACES,
+    FACES_FILE,
+    PAIRS,
+    PAIRS_FILE,
+    ConfigError,
+    DataError,
+    Progress,
+    hash_file,
+    provenance,
+    silent,
+    write_table,
+    write_text,
+)
+
+CONFIG_FILE = "build.json"
+REPORT_FILE = "report.html"
+WORK = "work"
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    sources: tuple[Source, ...]  # datasets, in the order of the tables
+    out: Path  # folder to write
+    landmarks: str = "fan"  # provider: 'fan', or 'file:PATH' with points that exist already
+    fan_weights: Path | None = None  # of 'fan'; None looks in the face-alignment package's cache
+    device: str = "cpu"  # 'cpu' or 'cuda': where the networks run
+    seed: int = 0  # keys the split by person
+    limit: int | None = None  # first identities of each subset of each source; None is all
+    thresholds: Thresholds = field(default_factory=Thresholds)  # quality
+    rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
+    # From here on: how the work is done. Changes nothing of the result.
+    engine: Engine = field(default_factory=Engine)
+    retry_failed: bool = False  # examine unreadable photographs again
+    overwrite: bool = False  # replace a build of another configuration
+
+    def result_settings(self) -> dict[str, Any]:
+        """What decides the result, as JSON values."""
+        settings = {
+            "sources": [{"layout": s.layout, "root": str(s.root), "dataset": s.dataset} for s in self.sources],
+            "landmarks": self.landmarks,
+            "landmarks_hash": _hash_of_points(self.landmarks),
+            "fan_weights": str(self.fan_weights) if self.fan_weights else None,
+            "device": self.device,
+            "seed": self.seed,
+            "limit": self.limit,
+            "thresholds": asdict(self.thresholds),
+            "selection": asdict(self.rules),
+        }
+        return dict(json.loads(json.dumps(settings)))  # as it is read back: lists for tuples
+
+
+@dataclass(frozen=True)
+class Plan:
+    identities: dict[str, int]  # by dataset and subset
+    photographs: dict[str, int]  # by dataset and subset
+    finished: bool  # the folder holds this build already
+
+    def text(self) -> str:
+        """The plan as lines for a person."""
+        lines = [
+            f"{part}: {self.photographs[part]:,} photographs of {count:,}" for part, count in self.identities.items()
+        ]
+        return "\n".join([*lines, "all of it is done already" if self.finished else "nothing was written"])
+
+
+def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummary:
+    """Build `config.out` from its sources, continuing what was interrupted; a finished build is left as it is.
+
+    Raises ConfigError for settings that cannot be used, DataError when `out` holds another build, a source is not what
+    its layout says or changes under the build, or something cannot be written. Finished shards stay valid then.
+    """
+    check(config)
+    if (finished := _finished(config)) is not None:
+        return finished
+    work = _prepare(config)
+    _index(config, work, progress)
+    _examine(config, work, progress)
+    choice = choose(read_entries(work, range(work.count())), config.sources, config.rules, config.seed)
+    paths, hashes = _crop(config, work, choice, progress)
+    return _write(config, work, choice, paths, hashes, progress)
+
+
+def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
+    """What a build would examine; writes nothing. Raises what `build_pairs` would raise before it begins."""
+    check(config)
+    finished = _finished(config) is not None
+    identities: Counter[str] = Counter()
+    photographs: Counter[str] = Counter()
+    for _, identity in _identities(config, progress):
+        part = "/".join(filter(None, (identity.dataset, identity.subset)))
+        identities[part] += 1
+        photographs[part] += len(identity.paths)
+    return Plan(dict(identities), dict(photographs), finished)
+
+
+def check(config: BuildConfig) -> None:
+    """Raise ConfigError naming every setting that cannot be used."""
+    names = [source.dataset for source in config.sources]
+    problems = [] if names else ["no --source is given"]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"two sources are called {repeated[0]!r}: give one another name with LAYOUT:NAME=ROOT")
+    if config.limit is not None and config.limit < 1:
+        problems.append(f"--limit is {config.limit}, must be at least 1")
+    if config.engine.jobs < 1:
+        problems.append(f"--jobs is {config.engine.jobs}, must be at least 1")
+    if config.landmarks != "fan" and not config.landmarks.startswith("file:"):
+        problems.append(f"--landmarks is {config.landmarks!r}, must be 'fan' or 'file:PATH'")
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+def _finished(config: BuildConfig) -> BuildSummary | None:
+    """The summary of a finished build of this configuration in `out`, or None. Raises DataError for another's."""
+    out = config.out
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file; give a folder for the build")
+    text = _read(out / CONFIG_FILE)
+    if text is None:
+        if any((out / name).exists() for name in (FACES_FILE, PAIRS_FILE, WORK, CROPS)):
+            raise DataError(f"{out} holds tables without {CONFIG_FILE}, so no build of ours; give another folder")
+        return None
+    if json.loads(text) != config.result_settings():
+        if config.overwrite:
+            return None
+        raise DataError(
+            f"{out} holds a build with other settings ({_difference(json.loads(text), config.result_settings())}); "
+            "give another --out, or --overwrite to replace it"
+        )
+    complete = all((out / name).is_file() for name in (SUMMARY_FILE, FACES_FILE, PAIRS_FILE, REPORT_FILE))
+    if not complete or config.retry_failed or config.overwrite:
+        return None
+    return replace(read_summary(out), changed=False)
+
+
+def _prepare(config: BuildConfig) -> Work:
+    """Make the folder ready: nothing of another build, nothing half written."""
+    out = config.out
+    work = Work(out / WORK)
+    (out / SUMMARY_FILE).unlink(missing_ok=True)
+    if config.overwrite:
+        for name in (CROPS, WORK):
+            shutil.rmtree(out / name, ignore_errors=True)
+        for name in (FACES_FILE, PAIRS_FILE, REPORT_FILE, CONFIG_FILE):
+            (out / name).unlink(missing_ok=True)
+    if config.retry_failed:
+        # With other faces selected, a crop's name could stand for another photograph.
+        shutil.rmtree(out / CROPS, ignore_errors=True)
+    for part in [*out.rglob(".*.part*"), *work.folder.glob("shards/*.now")]:
+        part.unlink(missing_ok=True)
+    write_text(out / CONFIG_FILE, _json(config.result_settings()))
+    work.make()
+    return work
+
+
+def _index(config: BuildConfig, work: Work, progress: Progress) -> None:
+    if not work.index.is_file():
+        write_index(work.index, _identities(config, progress))
+    if work.count() == 0:
+        work.index.unlink()
+        roots = ", ".join(str(source.root) for source in config.sources)
+        raise DataError(f"no photograph found in {roots}; check the layout of the source")
+
+
+def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, Identity]]:
+    photographs = 0
+    for number, source in enumerate(config.sources):
+        for identity in list_identities(source, config.limit):
+            photographs += len(identity.paths)
+            progress("index", photographs, photographs + 1)  # how many there are is not known before the end
+            yield number, identity
+    progress("index", photographs, photographs)
+
+
+def _examine(config: BuildConfig, work: Work, progress: Progress) -> None:
+    """Examine every unfinished shard. A worker that dies costs its shards a retry, then its photograph its place."""
+    how = Examination(config.sources, config.landmarks, config.fan_weights, config.device, config.thresholds)
+    if config.retry_failed:
+        _again(config, work, how, progress)
+    sizes = work.sizes()
+    total = sum(sizes)
+    waiting = work.missing()
+    done = total - sum(sizes[number] for number in waiting)
+    progress("examine", done, total)
+    while waiting:
+        tasks = [ShardTask(work, number, how) for number in waiting]
+        try:
+            for count in run(examine_shard, tasks, config.engine):
+                done += count
+                progress("examine", done, total)
+        except WorkerDiedError as death:
+            _examine_carefully(config, work, how, death)
+        waiting = work.missing()
+        done = total - sum(sizes[number] for number in waiting)
+
+
+def _examine_carefully(config: BuildConfig, work: Work, how: Examination, death: WorkerDiedError) -> None:
+    """Finish what dead workers were at, a shard and a photograph at a time. What kills a worker twice is skipped."""
+    begun = work.in_flight()
+    if not begun:
+        raise DataError(f"workers die before they begin ({death}); fewer --jobs need less memory") from death
+    for number in begun:
+        deaths = dict.fromkeys(work.noted(number), 1)
+        while not work.shard(number).is_file():
+            try:
+                list(run(examine_shard, [ShardTask(work, number, how, careful=True)], config.engine, apart=True))
+            except WorkerDiedError:
+                rows = work.noted(number)
+                deaths = {row: deaths.get(row, 0) + 1 for row in {*deaths, *rows}} if rows else deaths
+                work.skip(number, [row for row in rows if deaths[row] > 1])
+
+
+def _again(config: BuildConfig, work: Work, how: Examination, progress: Progress) -> None:
+    """Examine anew the identities that have an unreadable photograph."""
+    failed = [number for number in range(work.count()) if _has_unreadable(work.shard(number))]
+    for number in failed:
+        work.unskip(number)
+    tasks = [ShardTask(work, number, how, again=True) for number in failed]
+    for done, _ in enumerate(run(examine_shard, tasks, config.engine), start=1):
+        progress("examine again", done, len(failed))
+
+
+def _has_unreadable(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    return bool(pc.any(pc.equal(pq.read_table(path, columns=["status"])["status"], "unreadable")).as_py())
+
+
+def _crop(
+    config: BuildConfig, work: Work, choice: Choice, progress: Progress
+) -> tuple[dict[tuple[int, int], str], dict[str, str]]:
+    """Write the crops of the selected faces; return their paths by row, and the hash of each path."""
+    entries = {entry.row: entry for pair in choice.pairs for entry in (pair.target, pair.guide)}
+    paths = crop_paths(list(entries.values()))
+    how = Examination(config.sources, config.landmarks, config.fan_weights, config.device, config.thresholds)
+    by_shard: dict[int, list[int]] = {}
+    for number, row in sorted(paths):
+        by_shard.setdefault(number, []).append(row)
+    tasks = [
+        CropTask(work, config.out, number, how, tuple(rows), tuple(paths[number, row] for row in rows))
+        for number, rows in by_shard.items()
+    ]
+    hashes: dict[str, str] = {}
+    for number, found in run(write_crops, tasks, config.engine):
+        hashes |= zip((paths[number, row] for row in by_shard[number]), found, strict=True)
+        progress("crop", len(hashes), len(paths))
+    return paths, hashes
+
+
+def _write(
+    config: BuildConfig,
+    work: Work,
+    choice: Choice,
+    paths: dict[tuple[int, int], str],
+    hashes: dict[str, str],
+    progress: Progress,
+) -> BuildSummary:
+    """Write tables, report and, as the last file, the summary."""
+    out = config.out
+    made_by = provenance("gfr-data build-pairs", config.result_settings())
+    progress("write", 0, 3)
+    faces = pa.concat_tables(face_tables(work, work.count(), choice, paths))
+    write_table(out / FACES_FILE, faces, FACES, made_by)
+    pairs = pair_table(work, choice.pairs, paths, hashes)
+    write_table(out / PAIRS_FILE, pairs, PAIRS, made_by)
+    progress("write", 1, 3)
+    summary = summarise(faces, pairs, choice.without_pair)
+    write_report(out, out / REPORT_FILE, summary)
+    progress("write", 2, 3)
+    write_text(out / SUMMARY_FILE, _json(asdict(summary)))
+    progress("write", 3, 3)
+    return summary
+
+
+def _hash_of_points(landmarks: str) -> str | None:
+    path = Path(landmarks.removeprefix("file:")).expanduser()
+    if landmarks == "fan":
+        return None
+    if not path.is_file():
+        raise DataError(f"--landmarks {landmarks}: {path} does not exist; give a CSV, Parquet or TCDCN text of points")
+    return hash_file(path)
+
+
+def _difference(there: dict[str, Any], here: dict[str, Any]) -> str:
+    names = [name for name in here if there.get(name) != here[name]]
+    return "other " + ", ".join(names) if names else "of another version"
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

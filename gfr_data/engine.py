@@ -1,0 +1,102 @@
+"""Run independent tasks: in this process, in others of this machine, or on a Dask or Ray cluster, through joblib."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from manifests import ConfigError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+BACKENDS = ("loky", "dask", "ray")
+
+# What the backends raise when a worker is gone: killed, out of memory, crashed. By name, for they may not be installed.
+_DEATHS = {"TerminatedWorkerError", "BrokenProcessPool", "KilledWorker", "WorkerCrashedError", "OutOfMemoryError"}
+
+
+class WorkerDiedError(Exception):
+    """A worker ended without an answer; which tasks it had is for the caller to find out."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    backend: str = "loky"  # one of BACKENDS
+    jobs: int = 1  # tasks at a time; with loky, 1 works in this process
+    scheduler: str | None = None  # address of the Dask scheduler or Ray head
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
+def run(
+    function: Callable[[Task], Result], tasks: Sequence[Task], engine: Engine, *, apart: bool = False
+) -> Iterator[Result]:
+    """Yield `function(task)` of every task as they finish, in any order. `apart`: never in this process.
+
+    Raises WorkerDiedError when a worker is gone, ConfigError when the backend is not installed or not reachable, and
+    whatever `function` raises.
+    """
+    from joblib import Parallel, delayed
+
+    workers = max(engine.jobs, 2) if apart or engine.backend != "loky" else engine.jobs
+    with _backend(engine):
+        parallel = Parallel(n_jobs=workers, batch_size=1, pre_dispatch=2 * workers, return_as="generator_unordered")
+        try:
+            yield from parallel(delayed(function)(task) for task in tasks)
+        except Exception as error:
+            if any(kind.__name__ in _DEATHS for kind in type(error).__mro__):
+                raise WorkerDiedError(str(error).partition("\n")[0]) from error
+            raise
+
+
+def _backend(engine: Engine) -> AbstractContextManager[Any]:
+    if engine.backend == "loky":
+        from joblib import parallel_config
+
+        return parallel_config(backend="loky", inner_max_num_threads=1) if engine.jobs > 1 else nullcontext()
+    try:
+        return _cluster(engine)
+    except ImportError as error:
+        raise ConfigError(
+            f"--backend {engine.backend} needs a package that is not installed ({error.name}); "
+            f"install it with: pip install gfr[{engine.backend}]"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"--backend {engine.backend}: no scheduler answers at {engine.scheduler!r}: {error}"
+        ) from error
+
+
+def _cluster(engine: Engine) -> AbstractContextManager[Any]:
+    from joblib import parallel_config
+
+    if engine.backend == "dask":
+        from distributed import Client
+
+        client = Client(engine.scheduler) if engine.scheduler else Client(n_workers=engine.jobs, threads_per_worker=1)
+        return _Both(client, parallel_config(backend="dask"))
+    if engine.backend == "ray":
+        import ray
+        from ray.util.joblib import register_ray
+
+        ray.init(address=engine.scheduler, ignore_reinit_error=True, num_cpus=None if engine.scheduler else engine.jobs)
+        register_ray()
+        return parallel_config(backend="ray")
+    raise ConfigError(f"--backend {engine.backend!r}: choose one of {', '.join(BACKENDS)}")
+
+
+class _Both(AbstractContextManager[None]):
+    """Dask's client around joblib's configuration: joblib finds the client that is current."""
+
+    def __init__(self, client: Any, configuration: Any) -> None:
+        self.client, self.configuration = client, configuration
+
+    def __exit__(self, *reason: Any) -> None:
+        self.configuration.__exit__(*reason)
+        self.client.close()

@@ -1,0 +1,46 @@
+"""Tasks run in any number of processes, and a worker that dies is noticed."""
+
+import os
+import signal
+
+import pytest
+
+from gfr_data.engine import Engine, WorkerDiedError, run
+from manifests import ConfigError, DataError
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def die(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def fail(number: int) -> int:
+    raise DataError(f"task {number} is bad")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_task_gives_its_result(jobs: int) -> None:
+    assert sorted(run(square, range(7), Engine(jobs=jobs))) == [0, 1, 4, 9, 16, 25, 36]
+
+
+def test_dead_worker_is_noticed() -> None:
+    with pytest.raises(WorkerDiedError):
+        list(run(die, [1], Engine(), apart=True))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_error_of_a_task_comes_through(jobs: int) -> None:
+    with pytest.raises(DataError, match="task 3 is bad"):
+        list(run(fail, [3], Engine(jobs=jobs)))
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_missing_backend_says_what_to_install(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(ConfigError, match=rf"gfr\[{backend}\]"):
+        list(run(square, [1], Engine(backend=backend)))
