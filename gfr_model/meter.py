@@ -14,8 +14,9 @@ class Meter:
     def __init__(self, world: World) -> None:
         self.world = world
         self.sees_at_once = world.device.type == "cpu"  # there, looking costs nothing
-        self._clear()
-        self._clear_nonfinite()
+        self.sums: dict[str, tuple[Tensor, Tensor]] = {}
+        self.skipped = torch.zeros((), device=world.device)
+        self.first = torch.full((), -1, dtype=torch.int64, device=world.device)
 
     def add(self, step: int, values: dict[str, Tensor]) -> None:
         """Add the values of a step. Those of a skipped step only count as skipped."""
@@ -26,7 +27,7 @@ class Meter:
         for name, value in values.items():
             if name != SKIPPED:
                 kept = torch.where(bad > 0, torch.zeros_like(value), value)
-                total, count = self.sums.get(name, (0.0, 0.0))
+                total, count = self.sums.get(name, (torch.zeros_like(value), torch.zeros_like(good)))
                 self.sums[name] = (total + kept, count + good)
 
     def read(self) -> dict[str, float]:
@@ -36,19 +37,13 @@ class Meter:
             return {}
         both = torch.stack([torch.stack([t.double(), c.double()]) for t, c in self.sums.values()])
         average([both], self.world)
-        self._clear()
+        self.sums = {}
         return {name: total / count for name, (total, count) in zip(names, both.tolist(), strict=True) if count}
 
     def nonfinite(self) -> tuple[int, int]:
         """Return how many steps were skipped since the last call and which was the first, -1 without one."""
         count, first = int(self.skipped.item()), int(self.first.item())
         if count:
-            self._clear_nonfinite()
+            self.skipped = torch.zeros_like(self.skipped)
+            self.first = torch.full_like(self.first, -1)
         return count, first
-
-    def _clear(self) -> None:
-        self.sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
-
-    def _clear_nonfinite(self) -> None:
-        self.skipped = torch.zeros((), device=self.world.device)
-        self.first = torch.full((), -1, dtype=torch.int64, device=self.world.device)

@@ -48,7 +48,8 @@ class Learner:
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         dtype = torch.float64 if config.precision == "float64" else torch.float32
         for part in (self.network, self.critics):
-            part.to(device=world.device, dtype=dtype, memory_format=layout)
+            part.to(device=world.device, dtype=dtype)
+            part.to(memory_format=layout)  # type: ignore[call-overload]  # torch's stubs do not know it
         self.perceptual = perceptual
         self.rate = config.learning_rates[0]
         self.layout, self.dtype = layout, dtype
@@ -180,9 +181,10 @@ class Learner:
     def _adversarial_losses(self, restored: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor, Values]:
         """Returns the network's loss (eq. 8), the discriminators' loss, and both of each discriminator by name."""
         config = self.config
-        total, critic_total, values = restored.new_zeros(()), restored.new_zeros(()), {}
+        total, critic_total = restored.new_zeros(()), restored.new_zeros(())
+        values: Values = {}
         for name, critic in self.critics.items():
-            degraded, guide, real, fake = self._view(name, restored, inputs)
+            degraded, guide, real, fake = self.view(name, restored, inputs)
             with self._precision():
                 verdict_real, verdict_fake = critic(degraded, guide, real), critic(degraded, guide, fake)
             verdict_real, verdict_fake = verdict_real.to(self.dtype), verdict_fake.to(self.dtype)
@@ -195,7 +197,7 @@ class Learner:
             values |= {f"critic_{name}": critic_loss.detach(), f"adversarial_{name}": network_loss.detach()}
         return total, critic_total, values
 
-    def _view(self, name: str, restored: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def view(self, name: str, restored: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What a discriminator sees of (degraded, guide, real, restored): the local one only the face.
 
         The paper does not say where the local one looks in the guide; here at the guide's own face.

@@ -1,0 +1,279 @@
+"""Training speed: our step against the loop of published reimplementations, interleaved in one run.
+
+    python tests/benchmarks/bench_training.py --preset fast --device cuda
+    python tests/benchmarks/bench_training.py --preset paper --batch 4 --width 16 --device cpu
+
+The plain loop is what one writes first: crops decoded and degraded one by one in DataLoader workers, float32, eager,
+contiguous memory, the discriminators and the generator updated one after the other with a forward pass each.
+Both train the same networks on the same losses. Data are random images; only time is measured.
+"""
+
+import argparse
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from gfr_model import losses
+from gfr_model.config import TrainConfig, resolve
+from gfr_model.data import PairTable, load, read_splits
+from gfr_model.feed import Feed
+from gfr_model.parallel import World
+from gfr_model.step import Inputs, Learner
+from gfr_model.warp import normalise
+from manifests import PAIRS, PAIRS_FILE, provenance, to_table, write_table
+
+PAIRS_MADE = 64
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="fast", choices=("paper", "fast", "demo"))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch", type=int, help="ours; the preset's where it is not given")
+    parser.add_argument("--plain-batch", type=int, default=1)
+    parser.add_argument("--width", type=int)
+    parser.add_argument("--steps", type=int, default=10, help="of each, in every round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=4, help="of the plain loop's DataLoader")
+    parser.add_argument("--set", action="append", default=[], dest="assignments", metavar="KEY=VALUE")
+    options = parser.parse_args()
+    changes = {"batch_size": options.batch, "width": options.width, "vgg_face": "off", "lambda_perceptual": 0.0}
+    config = resolve(
+        options.preset, None, options.assignments, {key: value for key, value in changes.items() if value is not None}
+    )
+    world = World(device=torch.device(options.device))
+    with tempfile.TemporaryDirectory() as folder:
+        make_pairs(Path(folder), config.image_size)
+        table = read_splits(Path(folder), 0.1, 0).train
+        measure(table, config, world, options)
+
+
+def measure(table: PairTable, config: TrainConfig, world: World, options: argparse.Namespace) -> None:
+    """Run both loops in turns and print the table."""
+    ours = our_loop(table, config, world)
+    plain_config = replace(
+        config,
+        batch_size=options.plain_batch,
+        precision="float32",
+        channels_last=False,
+        compile=False,
+        fused_adam=False,
+    )
+    plain = plain_loop(table, plain_config, world, options.workers)
+    seconds: dict[str, list[float]] = {"ours": [], "plain": []}
+    for loop in (ours, plain):  # warm up: compilation, caches, workers
+        timed(loop, 3, world)
+    for _ in range(options.rounds):
+        seconds["ours"].append(timed(ours, options.steps, world) / options.steps)
+        seconds["plain"].append(timed(plain, options.steps, world) / options.steps)
+    our_rate = config.batch_size / statistics.median(seconds["ours"])
+    plain_rate = options.plain_batch / statistics.median(seconds["plain"])
+    peak, kind = matmul_peak(world, config.precision)
+    operations = step_operations(table, config, world)
+    print(f"machine   {machine(world)}")
+    print(f"settings  preset {options.preset}, width {config.width}, {config.precision}, compile {config.compile}")
+    print(f"{'':<36}{'ours':>12}{'plain loop':>12}{'ratio':>8}")
+    print(f"{'batch':<36}{config.batch_size:>12}{options.plain_batch:>12}")
+    print(f"{'samples/s':<36}{our_rate:>12.2f}{plain_rate:>12.2f}{our_rate / plain_rate:>8.2f}")
+    print(f"{'ms/sample':<36}{1e3 / our_rate:>12.2f}{1e3 / plain_rate:>12.2f}{plain_rate / our_rate:>8.2f}")
+    print(f"{f'share of measured {kind} peak':<36}{our_rate * operations / peak:>12.1%}", end="")
+    print(f"{plain_rate * operations / peak:>12.1%}")
+    print(f"measured {kind} matmul peak: {peak / 1e12:.2f} TFLOP/s; {operations / 1e9:.1f} GFLOP a training sample")
+    print(f"100 epochs of 20,273 pairs at this rate: {2027300 / our_rate / 3600:.2f} h")
+    if world.device.type == "cuda":
+        print(f"peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB (both loops)")
+    for name, value in parts(table, config, world).items():
+        print(f"  {name:<34}{value * 1e3:>12.2f} ms a step")
+
+
+def our_loop(table: PairTable, config: TrainConfig, world: World) -> Iterator[object]:
+    """One joint step of ours at every `next`."""
+    learner = Learner(config, world, None)
+    feed = Feed(load(table, config.image_size, config.storage, world.device), config, world)
+    step = 0
+    while True:
+        learner.set_rate(config.learning_rates[0])
+        yield learner.joint_step(feed.step(step))
+        step += 1
+
+
+class PlainPairs(Dataset[tuple[Tensor, ...]]):
+    """Decode, degrade and convert one pair at a time on the CPU."""
+
+    def __init__(self, table: PairTable) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        return 10**6  # never ends within a measurement
+
+    def __getitem__(self, number: int) -> tuple[Tensor, ...]:
+        import cv2
+
+        row = number % len(self.table)
+        generator = np.random.default_rng(number)
+        target, guide = (
+            np.array(Image.open(self.table.folder / self.table.paths[index]).convert("RGB"))
+            for index in (self.table.target[row], self.table.guide[row])
+        )
+        size = target.shape[0]
+        small = round(size / generator.uniform(1, 8))
+        low = cv2.resize(cv2.GaussianBlur(target, (0, 0), generator.uniform(1, 3)), (small, small))
+        low = np.clip(np.rint(low + generator.normal(0, generator.uniform(0, 7), low.shape)), 0, 255).astype(np.uint8)
+        _, coded = cv2.imencode(".jpg", low[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(generator.integers(10, 41))])
+        low = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
+        degraded = cv2.resize(low, (size, size), interpolation=cv2.INTER_CUBIC)
+        images = (torch.from_numpy(i.transpose(2, 0, 1).astype(np.float32) / 255) for i in (degraded, guide, target))
+        points = (torch.from_numpy(p[row]) for p in (self.table.target_points, self.table.guide_points))
+        return *images, *(normalise(one, size) for one in points)
+
+
+def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int) -> Iterator[object]:
+    """One step of the plain loop at every `next`."""
+    learner = Learner(config, world, None)
+    network, critics = learner.network, learner.critics
+    generator_adam, critic_adam = (
+        torch.optim.Adam(module.parameters(), lr=2e-4, betas=(0.5, 0.999)) for module in (network, critics)
+    )
+    threads = min(workers, 2) if world.device.type == "cpu" else workers
+    loader = DataLoader(PlainPairs(table), batch_size=config.batch_size, num_workers=threads)
+    for batch in loader:
+        inputs = Inputs(*(value.to(world.device) for value in batch))
+        found = network(inputs.degraded, inputs.guide)
+
+        critics.requires_grad_(True)
+        critic_adam.zero_grad()
+        critic_loss = torch.zeros((), device=world.device)
+        for name, critic in critics.items():
+            degraded, guide, real, fake = learner.view(name, found.restored.detach(), inputs)
+            critic_loss = critic_loss + losses.discriminator_loss(
+                critic(degraded, guide, real), critic(degraded, guide, fake)
+            )
+        critic_loss.backward()
+        critic_adam.step()
+
+        critics.requires_grad_(False)
+        generator_adam.zero_grad()
+        loss = config.lambda_l2 * losses.l2_loss(found.restored, inputs.target)
+        loss = loss + config.lambda_landmark * losses.landmark_loss(
+            found.flow, inputs.target_points, inputs.guide_points
+        )
+        loss = loss + config.lambda_tv * losses.tv_loss(found.flow)
+        for name, critic in critics.items():
+            degraded, guide, _, fake = learner.view(name, found.restored, inputs)
+            weight = learner.critic_weights[name]
+            loss = loss + weight * losses.generator_loss(critic(degraded, guide, fake))
+        loss.backward()
+        generator_adam.step()
+        yield loss.item()  # logged at every step, as such loops do
+
+
+def parts(table: PairTable, config: TrainConfig, world: World) -> dict[str, float]:
+    """Seconds of the parts of our step, each measured alone."""
+    learner = Learner(config, world, None)
+    feed = Feed(load(table, config.image_size, config.storage, world.device), config, world)
+    inputs = feed.step(0)
+
+    def repeat(work: Callable[[], object]) -> float:
+        def endless() -> Iterator[object]:
+            while True:
+                yield work()
+
+        loop = endless()
+        timed(loop, 2, world)
+        return timed(loop, 5, world) / 5
+
+    with torch.no_grad():
+        forward = repeat(lambda: learner.restore(inputs))
+    return {
+        "batch: fetch, flip, degrade": repeat(lambda: feed.step(1)),
+        "networks forward, no gradient": forward,
+        "stage 1 step": repeat(lambda: learner.warp_step(inputs)),
+        "stage 2 step": repeat(lambda: learner.joint_step(inputs)),
+    }
+
+
+def step_operations(table: PairTable, config: TrainConfig, world: World) -> float:
+    """Operations of one training sample in stage 2, forward and backward, counted on one eager step."""
+    eager = replace(config, batch_size=1, compile=False, precision="float32", fused_adam=False)
+    learner = Learner(eager, world, None)
+    inputs = Feed(load(table, eager.image_size, eager.storage, world.device), eager, world).step(0)
+    with FlopCounterMode(display=False) as counter:
+        learner.joint_step(inputs)
+    return float(counter.get_total_flops())
+
+
+def matmul_peak(world: World, precision: str) -> tuple[float, str]:
+    """The best rate of a large square matrix product on this machine, in FLOP/s."""
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    size = 8192 if world.device.type == "cuda" else 1024
+    a, b = (torch.randn(size, size, device=world.device, dtype=dtype) for _ in range(2))
+
+    def endless() -> Iterator[object]:
+        while True:
+            yield a @ b
+
+    loop = endless()
+    timed(loop, 5, world)
+    best = min(timed(loop, 10, world) / 10 for _ in range(3))
+    return 2 * size**3 / best, str(dtype).removeprefix("torch.")
+
+
+def timed(loop: Iterator[object], count: int, world: World) -> float:
+    """Seconds of `count` turns, the device's work included."""
+    wait(world)
+    start = time.perf_counter()
+    for _ in range(count):
+        next(loop)
+    wait(world)
+    return time.perf_counter() - start
+
+
+def wait(world: World) -> None:
+    """Wait for the device."""
+    if world.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def machine(world: World) -> str:
+    """The machine in words."""
+    name = torch.cuda.get_device_name() if world.device.type == "cuda" else platform.processor() or platform.machine()
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def make_pairs(folder: Path, size: int) -> None:
+    """Write a build folder of random crops."""
+    (folder / "crops").mkdir()
+    rows = []
+    for number in range(PAIRS_MADE):
+        generator = np.random.default_rng(number)
+        row: dict[str, object] = {"pair_id": f"p{number}", "split": "train" if number % 8 else "val"}
+        row |= {"dataset": "folder", "identity": f"i{number}", "person": f"i{number}"}
+        for role in ("target", "guide"):
+            coarse = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            path = f"crops/{number}-{role}.png"
+            Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC).save(folder / path)
+            points = generator.uniform(0.2, 0.8, 136) * size
+            row |= {f"{role}_path": path, f"{role}_landmarks": points.astype(np.float32), f"{role}_quality": 1.0}
+            row |= {f"{role}_hash": "", f"{role}_source_path": path}
+            row |= {f"{role}_{angle}": 0.0 for angle in ("yaw", "pitch", "roll")}
+        rows.append(row)
+    write_table(folder / PAIRS_FILE, to_table(rows, PAIRS), PAIRS, provenance("benchmark", {}))
+
+
+if __name__ == "__main__":
+    main()
