@@ -14,7 +14,7 @@ The folder a build writes:
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
         return finished
     work = _prepare(config)
     _index(config, work, progress)
-    _examine(config, work, progress)
+    examine_all(config, work, progress)
     choice = choose(read_entries(work, range(work.count())), config.sources, config.rules, config.seed)
     paths, hashes = _crop(config, work, choice, progress)
     return _write(config, work, choice, paths, hashes, progress)
@@ -207,8 +207,13 @@ def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, 
     progress("index", photographs, photographs)
 
 
-def _examine(config: BuildConfig, work: Work, progress: Progress) -> None:
-    """Examine every unfinished shard. A worker that dies costs its shards a retry, then its photograph its place."""
+def examine_all(
+    config: BuildConfig, work: Work, progress: Progress, examine: Callable[[ShardTask], int] = examine_shard
+) -> None:
+    """Examine every unfinished shard. A worker that dies costs its shards a retry, then its photograph its place.
+
+    `examine` is what a worker does with a shard.
+    """
     how = Examination(config.sources, config.landmarks, config.fan_weights, config.device, config.thresholds)
     if config.retry_failed:
         _again(config, work, how, progress)
@@ -220,16 +225,18 @@ def _examine(config: BuildConfig, work: Work, progress: Progress) -> None:
     while waiting:
         tasks = [ShardTask(work, number, how) for number in waiting]
         try:
-            for count in run(examine_shard, tasks, config.engine):
+            for count in run(examine, tasks, config.engine):
                 done += count
                 progress("examine", done, total)
         except WorkerDiedError as death:
-            _examine_carefully(config, work, how, death)
+            _examine_carefully(config, work, how, examine, death)
         waiting = work.missing()
         done = total - sum(sizes[number] for number in waiting)
 
 
-def _examine_carefully(config: BuildConfig, work: Work, how: Examination, death: WorkerDiedError) -> None:
+def _examine_carefully(
+    config: BuildConfig, work: Work, how: Examination, examine: Callable[[ShardTask], int], death: WorkerDiedError
+) -> None:
     """Finish what dead workers were at, a shard and a photograph at a time. What kills a worker twice is skipped."""
     begun = work.in_flight()
     if not begun:
@@ -238,7 +245,7 @@ def _examine_carefully(config: BuildConfig, work: Work, how: Examination, death:
         deaths = dict.fromkeys(work.noted(number), 1)
         while not work.shard(number).is_file():
             try:
-                list(run(examine_shard, [ShardTask(work, number, how, careful=True)], config.engine, apart=True))
+                list(run(examine, [ShardTask(work, number, how, careful=True)], config.engine, apart=True))
             except WorkerDiedError:
                 rows = work.noted(number)
                 deaths = {row: deaths.get(row, 0) + 1 for row in {*deaths, *rows}} if rows else deaths
@@ -326,4 +333,4 @@ def _read(path: Path) -> str | None:
 
 
 def _json(values: dict[str, Any]) -> str:
-    return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,254 @@
+"""A build loses nothing, ends the same whatever happens on the way, and keeps the paper's rules."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gfr_data.build import BuildConfig, build_pairs, examine_all, plan
+from gfr_data.engine import Engine
+from gfr_data.examine import WORKER_DIED, ShardTask, examine_shard
+from gfr_data.shards import Work, write_index
+from gfr_data.sources import list_identities, parse_source
+from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, ConfigError, DataError, read_table, silent, validate_dataset
+
+KILLS = int(os.environ.get("GFR_KILLS", "3"))  # set it to 20 for the long form of the test that kills the build
+
+
+def config_of(root: Path, out: Path, *layouts: str, jobs: int = 1, **more: object) -> BuildConfig:
+    names = layouts or ("vggface2", "casia-webface")
+    sources = tuple(parse_source(f"{name}={root / name}") for name in names)
+    landmarks = f"file:{root / 'landmarks68.csv'}"
+    return BuildConfig(sources=sources, out=out, landmarks=landmarks, engine=Engine(jobs=jobs), **more)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file that a build leaves, but the work folder's."""
+    files = (path for path in folder.rglob("*") if path.is_file() and "work" not in path.relative_to(folder).parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def copied(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The people, some of whose files are broken."""
+    root = tmp_path_factory.mktemp("copied") / "people"
+    shutil.copytree(people, root)
+    identity = min(path for path in (root / "vggface2" / "train").iterdir())
+    (identity / "empty.jpg").write_bytes(b"")
+    (identity / "text.jpg").write_text("no photograph")
+    photograph = min(identity.glob("0*.jpg"))
+    (identity / "cut.jpg").write_bytes(photograph.read_bytes()[:500])
+    (identity / "twin.jpg").write_bytes(photograph.read_bytes())
+    return root
+
+
+@pytest.fixture(scope="module")
+def built(copied: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed build."""
+    out = tmp_path_factory.mktemp("built") / "pairs"
+    build_pairs(config_of(copied, out))
+    return out
+
+
+def test_build_is_sound(built: Path) -> None:
+    assert validate_dataset(built) == []
+
+
+def test_every_photograph_examined_has_one_row_and_one_status(copied: Path, built: Path) -> None:
+    faces = read_table(built / FACES_FILE, FACES)
+    files = {
+        (layout, path.relative_to(copied / layout).as_posix())
+        for layout in ("vggface2", "casia-webface")
+        for path in (copied / layout).rglob("*.jpg")
+    }
+    rows = list(zip(faces["dataset"].to_pylist(), faces["source_path"].to_pylist(), strict=True))
+    assert len(rows) == len(set(rows))
+    assert set(rows) == files
+    statuses = Counter(faces["status"].to_pylist())
+    assert sum(statuses[name] for name in ("selected", "spare", "rejected", "unreadable")) == len(rows)
+
+
+def test_broken_files_are_rows_with_their_reason(built: Path) -> None:
+    rows = read_table(built / FACES_FILE, FACES).to_pylist()
+    found = {Path(row["source_path"]).name: row for row in rows}
+    for name in ("empty.jpg", "text.jpg", "cut.jpg"):
+        assert (found[name]["status"], found[name]["reason"]) == ("unreadable", "unreadable")
+        assert found[name]["message"]
+
+
+def test_copy_within_an_identity_falls_out(built: Path) -> None:
+    rows = read_table(built / FACES_FILE, FACES).to_pylist()
+    assert [row["reason"] for row in rows].count("duplicate") == 1
+
+
+def test_at_most_five_of_an_identity_and_one_guide(built: Path) -> None:
+    pairs = read_table(built / PAIRS_FILE, PAIRS).to_pylist()
+    assert pairs
+    targets = Counter(row["identity"] for row in pairs)
+    assert max(targets.values()) <= 4
+    guides = {(row["identity"], row["guide_path"]) for row in pairs}
+    assert len(guides) == len(targets)
+    assert all(row["guide_path"] != row["target_path"] for row in pairs)
+
+
+def test_two_processes_give_the_same_bytes_as_one(copied: Path, built: Path, tmp_path: Path) -> None:
+    build_pairs(config_of(copied, tmp_path / "pairs", jobs=2))
+    assert contents(tmp_path / "pairs") == contents(built)
+
+
+def test_same_command_again_does_nothing(copied: Path, built: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in built.rglob("*")}
+    assert not build_pairs(config_of(copied, built)).changed
+    assert {path: path.stat().st_mtime_ns for path in built.rglob("*")} == before
+
+
+def test_other_settings_need_another_folder_or_overwrite(copied: Path, built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built, tmp_path / "pairs")
+    other = config_of(copied, tmp_path / "pairs", limit=1)
+    with pytest.raises(DataError, match=r"other limit.*--overwrite"):
+        build_pairs(other)
+    assert contents(tmp_path / "pairs") == contents(built)
+    summary = build_pairs(replace(other, overwrite=True))
+    assert summary.identities == 3  # one each of VGGFace2's train and test and of CASIA-WebFace
+
+
+def test_folder_of_somebody_else_is_left_alone(copied: Path, tmp_path: Path) -> None:
+    (tmp_path / "crops").mkdir()
+    with pytest.raises(DataError, match="no build of ours"):
+        build_pairs(config_of(copied, tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["crops"]
+
+
+def test_killed_builds_end_with_the_bytes_of_an_undisturbed_one(copied: Path, built: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pairs"
+    command = [sys.executable, "-m", "cli.data", "build-pairs", "--out", str(out), "--jobs", "1"]
+    for layout in ("vggface2", "casia-webface"):
+        command += ["--source", f"{layout}={copied / layout}"]
+    command += ["--landmarks", f"file:{copied / 'landmarks68.csv'}"]
+    draw = random.Random(0)
+    for _ in range(KILLS):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # From the middle of starting up to the end: what is done already makes each run shorter.
+        time.sleep(draw.uniform(1.0, 8.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert contents(out) == contents(built)
+
+
+def deadly(task: ShardTask) -> int:
+    """Examine a shard as usual, but die at the photograph called deadly.jpg."""
+    note = Work.note
+
+    def noted(work: Work, number: int, rows: list[int]) -> None:
+        note(work, number, rows)
+        paths = work.photographs(number)["path"].to_pylist()
+        if any(paths[row].endswith(b"deadly.jpg") for row in rows):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Work.note = noted  # in the worker's process alone
+    return examine_shard(task)
+
+
+def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(people: Path, tmp_path: Path) -> None:
+    root = tmp_path / "people"
+    shutil.copytree(people / "casia-webface", root / "casia-webface")
+    shutil.copy(people / "landmarks68.csv", root)
+    identity = min(path for path in (root / "casia-webface").iterdir() if path.is_dir())
+    shutil.copy(min(identity.glob("*.jpg")), identity / "deadly.jpg")
+    config = config_of(root, tmp_path / "pairs", "casia-webface", jobs=2)
+    work = Work(config.out / "work")
+    work.make()
+    write_index(work.index, ((0, identity) for identity in list_identities(config.sources[0])), size=1)
+    examine_all(config, work, silent, deadly)
+    rows = [row for number in range(work.count()) for row in _rows(work, number)]
+    dead = [row for row in rows if row["status"] == "unreadable"]
+    assert [(Path(row["source_path"]).name, row["message"]) for row in dead] == [("deadly.jpg", WORKER_DIED)]
+    assert len(rows) == sum(work.sizes())
+
+
+def _rows(work: Work, number: int) -> list[dict[str, object]]:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(work.shard(number)).to_pylist()
+
+
+def test_unreadable_photograph_is_examined_again_when_asked(copied: Path, built: Path, tmp_path: Path) -> None:
+    root, out = tmp_path / "people", tmp_path / "pairs"
+    shutil.copytree(copied, root)
+    assert build_pairs(config_of(root, out)).statuses["unreadable"] == 3
+    (mended,) = root.rglob("empty.jpg")
+    shutil.copy(min(mended.parent.glob("0*.jpg")), mended)
+    assert not build_pairs(config_of(root, out)).changed
+    summary = build_pairs(config_of(root, out, retry_failed=True))
+    assert summary.statuses["unreadable"] == 2
+    assert validate_dataset(out) == []
+
+
+def test_source_that_changes_under_the_build_is_an_error(people: Path, tmp_path: Path) -> None:
+    root = tmp_path / "people"
+    shutil.copytree(people / "casia-webface", root / "casia-webface")
+    shutil.copy(people / "landmarks68.csv", root)
+    config = config_of(root, tmp_path / "pairs", "casia-webface")
+    gone = min((root / "casia-webface").rglob("*.jpg"))
+    stop_after_index(config)
+    gone.unlink()
+    with pytest.raises(DataError, match="was there when the source was indexed"):
+        build_pairs(config)
+
+
+def stop_after_index(config: BuildConfig) -> None:
+    class StopError(Exception):
+        pass
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage == "examine":
+            raise StopError
+
+    with pytest.raises(StopError):
+        build_pairs(config, progress)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda c: replace(c, sources=()), "no --source"),
+        (lambda c: replace(c, sources=c.sources * 2), "two sources are called"),
+        (lambda c: replace(c, limit=0), "--limit is 0"),
+        (lambda c: replace(c, landmarks="dlib"), "--landmarks is 'dlib'"),
+    ],
+)
+def test_setting_that_cannot_be_used_is_named(
+    copied: Path, tmp_path: Path, changed: Callable[[BuildConfig], BuildConfig], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        build_pairs(changed(config_of(copied, tmp_path / "pairs")))
+    assert not (tmp_path / "pairs").exists()
+
+
+def test_plan_writes_nothing_and_counts_everything(copied: Path, tmp_path: Path) -> None:
+    found = plan(config_of(copied, tmp_path / "pairs"))
+    assert sum(found.photographs.values()) == len(list(copied.rglob("*.jpg")))
+    assert not (tmp_path / "pairs").exists()
+
+
+def test_real_photographs(real_faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pairs"
+    build_pairs(config_of(real_faces, out))
+    assert validate_dataset(out) == []
+    faces = read_table(out / FACES_FILE, FACES).to_pylist()
+    assert len(faces) == 34
+    assert all(row["box"] is not None for row in faces)
+    pairs = read_table(out / PAIRS_FILE, PAIRS).to_pylist()
+    assert {row["split"] for row in pairs} == {"train", "val", "test-vggface2", "test-webface"}
+    assert {row["split"] for row in pairs if row["person"] == "barack obama"} <= {"train"}
+    assert all(abs(row["guide_yaw"]) <= 15 for row in pairs)
