@@ -18,7 +18,7 @@ from manifests.schemas import (
     SCORES_FILE,
     STATUSES,
 )
-from manifests.tables import read_provenance, read_schema, read_table, to_table, write_table
+from manifests.tables import read_provenance, read_schema, read_table, to_table, write_parts, write_table
 
 __all__ = [
     "DEGRADED",
@@ -50,6 +50,7 @@ __all__ = [
     "unsafe_path",
     "validate_dataset",
     "write_bytes",
+    "write_parts",
     "write_table",
     "write_text",
 ]

@@ -1,6 +1,6 @@
 """Reading and writing the tables. What is written obeys its schema, and what is read is checked against it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,23 +27,45 @@ def write_table(path: str | Path, table: pa.Table, schema: pa.Schema, made_by: P
     Columns that `schema` does not name are kept behind its own. Raises DataError when a column of the schema is missing
     or has another type, a required value is null, or a path leaves the folder.
     """
+    write_parts(path, [table], schema, made_by)
+
+
+def write_parts(path: str | Path, parts: Iterable[pa.Table], schema: pa.Schema, made_by: Provenance) -> None:
+    """Write a table as `write_table` does, from its parts, of which it holds one at a time; one there must be."""
     path = Path(path)
+    writer: pq.ParquetWriter | None = None
+    with atomic_path(path) as file:
+        try:
+            for part in parts:
+                known = _checked(path, part, schema)
+                if writer is None:
+                    stamped = known.schema.with_metadata(_metadata(made_by))
+                    writer = pq.ParquetWriter(file, stamped, compression="zstd")
+                writer.write_table(known.cast(writer.schema), row_group_size=ROW_GROUP)
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def _checked(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """`table` with the schema's columns first, checked."""
     _check_columns(path, table.schema, schema)
     known = table.select(schema.names).cast(schema)
     _check_values(path, known, schema)
-    extra = [name for name in table.schema.names if name not in schema.names]
-    for name in extra:
-        known = known.append_column(table.schema.field(name), table.column(name))
-    metadata = {
+    for name in table.schema.names:
+        if name not in schema.names:
+            known = known.append_column(table.schema.field(name), table.column(name))
+    return known.combine_chunks()
+
+
+def _metadata(made_by: Provenance) -> dict[bytes, bytes]:
+    return {
         VERSION_KEY: str(SCHEMA_VERSION).encode(),
         b"gfr.tool": made_by.tool.encode(),
         b"gfr.version": made_by.version.encode(),
         b"gfr.config": made_by.config.encode(),
         b"gfr.config_hash": made_by.config_hash.encode(),
     }
-    known = known.combine_chunks().replace_schema_metadata(metadata)
-    with atomic_path(path) as part:
-        pq.write_table(known, part, compression="zstd", row_group_size=ROW_GROUP)
 
 
 def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:

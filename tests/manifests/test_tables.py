@@ -114,7 +114,7 @@ def test_an_interrupted_write_leaves_the_old_table(tmp_path: Path, monkeypatch: 
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full_disk)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full_disk)
     with pytest.raises(DataError, match="No space left on device"):
         write_table(file, to_table([pair(1)], PAIRS), PAIRS, MADE_BY)
     assert file.read_bytes() == before
