@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -44,6 +43,7 @@ from manifests import (
     hash_file,
     provenance,
     silent,
+    write_parts,
     write_table,
     write_text,
 )
@@ -301,12 +301,11 @@ def _write(
     out = config.out
     made_by = provenance("gfr-data build-pairs", config.result_settings())
     progress("write", 0, 3)
-    faces = pa.concat_tables(face_tables(work, work.count(), choice, paths))
-    write_table(out / FACES_FILE, faces, FACES, made_by)
+    write_parts(out / FACES_FILE, face_tables(work, work.count(), choice, paths), FACES, made_by)
     pairs = pair_table(work, choice.pairs, paths, hashes)
     write_table(out / PAIRS_FILE, pairs, PAIRS, made_by)
     progress("write", 1, 3)
-    summary = summarise(faces, pairs, choice.without_pair)
+    summary = summarise(out, choice.without_pair)
     write_report(out, out / REPORT_FILE, summary)
     progress("write", 2, 3)
     write_text(out / SUMMARY_FILE, _json(asdict(summary)))

@@ -210,7 +210,7 @@ def _open(path: Path) -> np.ndarray | None:
 
 
 def _histograms(build: Build) -> str:
-    fell = np.array([status in ("rejected", "unreadable") for status in build.faces["status"].to_pylist()])
+    fell = pc.is_in(build.faces["status"], pa.array(["rejected", "unreadable"])).to_numpy()
     parts = []
     for name, title, unit, bounds in MEASURES:
         values = build.faces[name].to_numpy().astype(np.float64)

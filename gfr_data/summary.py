@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from manifests import DataError
+from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, STATUSES, DataError, read_table
 
 SUMMARY_FILE = "summary.json"
 PAPER_PAIRS = {"train": 20273, "test-vggface2": 1005, "test-webface": 1455, "val": 200}  # §4.1
@@ -50,27 +51,31 @@ def read_summary(folder: Path) -> BuildSummary:
         raise DataError(f"{path} is no finished build's summary ({error}); run gfr-data build-pairs again") from error
 
 
-def summarise(faces: pa.Table, pairs: pa.Table, without_pair: Counter[str]) -> BuildSummary:
-    """Count what the two tables of a build hold."""
-    whose = zip(*(faces[name].to_pylist() for name in ("dataset", "subset", "identity")), strict=True)
-    statuses = Counter(faces["status"].to_pylist())
-    splits = pairs["split"].to_pylist()
-    persons = Counter(split for split, _ in set(zip(splits, pairs["person"].to_pylist(), strict=True)))
-    fell = Counter(reason for reason in faces["reason"].to_pylist() if reason is not None)
-    identities = set(whose)
-    few = len(identities) - len(set(zip(*(pairs[n].to_pylist() for n in ("dataset", "identity")), strict=True)))
+def summarise(folder: Path, without_pair: Counter[str]) -> BuildSummary:
+    """Count what the two tables of a build hold; `without_pair`: identities with candidates that gave no pair."""
+    faces = read_table(folder / FACES_FILE, FACES, ["dataset", "subset", "identity", "status", "reason"])
+    pairs = read_table(folder / PAIRS_FILE, PAIRS, ["split", "dataset", "identity", "person"])
+    statuses, reasons = _counts(faces["status"]), _counts(faces["reason"])
+    splits = _counts(pairs["split"])
+    persons = _counts(pairs.group_by(["split", "person"]).aggregate([])["split"])
+    identities = faces.group_by(["dataset", "subset", "identity"]).aggregate([]).num_rows
+    paired = pairs.group_by(["dataset", "identity"]).aggregate([]).num_rows
     known = Counter(without_pair)
     # Identities without any acceptable face were not even candidates.
-    known["too_few_faces"] += max(0, few - sum(known.values()))
+    known["too_few_faces"] += max(0, identities - paired - sum(known.values()))
     return BuildSummary(
         photographs=faces.num_rows,
-        identities=len(identities),
-        statuses={name: statuses.get(name, 0) for name in ("selected", "spare", "rejected", "unreadable")},
-        reasons=dict(fell.most_common()),
-        pairs=dict(sorted(Counter(splits).items(), key=lambda item: _split_order(item[0]))),
-        persons=dict(sorted(persons.items(), key=lambda item: _split_order(item[0]))),
-        without_pair=dict((+known).most_common()),
+        identities=identities,
+        statuses={name: statuses.get(name, 0) for name in STATUSES},
+        reasons={name: reasons[name] for name in REASONS if name in reasons},
+        pairs={name: splits[name] for name in sorted(splits, key=_split_order)},
+        persons={name: persons[name] for name in sorted(persons, key=_split_order)},
+        without_pair={name: known[name] for name in sorted(known) if known[name]},
     )
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    return {item["values"]: item["counts"] for item in pc.value_counts(column.drop_null()).to_pylist()}
 
 
 def _split_order(split: str) -> tuple[int, str]:
