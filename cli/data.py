@@ -7,6 +7,7 @@ import click
 
 from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
 from gfr_data.engine import BACKENDS
+from gfr_data.export import FORMATS as EXPORT_FORMATS
 from manifests import project_version
 
 
@@ -145,6 +146,29 @@ def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
     page = out or folder / "report.html"
     write_report(folder, page)
     print_summary({"report": str(page)}, as_json, f"written: {page}")
+
+
+@main.command("export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(EXPORT_FORMATS), required=True, help="What to write.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@overwrite_option
+@dry_run_option
+@json_option
+@reports_errors
+def export_command(folder: Path, form: str, out: Path, overwrite: bool, dry_run: bool, as_json: bool) -> None:
+    """Write the pairs with their pictures inside: tar shards for webdataset, or one Parquet table with image bytes."""
+    from gfr_data.export import export
+    from manifests import PAIRS, PAIRS_FILE, read_table
+
+    if dry_run:
+        pairs = read_table(folder / PAIRS_FILE, PAIRS, ["pair_id"]).num_rows
+        print_summary({"pairs": pairs, "out": str(out)}, as_json, f"would write {pairs:,} pairs as {form} to {out}")
+        return
+    with progress_bars() as progress:
+        summary = export(folder, out, form, progress, overwrite)
+    text = f"{summary.pairs:,} pairs in {len(summary.files)} files: {out}"
+    print_summary(asdict(summary), as_json, text)
 
 
 if __name__ == "__main__":
