@@ -40,7 +40,7 @@ def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool
     path = run / CONFIG_FILE
     if overwrite and path.is_file():
         _remove(run)
-    if path.is_file():
+    elif path.is_file():
         changed = differences(from_toml(path.read_text(encoding="utf-8"), str(path)), config)
         if changed:
             raise ConfigError(

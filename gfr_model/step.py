@@ -54,8 +54,6 @@ class Learner:
         self.rate = config.learning_rates[0]
         self.layout, self.dtype = layout, dtype
         self.optimisers = {"network": self._adam(self.network), "critics": self._adam(self.critics)}
-        if config.compile:
-            self._compile()
 
     def warp_step(self, inputs: Inputs) -> Values:
         """Stage 1: WarpNet alone on the flow loss (eq. 11)."""
@@ -143,13 +141,24 @@ class Learner:
             parameters, lr=config.learning_rates[0], betas=(config.beta1, config.beta2), fused=config.fused_adam
         )
 
-    def _compile(self) -> None:
-        """Compile in place, so that the parameters keep their names."""
-        functorch: Any = torch._functorch
-        functorch.config.donated_buffer = False  # the critics' graph is walked twice
+    def compile(self) -> str:
+        """Compile the networks in place, so that parameters keep their names; where that cannot be, say why not.
+
+        Returns an empty string, or the reason why the networks stay as they are.
+        """
+        import torch._functorch.config as functorch
+
+        try:
+            torch.compile(lambda x: (x * 2).relu())(torch.ones(8, device=self.world.device))
+        except Exception as error:  # no compiler, no Triton, a platform without either
+            return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        functorch.donated_buffer = False  # type: ignore[attr-defined]  # the critics' graph is walked twice
         self.network.compile()
+        if self.network.warpnet is not None:
+            self.network.warpnet.compile()
         for critic in self.critics.values():
             critic.compile()
+        return ""
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.config.precision != "bfloat16":

@@ -13,7 +13,8 @@ from gfr_model.run import SAMPLES, SUMMARY_FILE, read_metrics
 from manifests import write_text
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 420, 220, 56, 26, 12  # px of one chart and its margins
-COLOURS = {"train": "#4477aa", "val": "#cc3311"}
+COLOURS = {"train": "#4477aa", "val": "#cc3311", "without the network": "#999999"}
+REFERENCES = {"psnr_degraded": "psnr", "landmark_error_unwarped": "landmark_error"}  # drawn into the other's chart
 DRAWN = 600  # points of a curve at most
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1340px;padding:0 1rem;color:#222}"
@@ -46,7 +47,8 @@ def _curves(table: pa.Table) -> Curves:
     columns = (table.column(name).to_pylist() for name in ("name", "split", "step", "value"))
     for name, split, step, value in zip(*columns, strict=True):
         if math.isfinite(value):
-            curves.setdefault(name, {}).setdefault(split, []).append((step, value))
+            chart, line = (REFERENCES[name], "without the network") if name in REFERENCES else (name, split)
+            curves.setdefault(chart, {}).setdefault(line, []).append((step, value))
     return curves
 
 

@@ -96,6 +96,8 @@ def train(
             open_run(run, config, splits.manifest_hash, overwrite)
         wait(world)
         learner = Learner(config, world, perceptual)
+        if config.compile and (reason := learner.compile()):
+            say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
         start = _resume(run, learner, splits, say)
         plan = make_plan(config, len(splits.train))
         if start.step >= plan.total_steps or finished(start.schedule, config):

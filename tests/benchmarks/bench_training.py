@@ -104,6 +104,8 @@ def measure(table: PairTable, config: TrainConfig, world: World, options: argpar
 def our_loop(table: PairTable, config: TrainConfig, world: World) -> Iterator[object]:
     """One joint step of ours at every `next`."""
     learner = Learner(config, world, None)
+    if config.compile and (reason := learner.compile()):
+        print(f"torch.compile does not work here: {reason}")
     feed = Feed(load(table, config.image_size, config.storage, world.device), config, world)
     step = 0
     while True:
@@ -185,6 +187,8 @@ def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int
 def parts(table: PairTable, config: TrainConfig, world: World) -> dict[str, float]:
     """Seconds of the parts of our step, each measured alone."""
     learner = Learner(config, world, None)
+    if config.compile and (reason := learner.compile()):
+        print(f"torch.compile does not work here: {reason}")
     feed = Feed(load(table, config.image_size, config.storage, world.device), config, world)
     inputs = feed.step(0)
 
