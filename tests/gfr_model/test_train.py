@@ -285,9 +285,3 @@ def test_a_model_restores_as_in_validation(undisturbed, tiny_pairs):
     with torch.no_grad():
         both, alone = model.network(image, image).restored, model.network(image[:1], image[:1]).restored
     torch.testing.assert_close(both[:1], alone, atol=1e-5, rtol=0)
-
-
-def test_the_learner_leaves_the_global_random_state_alone():
-    before = torch.random.get_rng_state()
-    step.Learner(_config(), step.World(), None)
-    assert torch.equal(torch.random.get_rng_state(), before)
