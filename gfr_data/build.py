@@ -108,7 +108,10 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
     check(config)
     if (finished := _finished(config)) is not None:
         return finished
-    work = _prepare(config)
+    try:
+        work = _prepare(config)
+    except OSError as error:
+        raise DataError(f"cannot write to {config.out}: {error.strerror}; choose another --out") from error
     _index(config, work, progress)
     examine_all(config, work, progress)
     choice = choose(read_entries(work, range(work.count())), config.sources, config.rules, config.seed)

@@ -79,7 +79,11 @@ def _cluster(engine: Engine) -> AbstractContextManager[Any]:
     if engine.backend == "dask":
         from distributed import Client
 
-        client = Client(engine.scheduler) if engine.scheduler else Client(n_workers=engine.jobs, threads_per_worker=1)
+        client = (
+            Client(engine.scheduler, timeout=10)
+            if engine.scheduler
+            else Client(n_workers=engine.jobs, threads_per_worker=1)
+        )
         return _Both(client, parallel_config(backend="dask"))
     if engine.backend == "ray":
         import ray

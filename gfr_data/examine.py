@@ -119,22 +119,28 @@ def examine_shard(task: ShardTask) -> int:
     path = task.work.shard(task.number)
     if path.is_file() and not task.again:
         return pq.read_metadata(path).num_rows
-    photographs = photographs_of(task.work, task.number, task.how.sources)
-    known = _known_rows(path) if task.again else {}
+    try:
+        rows = _examine(task)
+        with atomic_path(path) as part:
+            pq.write_table(pa.Table.from_pylist(rows, schema=SHARD), part, compression="zstd")
+        task.work.forget(task.number)
+    except OSError as error:  # of photographs it is caught before: this is the work folder
+        raise DataError(f"{error.filename or task.work.folder}: {error.strerror}; mend it, then run again") from error
+    return len(rows)
+
+
+def _examine(task: ShardTask) -> list[dict[str, Any]]:
+    """The rows of a shard, identity by identity."""
+    known = _known_rows(task.work.shard(task.number)) if task.again else {}
     rows: list[dict[str, Any]] = []
-    for _, group in groupby(
-        photographs, key=lambda photograph: (photograph.source, photograph.subset, photograph.identity)
-    ):
+    photographs = photographs_of(task.work, task.number, task.how.sources)
+    for _, group in groupby(photographs, key=lambda member: (member.source.dataset, member.subset, member.identity)):
         members = list(group)
         if all(member.row in known for member in members):
             rows += [known[member.row] for member in members]
         else:
             rows += [_as_dict(face) for face in _examine_identity(members, task)]
-    table = pa.Table.from_pylist(rows, schema=SHARD)
-    with atomic_path(path) as part:
-        pq.write_table(table, part, compression="zstd")
-    task.work.forget(task.number)
-    return len(rows)
+    return rows
 
 
 def photographs_of(work: Work, number: int, sources: Sequence[Source]) -> list[Photograph]:
@@ -194,21 +200,20 @@ def _look(batch: Sequence[Photograph], tools: Tools) -> list[FaceRow]:
     """Decode, detect, crop, measure: what costs little."""
     from gfr_data.decode import Unreadable, read_image
 
-    images: list[np.ndarray] = []
-    readable: list[Photograph] = []
+    images: dict[int, np.ndarray] = {}
     faces: dict[int, FaceRow] = {}
     for member in batch:
         try:
-            images.append(read_image(member.path))
-            readable.append(member)
+            images[member.row] = read_image(member.path)
         except Unreadable as error:
             if not member.path.exists():
-                raise DataError(
-                    f"{member.path} was there when the source was indexed; put it back, or --overwrite"
-                ) from error
+                text = f"{member.path} was there when the source was indexed; put it back, or build with --overwrite"
+                raise DataError(text) from error
             faces[member.row] = _unreadable(member, str(error))
-    for member, image, found in zip(readable, images, tools.detector(images), strict=True):
-        faces[member.row] = _measured(member, image, found, tools)
+    found = dict(zip(images, tools.detector(list(images.values())), strict=True)) if images else {}
+    for member in batch:
+        if member.row in images:
+            faces[member.row] = _measured(member, images[member.row], found[member.row], tools)
     return [faces[member.row] for member in batch]
 
 

@@ -41,11 +41,8 @@ class Work:
         return self.folder / "index.parquet"
 
     def make(self) -> None:
-        """Make the folders. Raises DataError when they cannot be made."""
-        try:
-            (self.folder / "shards").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"cannot make {self.folder}: {error.strerror}; choose another --out") from error
+        """Make the folders."""
+        (self.folder / "shards").mkdir(parents=True, exist_ok=True)
 
     def shard(self, number: int) -> Path:
         return self.folder / "shards" / f"{number:05d}.parquet"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from gfr_data.build import BuildConfig, build_pairs, examine_all, plan
@@ -105,6 +106,14 @@ def test_two_processes_give_the_same_bytes_as_one(copied: Path, built: Path, tmp
     assert contents(tmp_path / "pairs") == contents(built)
 
 
+def test_dask_cluster_gives_the_same_bytes(copied: Path, built: Path, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        engine = Engine(backend="dask", jobs=2, scheduler=cluster.scheduler_address)
+        build_pairs(replace(config_of(copied, tmp_path / "pairs"), engine=engine))
+    assert contents(tmp_path / "pairs") == contents(built)
+
+
 def test_same_command_again_does_nothing(copied: Path, built: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in built.rglob("*")}
     assert not build_pairs(config_of(copied, built)).changed
@@ -177,8 +186,6 @@ def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(
 
 
 def _rows(work: Work, number: int) -> list[dict[str, object]]:
-    import pyarrow.parquet as pq
-
     return pq.read_table(work.shard(number)).to_pylist()
 
 
@@ -204,6 +211,50 @@ def test_source_that_changes_under_the_build_is_an_error(people: Path, tmp_path:
     gone.unlink()
     with pytest.raises(DataError, match="was there when the source was indexed"):
         build_pairs(config)
+
+
+def test_full_disk_is_one_clear_error_and_finished_shards_stay(
+    copied: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "pairs"
+    config = config_of(copied, out)
+    write = pq.write_table
+    with monkeypatch.context() as patch:
+
+        def full(table: object, part: Path, **more: object) -> None:
+            raise OSError(28, "No space left on device", str(part))
+
+        patch.setattr(pq, "write_table", full)
+        with pytest.raises(DataError, match="No space left on device"):
+            build_pairs(config)
+    assert pq.write_table is write
+    build_pairs(config)
+    assert contents(out) == contents(built)
+
+
+def test_folder_that_cannot_be_written_is_named(copied: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file"):
+        build_pairs(config_of(copied, tmp_path / "file" / "pairs"))
+
+
+@pytest.mark.parametrize("reader", ["pandas", "duckdb", "polars", "datasets"])
+def test_tables_read_elsewhere(built: Path, tmp_path: Path, reader: str) -> None:
+    package = pytest.importorskip(reader)
+    path = str(built / PAIRS_FILE)
+    expected = pq.read_table(path)["pair_id"].to_pylist()
+    if reader == "pandas":
+        found = package.read_parquet(path)["pair_id"].tolist()
+    elif reader == "duckdb":
+        found = [row[0] for row in package.sql(f"select pair_id from '{path}'").fetchall()]
+    elif reader == "polars":
+        found = package.read_parquet(path)["pair_id"].to_list()
+    else:
+        cache = str(tmp_path / "cache")
+        loaded = package.load_dataset("parquet", data_files=path, split="train", cache_dir=cache)
+        assert len(loaded[0]["target_landmarks"]) == 136
+        found = list(loaded["pair_id"])
+    assert found == expected
 
 
 def stop_after_index(config: BuildConfig) -> None:

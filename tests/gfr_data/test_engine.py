@@ -44,3 +44,16 @@ def test_missing_backend_says_what_to_install(backend: str, monkeypatch: pytest.
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(ConfigError, match=rf"gfr\[{backend}\]"):
         list(run(square, [1], Engine(backend=backend)))
+
+
+def test_local_dask_cluster_of_two_workers() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        engine = Engine(backend="dask", jobs=2, scheduler=cluster.scheduler_address)
+        assert sorted(run(square, range(5), engine)) == [0, 1, 4, 9, 16]
+
+
+def test_unreachable_scheduler_is_named() -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(ConfigError, match=r"tcp://127\.0\.0\.1:9"):
+        list(run(square, [1], Engine(backend="dask", scheduler="tcp://127.0.0.1:9")))
