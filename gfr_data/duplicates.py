@@ -97,18 +97,16 @@ def near_pairs(words: np.ndarray, radius: int) -> Iterator[tuple[np.ndarray, np.
 def _near_words(values: np.ndarray, reach: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks of pairs (i < j) of 16-bit `values` that differ in at most `reach` bits, each pair once."""
     order = np.argsort(values, kind="stable")
-    ranked = values[order]
+    counts = np.bincount(values, minlength=1 << _WORD)
+    starts = np.cumsum(counts) - counts
     for flips in range(reach + 1):
         for bits in combinations(range(_WORD), flips):
             mask = sum(1 << bit for bit in bits)
-            start = np.searchsorted(ranked, values ^ mask, side="left")
-            stop = np.searchsorted(ranked, values ^ mask, side="right")
-            yield from _expand(order, start, stop)
+            yield from _expand(order, starts[values ^ mask], counts[values ^ mask])
 
 
-def _expand(order: np.ndarray, start: np.ndarray, stop: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The pairs (i, order[k]) with start[i] <= k < stop[i] and i < order[k], in blocks of about BLOCK."""
-    counts = stop - start
+def _expand(order: np.ndarray, start: np.ndarray, counts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The pairs (i, order[start[i] + k]), k < counts[i], whose second index is larger, in blocks of about BLOCK."""
     ends = np.cumsum(counts)
     low = 0
     while low < len(counts):
