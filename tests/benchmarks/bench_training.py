@@ -37,6 +37,7 @@ from gfr_model.warp import normalise
 from manifests import PAIRS, PAIRS_FILE, provenance, to_table, write_table
 
 PAIRS_MADE = 64
+SETTLE = 2.0  # seconds
 
 
 def main() -> None:
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--width", type=int)
     parser.add_argument("--steps", type=int, default=10, help="of each, in every round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=4, help="of the plain loop's DataLoader")
+    parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
     parser.add_argument("--set", action="append", default=[], dest="assignments", metavar="KEY=VALUE")
     options = parser.parse_args()
     changes = {"batch_size": options.batch, "width": options.width, "vgg_face": "off", "lambda_perceptual": 0.0}
@@ -79,7 +80,9 @@ def measure(table: PairTable, config: TrainConfig, world: World, options: argpar
     for loop in (ours, plain):  # warm up: compilation, caches, workers
         timed(loop, 3, world)
     for _ in range(options.rounds):
+        time.sleep(SETTLE)  # the plain loop's workers fill their queue and fall idle
         seconds["ours"].append(timed(ours, options.steps, world) / options.steps)
+        timed(plain, options.workers, world)  # and what they had queued meanwhile is used up before it counts
         seconds["plain"].append(timed(plain, options.steps, world) / options.steps)
     our_rate = config.batch_size / statistics.median(seconds["ours"])
     plain_rate = options.plain_batch / statistics.median(seconds["plain"])
@@ -151,8 +154,7 @@ def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int
     generator_adam, critic_adam = (
         torch.optim.Adam(module.parameters(), lr=2e-4, betas=(0.5, 0.999)) for module in (network, critics)
     )
-    threads = min(workers, 2) if world.device.type == "cpu" else workers
-    loader = DataLoader(PlainPairs(table), batch_size=config.batch_size, num_workers=threads)
+    loader = DataLoader(PlainPairs(table), config.batch_size, num_workers=workers, prefetch_factor=1)
     for batch in loader:
         inputs = Inputs(*(value.to(world.device) for value in batch))
         found = network(inputs.degraded, inputs.guide)
