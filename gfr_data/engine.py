@@ -45,12 +45,17 @@ def run(
     from joblib import Parallel, delayed
 
     workers = max(engine.jobs, 2) if apart or engine.backend != "loky" else engine.jobs
+    # joblib's Ray backend gives results only when all tasks are done: it gets a few at a time.
+    whole = engine.backend != "ray"
+    parts = [tasks] if whole else [tasks[at : at + 4 * workers] for at in range(0, len(tasks), 4 * workers)]
     with _backend(engine):
-        parallel = Parallel(n_jobs=workers, batch_size=1, pre_dispatch=2 * workers, return_as="generator_unordered")
+        kind = "generator_unordered" if whole else "list"
+        parallel = Parallel(n_jobs=workers, batch_size=1, pre_dispatch=2 * workers, return_as=kind)
         try:
-            yield from parallel(delayed(function)(task) for task in tasks)
+            for part in parts:
+                yield from parallel(delayed(function)(task) for task in part)
         except Exception as error:
-            if any(kind.__name__ in _DEATHS for kind in type(error).__mro__):
+            if any(base.__name__ in _DEATHS for base in type(error).__mro__):
                 raise WorkerDiedError(str(error).partition("\n")[0]) from error
             raise
 

@@ -1,5 +1,6 @@
 """Tasks run in any number of processes, and a worker that dies is noticed."""
 
+import math
 import os
 import signal
 
@@ -57,3 +58,11 @@ def test_unreachable_scheduler_is_named() -> None:
     pytest.importorskip("distributed")
     with pytest.raises(ConfigError, match=r"tcp://127\.0\.0\.1:9"):
         list(run(square, [1], Engine(backend="dask", scheduler="tcp://127.0.0.1:9")))
+
+
+def test_local_ray() -> None:
+    ray = pytest.importorskip("ray")
+    try:
+        assert sorted(run(math.factorial, range(5), Engine(backend="ray", jobs=2))) == [1, 1, 2, 6, 24]
+    finally:
+        ray.shutdown()
