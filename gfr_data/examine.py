@@ -213,8 +213,18 @@ def _look(batch: Sequence[Photograph], tools: Tools) -> list[FaceRow]:
     found = dict(zip(images, tools.detector(list(images.values())), strict=True)) if images else {}
     for member in batch:
         if member.row in images:
-            faces[member.row] = _measured(member, images[member.row], found[member.row], tools)
+            faces[member.row] = _measured_or_row(member, images[member.row], found[member.row], tools)
     return [faces[member.row] for member in batch]
+
+
+def _measured_or_row(member: Photograph, image: np.ndarray, found: Sequence[Any], tools: Tools) -> FaceRow:
+    """One odd photograph among millions must not end the build: what fails on it is its row's message."""
+    import cv2
+
+    try:
+        return _measured(member, image, found, tools)
+    except (ArithmeticError, IndexError, ValueError, cv2.error) as error:
+        return _unreadable(member, f"cannot be measured: {type(error).__name__}: {error}")
 
 
 def _measured(member: Photograph, image: np.ndarray, found: Sequence[Any], tools: Tools) -> FaceRow:
