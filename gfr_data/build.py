@@ -29,7 +29,7 @@ from gfr_data.publish import CROPS, CropTask, crop_paths, face_tables, pair_tabl
 from gfr_data.quality import Thresholds
 from gfr_data.report import write_report
 from gfr_data.selection import SelectionRules
-from gfr_data.shards import Work, write_index
+from gfr_data.shards import SHARD_PHOTOGRAPHS, Work, write_index
 from gfr_data.sources import Identity, Source, list_identities
 from gfr_data.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
 from manifests import (
@@ -64,6 +64,7 @@ class BuildConfig:
     limit: int | None = None  # first identities of each subset of each source; None is all
     thresholds: Thresholds = field(default_factory=Thresholds)  # quality
     rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
+    shard_photographs: int = SHARD_PHOTOGRAPHS  # a shard ends with the identity that reaches this
     # From here on: how the work is done. Changes nothing of the result.
     engine: Engine = field(default_factory=Engine)
     retry_failed: bool = False  # examine unreadable photographs again
@@ -81,6 +82,7 @@ class BuildConfig:
             "limit": self.limit,
             "thresholds": asdict(self.thresholds),
             "selection": asdict(self.rules),
+            "shard_photographs": self.shard_photographs,
         }
         return dict(json.loads(json.dumps(settings)))  # as it is read back: lists for tuples
 
@@ -193,7 +195,7 @@ def _prepare(config: BuildConfig) -> Work:
 
 def _index(config: BuildConfig, work: Work, progress: Progress) -> None:
     if not work.index.is_file():
-        write_index(work.index, _identities(config, progress))
+        write_index(work.index, _identities(config, progress), config.shard_photographs)
     if work.count() == 0:
         work.index.unlink()
         roots = ", ".join(str(source.root) for source in config.sources)

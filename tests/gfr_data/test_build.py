@@ -29,7 +29,9 @@ def config_of(root: Path, out: Path, *layouts: str, jobs: int = 1, **more: objec
     names = layouts or ("vggface2", "casia-webface")
     sources = tuple(parse_source(f"{name}={root / name}") for name in names)
     landmarks = f"file:{root / 'landmarks68.csv'}"
-    return BuildConfig(sources=sources, out=out, landmarks=landmarks, engine=Engine(jobs=jobs), **more)
+    return BuildConfig(
+        sources=sources, out=out, landmarks=landmarks, engine=Engine(jobs=jobs), **({"shard_photographs": 5} | more)
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -137,20 +139,36 @@ def test_folder_of_somebody_else_is_left_alone(copied: Path, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["crops"]
 
 
+BUILD_ALONE = """
+import sys
+from pathlib import Path
+from test_build import config_of
+from gfr_data.build import build_pairs
+build_pairs(config_of(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
 def test_killed_builds_end_with_the_bytes_of_an_undisturbed_one(copied: Path, built: Path, tmp_path: Path) -> None:
     out = tmp_path / "pairs"
-    command = [sys.executable, "-m", "cli.data", "build-pairs", "--out", str(out), "--jobs", "1"]
-    for layout in ("vggface2", "casia-webface"):
-        command += ["--source", f"{layout}={copied / layout}"]
-    command += ["--landmarks", f"file:{copied / 'landmarks68.csv'}"]
+    command = [sys.executable, "-c", BUILD_ALONE, str(copied), str(out)]
+    alone = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    begun = time.monotonic()
+    subprocess.run(command, check=True, env=alone)
+    whole = time.monotonic() - begun
     draw = random.Random(0)
-    for _ in range(KILLS):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # From the middle of starting up to the end: what is done already makes each run shorter.
-        time.sleep(draw.uniform(1.0, 8.0))
-        process.send_signal(signal.SIGKILL)
+    kills = 0
+    while kills < KILLS:
+        process = subprocess.Popen(command, env=alone)
+        try:
+            process.wait(draw.uniform(0.2, 1.0) * whole)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
         process.wait()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if (out / "summary.json").exists():
+            assert contents(out) == contents(built)
+            shutil.rmtree(out)
+    subprocess.run(command, check=True, env=alone)
     assert contents(out) == contents(built)
 
 
