@@ -1,7 +1,9 @@
 """A run's folder: its configuration, its metrics table, its TensorBoard events, its pictures."""
 
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,33 @@ METRICS = pa.schema(
 )
 
 
+@contextmanager
+def held(run: Path, by_us: bool) -> Iterator[None]:
+    """Make the run's folder and hold it while it is trained, where `by_us`; a killed process holds nothing.
+
+    Raises DataError when another process trains it, or when it cannot be a folder.
+    """
+    if not by_us:
+        yield
+        return
+    import fcntl
+
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        handle = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise DataError(f"cannot use {run} as a run folder: {error.strerror}; choose another --out") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise DataError(f"{run} is being trained by another process; wait for it or choose another --out") from error
+    finally:
+        os.close(handle)
+
+
 def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool) -> None:
-    """Make the run's folder, or check that it holds an earlier part of this very run.
+    """Note the configuration in the run's folder, or check that it holds an earlier part of this very run.
 
     Raises ConfigError when it holds a run with other settings, DataError when it holds something else.
     """
@@ -47,7 +74,7 @@ def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool
                 f"{run} was trained with other settings: {'; '.join(changed)}; "
                 "give the same ones to continue it, another --out, or --overwrite to begin anew"
             )
-    elif run.exists() and (not run.is_dir() or any(run.iterdir())):
+    elif run.exists() and any(run.iterdir()):
         raise DataError(f"{run} exists and is no run folder (it has no {CONFIG_FILE}); choose another --out")
     head = f"# gfr {project_version()}; pairs.parquet {manifest_hash}\n"
     write_text(path, head + to_toml(config))

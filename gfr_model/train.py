@@ -20,7 +20,7 @@ from gfr_model.feed import Feed
 from gfr_model.interrupts import interrupts
 from gfr_model.meter import Meter
 from gfr_model.parallel import World, any_of, join, wait
-from gfr_model.run import RunLog, open_run
+from gfr_model.run import RunLog, held, open_run
 from gfr_model.schedule import Plan, Schedule, after_validation, begin, finished, make_plan, rate
 from gfr_model.step import Learner, load_perceptual
 from gfr_model.summary import write_summary
@@ -92,27 +92,28 @@ def train(
         splits = read_splits(folder, config.hold_out, config.seed)
         if splits.note:
             say(splits.note)
-        if world.leads:
-            open_run(run, config, splits.manifest_hash, overwrite)
-        wait(world)
-        learner = Learner(config, world, perceptual)
-        if config.compile and (reason := learner.compile()):
-            say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
-        start = _resume(run, learner, splits, say)
-        plan = make_plan(config, len(splits.train))
-        if start.step >= plan.total_steps or finished(start.schedule, config):
-            say(f"{run} is finished: nothing to do")
-            return _conclude(run, start, start, splits, config, world)
-        feed, val_feed = (
-            Feed(load(table, config.image_size, config.storage, world.device, progress), config, world)
-            for table in (splits.train, splits.val)
-        )
-        log = RunLog(run, start.step, active=world.leads)
-        session = Session(run, config, world, splits, plan, learner, feed, val_feed, log, Meter(world))
-        validate(learner, val_feed, world, batches=SANITY_BATCHES)
-        end = _fit(session, start, stopped, progress)
-        log.close()
-        return _conclude(run, end, start, splits, config, world)
+        with held(run, world.leads):
+            if world.leads:
+                open_run(run, config, splits.manifest_hash, overwrite)
+            wait(world)
+            learner = Learner(config, world, perceptual)
+            if config.compile and (reason := learner.compile()):
+                say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
+            start = _resume(run, learner, splits, say)
+            plan = make_plan(config, len(splits.train))
+            if start.step >= plan.total_steps or finished(start.schedule, config):
+                say(f"{run} is finished: nothing to do")
+                return _conclude(run, start, start, splits, config, world)
+            feed, val_feed = (
+                Feed(load(table, config.image_size, config.storage, world.device, progress), config, world)
+                for table in (splits.train, splits.val)
+            )
+            log = RunLog(run, start.step, active=world.leads)
+            session = Session(run, config, world, splits, plan, learner, feed, val_feed, log, Meter(world))
+            validate(learner, val_feed, world, batches=SANITY_BATCHES)
+            end = _fit(session, start, stopped, progress)
+            log.close()
+            return _conclude(run, end, start, splits, config, world)
 
 
 def _fit(session: Session, position: Position, stopped: threading.Event, progress: Progress) -> Position:

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from gfr_model.config import TrainConfig
-from gfr_model.run import RunLog, open_run, read_metrics
+from gfr_model.run import RunLog, held, open_run, read_metrics
 from gfr_model.summary import write_summary
 from manifests import DataError
 
@@ -88,3 +88,16 @@ def test_summary_page_stands_alone(tmp_path):
     assert "<odd>" not in page
     assert 'src="data:image/png;base64,' in page
     assert Image.open(tmp_path / "samples/step-00000002.png").size == (8, 8)
+
+
+def test_two_processes_cannot_train_one_run(tmp_path):
+    with held(tmp_path / "run", True):
+        with pytest.raises(DataError, match="being trained by another process"), held(tmp_path / "run", True):
+            pass
+        with held(tmp_path / "run", False):  # a further process of the same run
+            pass
+    with held(tmp_path / "run", True):
+        pass
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot use"), held(tmp_path / "file", True):
+        pass

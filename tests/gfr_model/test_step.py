@@ -63,6 +63,22 @@ def test_one_judgement_serves_both_players_as_two_would(monkeypatch):
             torch.testing.assert_close(shared[f"{name}.{key}"], parameter.grad, rtol=1e-9, atol=1e-12)
 
 
+def _falls(config, names):
+    """Whether named losses fall over 40 steps on one batch, each by itself."""
+    learner = Learner(config, World(), None)
+    learner.set_rate(config.learning_rates[0])
+    rows = [learner.joint_step(_inputs()) for _ in range(40)]
+    return {name: bool(rows[-1][name] < rows[0][name]) for name in names}
+
+
+def test_each_player_wins_against_one_that_stands_still():
+    both = ("critic_global", "critic_local")
+    assert _falls(_config(learning_rates=(1e-9,), discriminator_rate=1e6), both) == dict.fromkeys(both, True)
+    both = ("adversarial_global", "adversarial_local")
+    held = _config(learning_rates=(1e-3,), discriminator_rate=0.0, lambda_l2=0.0, lambda_tv=0.0, lambda_landmark=0.0)
+    assert _falls(held, both) == dict.fromkeys(both, True)
+
+
 def test_a_weight_of_zero_leaves_its_discriminator_out():
     learner = Learner(_config(lambda_adv_local=0.0), World(), None)
     assert list(learner.critics) == ["global"]
