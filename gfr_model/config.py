@@ -137,7 +137,7 @@ def demo() -> TrainConfig:
         scale="4",
         noise_sigma="0",
         jpeg_quality="0",
-        channels_last=True,
+        fused_adam=True,
         checkpoint_every=100,
         log_every=25,
     )
