@@ -1,0 +1,78 @@
+"""The layers that the networks share: 4x4 convolutions of stride 2, down and up (§3.1, Fig. 3)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from manifests import ConfigError
+
+Norm = Literal["instance", "batch", "none"]
+SLOPE = 0.2  # of LeakyReLU, as pix2pix has it
+WEIGHT_SPREAD = 0.02  # standard deviation of initial weights, as pix2pix has it
+
+
+def depth_of(image_size: int) -> int:
+    """Return how many halvings bring `image_size` px to 1. Raises ConfigError unless it is a power of two >= 16."""
+    if image_size < 16 or image_size & (image_size - 1):
+        raise ConfigError(f"image_size must be a power of two of at least 16, but is {image_size}")
+    return image_size.bit_length() - 1
+
+
+def make_norm(norm: Norm, channels: int) -> nn.Module:
+    """A normalisation layer with scale and shift.
+
+    Batch norm on a batch of one normalises each image by itself, which is what 'instance' does at any batch size. It
+    keeps no running averages: evaluating a network trained on single images with them gives wrong colours.
+    """
+    if norm == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    if norm == "batch":
+        return nn.BatchNorm2d(channels)
+    if norm == "none":
+        return nn.Identity()
+    raise ConfigError(f"norm must be 'instance', 'batch' or 'none', but is {norm!r}")
+
+
+def down(inputs: int, outputs: int, norm: Norm, stride: int = 2) -> nn.Sequential:
+    """Convolution, norm, LeakyReLU: (B, inputs, H, W) -> (B, outputs, H/2, W/2)."""
+    conv = nn.Conv2d(inputs, outputs, kernel_size=4, stride=stride, padding=1, bias=norm == "none")
+    return nn.Sequential(conv, make_norm(norm, outputs), nn.LeakyReLU(SLOPE, inplace=True))
+
+
+def up(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
+    """Deconvolution, norm, ReLU: (B, inputs, H, W) -> (B, outputs, 2H, 2W)."""
+    deconv = nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=norm == "none")
+    return nn.Sequential(deconv, make_norm(norm, outputs), nn.ReLU(inplace=True))
+
+
+def last_up(inputs: int, outputs: int) -> nn.ConvTranspose2d:
+    """The deconvolution that ends a decoder, without norm and activation."""
+    return nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1)
+
+
+def encoder(inputs: int, channels: list[int], norm: Norm) -> nn.ModuleList:
+    """The halving layers, down to 1x1.
+
+    The first has no norm; nor has the last, where each channel is a single value, which has no variance.
+    """
+    ends = (0, len(channels) - 1)
+    widths = [inputs, *channels]
+    return nn.ModuleList(down(widths[i], widths[i + 1], "none" if i in ends else norm) for i in range(len(channels)))
+
+
+def initialise(network: nn.Module) -> None:
+    """Draw the weights as pix2pix does, which the paper follows in its structure and does not mention in its text."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, WEIGHT_SPREAD)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.InstanceNorm2d | nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, WEIGHT_SPREAD)
+            nn.init.zeros_(module.bias)
+
+
+def full_precision(tensor: Tensor) -> Tensor:
+    """Return `tensor` in float32 if it is in a shorter type, else as it is."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
