@@ -1,6 +1,7 @@
 """The layers that the networks share: 4x4 convolutions of stride 2, down and up (§3.1, Fig. 3)."""
 
-from typing import Literal
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -76,3 +77,10 @@ def initialise(network: nn.Module) -> None:
 def full_precision(tensor: Tensor) -> Tensor:
     """Return `tensor` in float32 if it is in a shorter type, else as it is."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
+def at_full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which nothing is shortened to bfloat16."""
+    if device.type == "meta":  # where shapes alone are computed, and autocast does not exist
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gfr_model.blocks import Norm, depth_of, encoder, initialise, last_up, up
+from gfr_model.blocks import Norm, at_full_precision, depth_of, encoder, initialise, last_up, up
 from gfr_model.warp import identity_flow
 
 MULTIPLES = (1, 2, 4, 8, 16)  # of the width, layer by layer; the last one repeats
@@ -38,6 +38,6 @@ class WarpNet(nn.Module):
         for layer in (*self.encoder, *self.decoder):
             features = layer(features)
         # In bfloat16 a position would be rounded to a quarter of a pixel.
-        with torch.autocast(features.device.type, enabled=False):
+        with at_full_precision(features.device):
             shift = self.last(features.to(self.last.weight.dtype))
             return torch.tanh(shift + self.position)
