@@ -69,9 +69,18 @@ def initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, 0.0, WEIGHT_SPREAD)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.InstanceNorm2d | nn.BatchNorm2d):
+        elif isinstance(module, nn.InstanceNorm2d | nn.BatchNorm2d) and module.affine:
             nn.init.normal_(module.weight, 1.0, WEIGHT_SPREAD)
             nn.init.zeros_(module.bias)
+
+
+def initialise_for_relu(network: nn.Module) -> None:
+    """Draw the weights as He et al. (2015) do, which keeps signals alive through many layers without norm."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def full_precision(tensor: Tensor) -> Tensor:

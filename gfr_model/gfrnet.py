@@ -83,7 +83,9 @@ def build_network(config: TrainConfig) -> nn.Module:
 
     Raises ConfigError for an unknown model, naming the known ones.
     """
+    norm: Norm = "batch" if config.norm == "batch" else "instance"
     if config.model == "gfrnet":
-        norm: Norm = "batch" if config.norm == "batch" else "instance"
         return GfrNet(config.variant, config.width, norm, config.output_skip, config.image_size)
-    raise ConfigError(f"unknown model {config.model!r}; there is gfrnet")
+    from gfr_model.baselines.build import build_baseline  # which imports this module
+
+    return build_baseline(config.model, norm)

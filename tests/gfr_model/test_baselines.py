@@ -1,0 +1,127 @@
+"""The other systems of Table 1: their sizes as the literature gives them, and that they can be called and trained."""
+
+import pytest
+import torch
+from torch import nn
+
+from gfr_model.baselines.arcnn import ArCnn
+from gfr_model.baselines.build import GUIDED, NAMES, build_baseline
+from gfr_model.baselines.deblurgan import DeblurGan
+from gfr_model.baselines.deepdeblur import DeepDeblur
+from gfr_model.baselines.dncnn import DnCnn
+from gfr_model.baselines.memnet import MemNet
+from gfr_model.baselines.srcnn import Srcnn
+from gfr_model.baselines.srgan import Srgan
+from gfr_model.baselines.vdsr import Vdsr
+from gfr_model.config import resolve
+from gfr_model.gfrnet import build_network
+from manifests import ConfigError
+
+
+def _parameters(network):
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _kernels(network):
+    """Weights of convolutions without biases, as most papers count."""
+    return sum(m.weight.numel() for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
+
+
+def _convolutions(network):
+    return sum(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in network.modules())
+
+
+def test_srcnn_has_the_8032_parameters_of_its_paper():
+    """Dong et al., PAMI 2016, where they vary the filter sizes: 8,032 for 9-1-5 on one channel."""
+    assert _kernels(Srcnn(channels=1)) == 8032
+
+
+def test_vdsr_has_the_665_thousand_parameters_that_are_reported_for_it():
+    """Tai et al., MemNet, ICCV 2017, compare theirs with VDSR's 665K: twenty layers on one channel."""
+    assert _kernels(Vdsr(channels=1)) == 664_704
+    assert _convolutions(Vdsr()) == 20
+
+
+def test_srgan_has_the_one_and_a_half_million_parameters_that_are_reported_for_it():
+    """Lim et al., EDSR, CVPRW 2017, compare with SRResNet: 16 blocks of 64 filters, 1.5M."""
+    assert _parameters(Srgan()) == 1_549_462
+    assert _parameters(Srgan(guided=True)) - _parameters(Srgan()) == 3 * 64 * 81
+
+
+def test_deblurgan_has_the_11_4_million_parameters_of_the_nine_block_generator():
+    """CycleGAN and pix2pix's published code prints 11.378 M for the generator that DeblurGAN takes over."""
+    assert _parameters(DeblurGan()) == 11_378_179
+
+
+def test_deepdeblur_has_120_layers_and_the_11_7_million_parameters_that_are_reported_for_it():
+    """120 layers in its paper; 11.7M in Cho et al., MIMO-UNet, ICCV 2021, which compares with it."""
+    network = DeepDeblur()
+    assert [_convolutions(level) for level in network.levels] == [40, 40, 40]
+    assert round(_parameters(network) / 1e6, 1) == 11.7
+
+
+def test_dncnn_has_the_parameters_of_its_published_networks():
+    """Without norm, which the published weights have merged: 556K for the 17 layers on one channel."""
+    assert _parameters(DnCnn(norm="none", depth=17, channels=1)) == 555_137
+    assert _parameters(DnCnn(norm="none")) == 668_227
+    assert _convolutions(DnCnn()) == 20
+
+
+def test_memnet_has_the_677_thousand_parameters_of_its_paper():
+    """Tai et al., ICCV 2017: 677K, and 80 layers with recursions counted: 2 x 6 x 6, six gates, two ends."""
+    network = MemNet(channels=1)
+    assert _kernels(network) == 676_992
+    assert 2 * 6 * len(network.blocks) + len(network.blocks) + 2 == 80
+
+
+def test_arcnn_has_the_106_448_parameters_of_its_paper():
+    """Yu et al., "Deep Convolution Networks for Compression Artifacts Reduction", 2016, for 9-7-1-5."""
+    assert _kernels(ArCnn(channels=1)) == 106_448
+
+
+@pytest.fixture(scope="module")
+def images():
+    generator = torch.Generator().manual_seed(0)
+    return [torch.rand(1, 3, 32, 32, generator=generator) for _ in range(2)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_called_and_trained_like_gfrnet(name, images):
+    network = build_network(resolve("paper", changes={"model": name, "image_size": 32}))
+    found = network.train()(*images)
+    assert found.restored.shape == (1, 3, 32, 32)
+    assert found.warped is None
+    assert found.flow is None
+    assert network.warpnet is None
+    found.restored.mean().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+    # A bias before a norm without scale has no effect; every kernel has one.
+    assert all(p.grad.abs().max() > 0 for p in network.parameters() if p.dim() == 4)
+    restored = network.eval()(*images).restored
+    assert restored.min() >= 0
+    assert restored.max() <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_retrained_ones_see_the_guide(name, images):
+    degraded, guide = images
+    network = build_baseline(name).train()
+    guide = guide.clone().requires_grad_()
+    gradient = torch.autograd.grad(network(degraded, guide).restored.sum(), guide, allow_unused=True)[0]
+    assert (gradient is not None) == (name in GUIDED)
+    assert gradient is None or gradient.abs().max() > 0
+
+
+@pytest.mark.parametrize("name", ["vdsr", "dncnn", "mdncnn", "deblurgan", "mdeblurgan", "memnet"])
+def test_residual_ones_leave_the_image_as_it_is_when_their_last_layer_is_silent(name, images):
+    network = build_baseline(name).eval()
+    last = [m for m in network.modules() if isinstance(m, nn.Conv2d)][-1]
+    nn.init.zeros_(last.weight)
+    if last.bias is not None:
+        nn.init.zeros_(last.bias)
+    torch.testing.assert_close(network(*images).restored, images[0])
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"'srcn'.*gfrnet.*srcnn.*mdncnn"):
+        build_baseline("srcn")
