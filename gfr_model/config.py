@@ -15,6 +15,9 @@ from manifests import ConfigError, DataError
 
 OFF = "off"
 VARIANTS = ("full", "-F", "-W", "-WG", "-W2", "-WG2")  # §4.3; Ours(R) is a choice at test time
+PLAIN_MODELS = ("srcnn", "vdsr", "deepdeblur", "dncnn", "memnet", "arcnn", "mdncnn", "marcnn")  # of Table 1
+ADVERSARIAL_MODELS = ("srgan", "deblurgan", "msrgan", "mdeblurgan")
+MODELS = ("gfrnet", *PLAIN_MODELS, *ADVERSARIAL_MODELS)
 PRECISIONS = ("float32", "bfloat16", "float64")
 STORAGES = ("auto", "device", "host", "disk")
 ON_NONFINITE = ("stop", "skip")
@@ -25,7 +28,7 @@ class TrainConfig:
     """Settings of one run. The defaults are the paper's ("§", "eq.") or DESIGN's reading of it."""
 
     # Networks (§3.1)
-    model: str = "gfrnet"  # network to train; others are baselines
+    model: str = "gfrnet"  # network to train, one of MODELS; settings_of has what the baselines change
     variant: str = "full"  # one of VARIANTS, §4.3
     width: int = 64  # channels after the first convolution of WarpNet and RecNet
     discriminator_width: int = 64  # the same of the two discriminators
@@ -43,6 +46,7 @@ class TrainConfig:
     label_real: float = 0.9  # smoothed label of real images, §3.3
     label_fake: float = 0.0  # label of restored images, §3.3
     vgg_face: str = ""  # weights of VGG-Face, or 'off'
+    vgg_layer: str = "conv4_3"  # whose activation eq. 5 compares: the paper's "Conv-4", read as the block's last
 
     # Schedule (§4.2)
     warp_epochs: float = 5.0  # epochs of WarpNet alone on eq. 11
@@ -164,11 +168,22 @@ def resolve(
         given |= _coerce_all(_read_toml(file), f"{file}: ", problems)
     given |= _coerce_all(_parse_assignments(assignments, problems), "--set ", problems)
     given |= changes or {}
-    config = replace(PRESETS[preset](), **given)
+    config = replace(PRESETS[preset](), **(settings_of(given.get("model", "gfrnet")) | given))
     problems += _out_of_range(config)
     if problems:
         raise ConfigError("; ".join(problems))
     return config
+
+
+def settings_of(model: str) -> dict[str, Any]:
+    """Return what a baseline changes in a preset, so that it is trained on the losses of its own paper.
+
+    Most have only the squared error. The adversarial ones keep one discriminator, ours, on the whole image. Batch norm
+    is batch norm there. Everything else, data and schedule, is the same for all.
+    """
+    if model in PLAIN_MODELS:
+        return {"norm": "batch", "lambda_perceptual": 0.0, "lambda_adv_global": 0.0, "lambda_adv_local": 0.0}
+    return {"norm": "batch", "lambda_adv_local": 0.0} if model in ADVERSARIAL_MODELS else {}
 
 
 def to_toml(config: TrainConfig) -> str:
@@ -288,6 +303,7 @@ def _nearest(key: str, names: Sequence[str]) -> str:
 def _out_of_range(config: TrainConfig) -> Iterator[str]:
     yield from _bad_numbers(config)
     choices = {
+        "model": MODELS,
         "variant": VARIANTS,
         "precision": PRECISIONS,
         "storage": STORAGES,
@@ -298,6 +314,8 @@ def _out_of_range(config: TrainConfig) -> Iterator[str]:
         value = getattr(config, name)
         if value not in allowed:
             yield f"{name} must be one of {', '.join(allowed)}, but is {value!r}{_nearest(str(value), allowed)}"
+    if config.model != "gfrnet" and config.variant != "full":
+        yield f"variant {config.variant} is one of gfrnet, and the model is {config.model!r}"
     if not config.learning_rates:
         yield "learning_rates must name at least one rate"
     if len(config.rate_steps) > len(config.learning_rates):

@@ -1,6 +1,6 @@
 """GFRNet: WarpNet and RecNet together, and the variants of the paper's ablation (§3.1, §4.5)."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
 
@@ -10,6 +10,9 @@ from gfr_model.recnet import RecNet
 from gfr_model.warp import warp
 from gfr_model.warpnet import WarpNet
 from manifests import ConfigError
+
+if TYPE_CHECKING:
+    from gfr_model.baselines.build import Baseline
 
 
 class Restoration(NamedTuple):
@@ -78,7 +81,7 @@ def check_images(degraded: Tensor, guide: Tensor, size: int) -> None:
             raise ValueError(f"{name} must have shape {wanted}, but is {tuple(image.shape)}")
 
 
-def build_network(config: TrainConfig) -> nn.Module:
+def build_network(config: TrainConfig) -> "GfrNet | Baseline":
     """Make the network that a configuration names: GFRNet or a baseline. All are called alike.
 
     Raises ConfigError for an unknown model, naming the known ones.

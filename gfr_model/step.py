@@ -57,10 +57,12 @@ class Learner:
 
     def warp_step(self, inputs: Inputs) -> Values:
         """Stage 1: WarpNet alone on the flow loss (eq. 11)."""
+        warpnet = self.network.warpnet
+        assert warpnet is not None
         with self._precision():
-            flow = self.network.warpnet(inputs.degraded, inputs.guide)
+            flow = warpnet(inputs.degraded, inputs.guide)
         values, total = self._flow_losses(flow, inputs)
-        total.backward(inputs=list(self.network.warpnet.parameters()))
+        total.backward(inputs=list(warpnet.parameters()))
         return self._update(values | {"loss": total.detach()}, [total], ["network"])
 
     def joint_step(self, inputs: Inputs) -> Values:
@@ -88,7 +90,8 @@ class Learner:
         with self._precision():
             found = self.network(inputs.degraded, inputs.guide)
         self.network.train()
-        return Restoration(*(None if value is None else value.to(self.dtype) for value in found))
+        warped, flow = (None if value is None else value.to(self.dtype) for value in found[1:])
+        return Restoration(found.restored.to(self.dtype), warped, flow)
 
     @torch.no_grad()
     def reconstruction(self, restoration: Restoration, inputs: Inputs) -> Tensor:
@@ -152,7 +155,7 @@ class Learner:
             torch.compile(lambda x: (x * 2).relu())(torch.ones(8, device=self.world.device))
         except Exception as error:  # no compiler, no Triton, a platform without either
             return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        functorch.donated_buffer = False  # type: ignore[attr-defined]  # the critics' graph is walked twice
+        functorch.donated_buffer = False  # the critics' graph is walked twice
         self.network.compile()
         if self.network.warpnet is not None:
             self.network.warpnet.compile()
@@ -250,7 +253,7 @@ def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
         )
     from gfr_model.vggface import load_vggface
 
-    module: nn.Module = load_vggface(Path(config.vgg_face)).to(world.device).eval()
+    module: nn.Module = load_vggface(Path(config.vgg_face), config.vgg_layer).to(world.device).eval()
     return module.requires_grad_(False)
 
 

@@ -13,7 +13,7 @@ from gfr_model.baselines.memnet import MemNet
 from gfr_model.baselines.srcnn import Srcnn
 from gfr_model.baselines.srgan import Srgan
 from gfr_model.baselines.vdsr import Vdsr
-from gfr_model.config import resolve
+from gfr_model.config import MODELS, resolve
 from gfr_model.gfrnet import build_network
 from manifests import ConfigError
 
@@ -120,6 +120,28 @@ def test_residual_ones_leave_the_image_as_it_is_when_their_last_layer_is_silent(
     if last.bias is not None:
         nn.init.zeros_(last.bias)
     torch.testing.assert_close(network(*images).restored, images[0])
+
+
+def test_every_baseline_can_be_named_in_a_configuration():
+    assert set(MODELS) == {"gfrnet", *NAMES}
+
+
+@pytest.mark.parametrize("preset", ["paper", "demo"])
+def test_a_baseline_is_trained_on_the_losses_of_its_own_paper(preset):
+    plain = resolve(preset, changes={"model": "mdncnn"})
+    assert (plain.lambda_l2, plain.lambda_perceptual, plain.lambda_adv_global, plain.lambda_adv_local) == (100, 0, 0, 0)
+    adversarial, gfrnet = resolve(preset, changes={"model": "srgan"}), resolve(preset)
+    assert adversarial.lambda_adv_global == gfrnet.lambda_adv_global
+    assert adversarial.lambda_adv_local == 0
+    assert plain.norm == adversarial.norm == "batch"
+    assert resolve(preset, assignments=["norm=instance"], changes={"model": "dncnn"}).norm == "instance"
+
+
+def test_a_variant_of_gfrnet_is_refused_for_another_model():
+    with pytest.raises(ConfigError, match="variant -W is one of gfrnet, and the model is 'srcnn'"):
+        resolve("paper", changes={"model": "srcnn", "variant": "-W"})
+    with pytest.raises(ConfigError, match="did you mean 'dncnn'"):
+        resolve("paper", changes={"model": "dncn"})
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
