@@ -15,6 +15,8 @@ from gfr_model.baselines.srgan import Srgan
 from gfr_model.baselines.vdsr import Vdsr
 from gfr_model.config import MODELS, resolve
 from gfr_model.gfrnet import build_network
+from gfr_model.parallel import World
+from gfr_model.step import Inputs, Learner
 from manifests import ConfigError
 
 
@@ -147,3 +149,14 @@ def test_a_variant_of_gfrnet_is_refused_for_another_model():
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"'srcn'.*gfrnet.*srcnn.*mdncnn"):
         build_baseline("srcn")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_trainers_step_lowers_each_ones_error(name):
+    changes = {"model": name, "image_size": 32, "discriminator_width": 4, "vgg_face": "off", "lambda_adv_global": 0.0}
+    learner = Learner(resolve("paper", changes=changes), World(), None)
+    generator = torch.Generator().manual_seed(0)
+    images = [torch.rand(1, 3, 32, 32, generator=generator) for _ in range(3)]
+    inputs = Inputs(*images, *(torch.zeros(1, 68, 2) for _ in range(2)))
+    errors = [float(learner.joint_step(inputs)["l2"]) for _ in range(4)]
+    assert errors[-1] < errors[0]
