@@ -119,6 +119,85 @@ def build_pairs_command(
     print_summary(asdict(summary), as_json, text)
 
 
+@main.command("degrade")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; it stands alone.")
+@click.option(
+    "--split", "splits", multiple=True, help="A split to degrade; may be repeated.  [default: every test-... split]"
+)
+@click.option(
+    "--scale",
+    default="4",
+    show_default=True,
+    metavar="VALUES",
+    help="Downsampling s: one value (4), a range (1:0.1:8), a list (4,8), or what the paper has between two (2:6). "
+    "With several, each observation draws one.",
+)
+@click.option("--blur-sigma", metavar="VALUES", help="Gaussian blur rho in px.  [default: 0,1:0.1:3]")
+@click.option("--noise-sigma", metavar="VALUES", help="Noise sigma in grey levels.  [default: 0:1:7]")
+@click.option("--jpeg-quality", metavar="VALUES", help="JPEG quality q, 0 is lossless.  [default: 0,10:1:40]")
+@click.option("--copies", type=click.IntRange(1), default=1, show_default=True, help="Observations of each pair.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Keys the draws, with the pair and the copy.")
+@click.option("--jobs", type=click.IntRange(1), default=None, help="Processes. [default: one per CPU core]")
+@click.option(
+    "--preview",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Picture to draw (.png): one face along each parameter, and both implementations. Without --out, that is all.",
+)
+@overwrite_option
+@dry_run_option
+@json_option
+@reports_errors
+def degrade_command(
+    folder: Path,
+    out: Path | None,
+    splits: tuple[str, ...],
+    scale: str,
+    blur_sigma: str | None,
+    noise_sigma: str | None,
+    jpeg_quality: str | None,
+    copies: int,
+    seed: int,
+    jobs: int | None,
+    preview: Path | None,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Degrade the targets of the pairs in DIR with eq. 4: blur, downsampling, noise, JPEG.
+
+    Stores the low-resolution files themselves. Run it again after an interruption: it goes on where it stopped.
+    """
+    from gfr_data.degrade import degrade_dataset, plan
+    from gfr_data.engine import cores
+    from manifests.degradation import parse_space
+
+    space = parse_space(blur_sigma, scale, noise_sigma, jpeg_quality)
+    if out is None and preview is None:
+        raise click.UsageError("Missing option '--out': the folder to write.")
+    if preview is not None and not dry_run:
+        from gfr_data.preview import preview_pairs
+        from gfr_model.degrade import degrade_arrays
+
+        preview_pairs(folder, preview, splits or None, degrade_arrays, overwrite)
+        if out is None:
+            print_summary({"preview": str(preview)}, as_json, f"written: {preview}")
+            return
+    if out is None:
+        print_summary({"preview": str(preview)}, as_json, f"would draw {preview}")
+        return
+    if dry_run:
+        found = plan(folder, out, splits or None, space, copies, seed)
+        print_summary(asdict(found), as_json, f"would write to {out}: {found.text()}")
+        return
+    with progress_bars() as progress:
+        summary = degrade_dataset(
+            folder, out, splits or None, space, copies, seed, jobs or cores(), progress, overwrite
+        )
+    done = f"written: {out}" if summary.changed else f"nothing to do: {out}"
+    print_summary(asdict(summary), as_json, f"{summary.text()}\n{done}")
+
+
 @main.command("validate")
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option

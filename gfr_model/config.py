@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from manifests import ConfigError, DataError
+from manifests.degradation import parse_space
 
 OFF = "off"
 VARIANTS = ("full", "-F", "-W", "-WG", "-W2", "-WG2")  # §4.3; Ours(R) is a choice at test time
@@ -322,6 +323,10 @@ def _out_of_range(config: TrainConfig) -> Iterator[str]:
         yield "rate_steps has more values than learning_rates"
     if config.image_size & (config.image_size - 1) or config.image_size < 16:
         yield f"image_size must be a power of two of at least 16, but is {config.image_size}"
+    try:
+        parse_space(config.blur_sigma, config.scale, config.noise_sigma, config.jpeg_quality)
+    except ConfigError as error:
+        yield str(error)
 
 
 def _bad_numbers(config: TrainConfig) -> Iterator[str]:

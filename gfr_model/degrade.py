@@ -85,6 +85,12 @@ def upsample(low: Tensor, size: int = CROP_SIZE) -> Tensor:
     return _to_unit(rows @ low.double() @ columns.T)
 
 
+def degrade_arrays(images: np.ndarray, draws: Draws) -> np.ndarray:
+    """`degrade_batch` on the CPU for arrays: (B, S, S, 3) uint8 RGB -> the same shape, float32, 0 to 255."""
+    degraded = degrade_batch(torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))), draws)
+    return degraded.mul_(255).permute(0, 2, 3, 1).numpy()
+
+
 def _groups(draws: Draws, size: int, ops: Operators, device: torch.device) -> Iterator[_Group]:
     """Cut a batch into groups. One transfer to the device."""
     scales, which = np.unique(draws.scale, return_inverse=True)

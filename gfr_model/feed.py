@@ -10,7 +10,7 @@ from gfr_model.degrade import degrade_batch
 from gfr_model.parallel import World
 from gfr_model.step import Inputs
 from gfr_model.warp import normalise
-from manifests.degradation import DegradationSpace, draw_many, pair_keys, parse_values
+from manifests.degradation import draw_many, pair_keys, parse_space
 
 
 class Feed:
@@ -18,12 +18,7 @@ class Feed:
 
     def __init__(self, pairs: PairSet, config: TrainConfig, world: World) -> None:
         self.pairs, self.config, self.world = pairs, config, world
-        self.space = DegradationSpace(
-            blur_sigma=parse_values(config.blur_sigma),
-            scale=parse_values(config.scale),
-            noise_sigma=parse_values(config.noise_sigma),
-            jpeg_quality=parse_values(config.jpeg_quality),
-        )
+        self.space = parse_space(config.blur_sigma, config.scale, config.noise_sigma, config.jpeg_quality)
         self.keys = pair_keys(config.seed, pairs.table.pair_ids)
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
 

@@ -84,6 +84,11 @@ class Draws:
     def __len__(self) -> int:
         return len(self.scale)
 
+    def __getitem__(self, index: slice | np.ndarray) -> "Draws":
+        """Some of them."""
+        columns = {name: getattr(self, name)[index] for name in (*PARAMETERS, "noise_key")}
+        return Draws(**columns, space=self.space)
+
     def at(self, index: int) -> Degradation:
         """The draw of one sample."""
         return Degradation(
@@ -165,7 +170,7 @@ def parse_space(
         try:
             sets[-1] = parse_values(text, PAPER_SETS[name])
         except ConfigError as error:
-            problems.append(f"{_option(name)}: {error}")
+            problems.append(f"{name}: {error}")
         else:
             problems += filter(None, [_problem(name, sets[-1])])
     if problems:
@@ -237,19 +242,13 @@ def _problem(name: str, values: tuple[float, ...]) -> str | None:
     """Why `values` may not stand for a parameter, or None."""
     allowed = PAPER_SETS[name]
     if not values:
-        return f"{_option(name)} has no value; choose from {describe(allowed)}"
+        return f"{name} has no value; choose from {describe(allowed)}"
     if len(set(values)) != len(values):
-        return f"{_option(name)} has a value twice: {values}"
+        return f"{name} has a value twice: {values}"
     outside = [value for value in values if value not in allowed]
     if outside:
-        return (
-            f"{_option(name)} cannot be {', '.join(f'{value:g}' for value in outside)}; choose from {describe(allowed)}"
-        )
+        return f"{name} cannot be {', '.join(f'{value:g}' for value in outside)}; choose from {describe(allowed)}"
     return None
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 PAPER_SPACE = DegradationSpace()
