@@ -55,7 +55,7 @@ __all__ = ["DegradeSummary", "LowQuality", "degrade_dataset", "degrade_image", "
 
 SETTINGS_FILE = "degrade.json"
 TOOL = "gfr-data degrade"
-TASK_PAIRS = 32  # pairs that a worker does at a time: a second or so
+TASK_PAIRS = 16  # pairs that a worker does at a time
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
 OURS = ("lq", "crops", DEGRADED_FILE, SETTINGS_FILE)
 
@@ -141,6 +141,8 @@ def degrade_dataset(
     for part in done:
         hashes |= part.hashes
     write_table(out / DEGRADED_FILE, _table(job, hashes, seed), DEGRADED, job.made_by)
+    for rest in out.rglob(".*.part*"):  # of runs that were killed
+        rest.unlink(missing_ok=True)
     return _summary(job, written=sum(part.written for part in done), changed=True)
 
 

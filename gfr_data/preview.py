@@ -21,10 +21,10 @@ ALONG: dict[str, tuple[float, ...]] = {
     "jpeg_quality": (0, 40, 30, 20, 15, 10),
 }
 TITLES = {
-    "blur_sigma": "blur ρ (px)",
-    "scale": "scale s",
-    "noise_sigma": "noise σ (levels)",
-    "jpeg_quality": "JPEG quality q (0: lossless)",
+    "blur_sigma": "blur: standard deviation in px",
+    "scale": "scale: downsampled by",
+    "noise_sigma": "noise: standard deviation in grey levels",
+    "jpeg_quality": "JPEG quality (0: lossless)",
 }
 COLUMNS = 6
 CAPTION, MARGIN, TITLE = 22, 8, 34  # px
@@ -64,7 +64,7 @@ def draw_sheet(image: np.ndarray, batched: Batched | None = None, seed: int = 0)
     if batched is not None:
         other = batched(np.stack([image] * COLUMNS), stack(draws))
         difference = np.abs(other - reference)
-        worst = [f"at most {value:.1g} levels" for value in difference.max(axis=(1, 2, 3))]
+        worst = [f"at most {value:.5f} grey levels" for value in difference.max(axis=(1, 2, 3))]
         rows.append(("the same, batched", [""] * COLUMNS, _bytes(other)))
         rows.append((f"their difference, {AMPLIFIED} times", worst, _bytes(difference * AMPLIFIED)))
     return _compose(rows)
@@ -77,7 +77,7 @@ def _along(image: np.ndarray, name: str, values: tuple[float, ...]) -> tuple[str
 
 
 def _words(one: Degradation) -> str:
-    return f"ρ {one.blur_sigma:g}  s {one.scale:g}  σ {one.noise_sigma}  q {one.jpeg_quality}"
+    return f"blur {one.blur_sigma:g}, scale {one.scale:g}, noise {one.noise_sigma}, quality {one.jpeg_quality}"
 
 
 def _bytes(levels: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ def _hash(places: Tensor, low: Tensor, high: Tensor) -> Tensor:
     first, second, third = (multiplier - (multiplier >> 31 << 32) for multiplier in MULTIPLIERS)
     bits = places * first + low
     bits = (bits ^ _shift_right(bits, 16)) * second ^ high
+    bits = (bits ^ _shift_right(bits, 16)) * second
     return (bits ^ _shift_right(bits, 15)) * third
 
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 TABLE_BITS = 16
-# A 32-bit hash by xor, shift and multiply, with low bias: M. E. O'Neill's and C. Wellons' form with these constants.
+# Odd constants that mix well when xor-shifts stand between them (the last two: C. Wellons' search for low bias).
 MULTIPLIERS = (0x9E3779B1, 0x21F0AAAD, 0x735A2D97)
 
 
@@ -39,6 +39,8 @@ def noise(sigma: int, key: int, height: int, width: int) -> np.ndarray:
     bits ^= bits >> np.uint32(16)
     bits *= second
     bits ^= high
+    bits ^= bits >> np.uint32(16)
+    bits *= second
     bits ^= bits >> np.uint32(15)
     bits *= third
     return noise_table(sigma)[bits >> np.uint32(32 - TABLE_BITS)].reshape(3, height, width)
