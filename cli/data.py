@@ -17,6 +17,45 @@ def main() -> None:
     """Build guided/target pairs from photographs of people, and degraded test sets from pairs."""
 
 
+@main.command("sample")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--identities", type=click.IntRange(1), default=60, show_default=True, help="Identity folders to render.")
+@click.option("--photos", type=click.IntRange(2), default=6, show_default=True, help="Photographs of each.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which people and photographs.")
+@click.option("--defects", is_flag=True, help="Add photographs with labelled defects to training identities.")
+@click.option("--jobs", type=click.IntRange(1), default=None, help="Processes. [default: one per CPU core]")
+@overwrite_option
+@dry_run_option
+@json_option
+@reports_errors
+def sample_command(
+    out: Path,
+    identities: int,
+    photos: int,
+    seed: int,
+    defects: bool,
+    jobs: int | None,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Render photographs of invented people as OUT/vggface2 and OUT/casia-webface, with exact landmarks.
+
+    OUT/landmarks68.csv serves build-pairs --landmarks file:PATH; OUT/truth.csv holds poses, OUT/labels.csv the defects.
+    """
+    from gfr_data.engine import cores
+    from gfr_data.sample.write import plan_sample, render_sample
+
+    if dry_run:
+        summary = plan_sample(out, identities, photos, seed, defects)
+        print_summary(asdict(summary), as_json, f"would write {summary.text()}")
+        return
+    with progress_bars() as progress:
+        summary = render_sample(out, identities, photos, seed, defects, progress, jobs or cores(), overwrite)
+    state = "written" if summary.changed else "nothing to do"
+    print_summary(asdict(summary), as_json, f"{summary.text()}\n{state}: {out}")
+
+
 @main.command("build-pairs")
 @click.option(
     "--source",
