@@ -27,6 +27,7 @@ def paint_background(key: int, height: int, width: int) -> np.ndarray:
         spots = cv2.resize(
             generator.random((h // 2, w // 2, 3), dtype=np.float32), (w, h), interpolation=cv2.INTER_CUBIC
         )
-        image *= 0.55 + 0.9 * cv2.GaussianBlur(spots, (0, 0), 0.8)
+        spots = spots.mean(axis=2, keepdims=True) * 0.8 + 0.2 * spots
+        image *= 0.4 + 1.2 * cv2.GaussianBlur(spots, (0, 0), 0.8)
     image = cv2.GaussianBlur(image, (0, 0), float(generator.uniform(0.7, 3.0)))
     return np.maximum(cv2.resize(image, (w * scale, h * scale), interpolation=cv2.INTER_CUBIC)[:height, :width], 0.003)

@@ -21,9 +21,9 @@ def make_body(rotation: np.ndarray, male: float, body_yaw: float) -> Body:
     turn = np.deg2rad(body_yaw)
     top = rotation @ np.array([0.0, -0.45, -0.26], dtype=np.float32)
     bottom = np.array([0.10 * np.sin(turn), -1.75, -0.42], dtype=np.float32)
-    chest = np.array([0.1 * np.sin(turn), -2.62, -0.46], dtype=np.float32)
+    chest = np.array([0.1 * np.sin(turn), -2.56, -0.46], dtype=np.float32)
     size = np.array([1.62 + 0.30 * male, 0.98, 0.74], dtype=np.float32)
-    return Body(top, bottom, 0.42 + 0.09 * male, chest, size)
+    return Body(top, bottom, 0.47 + 0.09 * male, chest, size)
 
 
 def intersect(body: Body, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:

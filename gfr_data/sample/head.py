@@ -5,6 +5,10 @@ import numpy as np
 from gfr_data.sample.chart import bump, directions, grid, noise, pair, smoothstep
 from gfr_data.sample.identity import Hair, Identity, Shape
 
+# The lower edge of the jaw, from chin to ear: azimuth from the face's middle and height of the direction, degrees.
+JAW = np.array([[0, -61.5], [20, -60], [40, -57.5], [57, -54], [70, -48], [78, -38], [82, -25], [84, -10], [85, 4]])
+_BEHIND = np.deg2rad(-33)  # where the head ends below the ears and behind them
+_COVERED = {"long", "bob"}  # styles that hide the ears
 MAP = 384  # texels across a map of radii; one is about a pixel of a rendered face
 
 
@@ -17,7 +21,9 @@ def skin_radius(identity: Identity, size: int = MAP) -> np.ndarray:
     radius += 0.012 * age * pair(s, t, 0.42, -0.52, 0.12, 0.16)  # cheeks sink with age, and hang
     generator = np.random.default_rng([*identity.key, 2])
     radius += 0.006 * noise(generator, size, 11)
-    return (radius + _ears(identity.shape, size)).astype(np.float32)
+    if identity.hair.style not in _COVERED:
+        radius += _ears(identity.shape, size)
+    return radius.astype(np.float32)
 
 
 def _ellipsoid(
@@ -33,17 +39,26 @@ def _ellipsoid(
 
 def _skull(shape: Shape, size: int) -> np.ndarray:
     """A smooth union of cranium and face; the jaw is what narrows the face downwards."""
-    t = grid(size)[1]
     d = directions(size)
-    cranium = _ellipsoid(d, (0, 0.20, -0.14), (0.755 * shape.head_width, 0.93 * shape.head_height, 0.93))
-    low = smoothstep(-0.30, -1.02, t)
-    width = 0.685 * shape.cheek_width * (1 - (0.30 - 0.13 * shape.jaw) * low)
-    width = width + 0.035 * shape.jaw * bump(t, t, -0.72, 0, 0.16, 1)
-    face = _ellipsoid(d, (0, -0.16, 0.12), (width, 0.98, 0.765))
-    chin_cut = smoothstep(0, -0.26, t - shape.chin_low - 0.04) * smoothstep(-0.2, 0.6, d[..., 2] + 0.9)
+    cranium = _ellipsoid(d, (0, 0.22, -0.14), (0.735 * shape.head_width, 0.92 * shape.head_height, 0.93))
+    low = smoothstep(-0.35, -0.98, d[..., 1])
+    width = 0.70 * shape.cheek_width * (1 - (0.34 - 0.20 * shape.jaw) * low)
+    width = width + 0.045 * shape.jaw * np.exp(-0.5 * ((d[..., 1] + 0.76) / 0.10) ** 2)
+    face = _ellipsoid(d, (0, -0.20, 0.10), (width, 1.04, 0.775))
+    azimuth = np.arctan2(np.abs(d[..., 0]), d[..., 2])
+    edge = np.minimum(jaw_edge(shape, azimuth), _BEHIND)
+    below = np.arcsin(np.clip(d[..., 1], -1, 1)) - edge
     sharp = 14.0
     union = np.log(np.exp(sharp * cranium) + np.exp(sharp * face)) / sharp
-    return union - 0.20 * chin_cut * (t < 0)
+    return union - 0.26 * smoothstep(0.02, -0.30, below)
+
+
+def jaw_edge(shape: Shape, azimuth: np.ndarray) -> np.ndarray:
+    """Heights of the directions along the lower edge of the jaw, from chin to ear; radians, as is `azimuth`."""
+    azimuths, heights = np.deg2rad(JAW.T)
+    chin = -2 * np.arcsin(-shape.chin_low / 2)
+    share = np.interp(azimuth, azimuths, (heights - heights[-1]) / (heights[0] - heights[-1]))
+    return heights[-1] + (chin - heights[-1]) * share
 
 
 def _face(shape: Shape, s: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -72,7 +87,7 @@ def _nose(shape: Shape, s: np.ndarray, t: np.ndarray) -> np.ndarray:
         + (out - shape.nose_bridge) * along**1.35
         + shape.nose_hook * np.sin(np.pi * np.clip(along, 0, 1))
     )
-    under = smoothstep(tip - 0.125, tip - 0.035, t)
+    under = smoothstep(tip - 0.135, tip - 0.015, t)
     start = smoothstep(top + 0.11, top - 0.06, t)
     width = 0.045 + 0.030 * np.clip(along, 0, 1) ** 2 + 0.25 * (shape.nose_half - 0.12) * along
     axis = shape.nose_crooked * np.sin(np.pi * np.clip(along, 0, 1))
@@ -99,17 +114,22 @@ def _mouth(shape: Shape, s: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 def _ears(shape: Shape, size: int) -> np.ndarray:
     """Ears as folds of the side of the head: a rim that stands out, a hollow inside it, a lobe below."""
+    u, v, side = _ear_places(shape, size)
+    r = np.sqrt(u * u + v * v)
+    plate = smoothstep(1.12, 0.86, r) * (0.45 + 0.55 * smoothstep(-1.0, 0.7, u))
+    hollow = smoothstep(0.75, 0.3, np.sqrt((u + 0.15) ** 2 + (1.25 * (v + 0.12)) ** 2))
+    fold = np.exp(-0.5 * ((np.sqrt((u + 0.05) ** 2 + v * v) - 0.60) / 0.09) ** 2)
+    return side * ((shape.ear_out + 0.05) * plate - 0.085 * hollow + 0.022 * fold * plate)
+
+
+def _ear_places(shape: Shape, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coordinates on the ear, to the back and up, 1 at its rim; and 1 on the sides of the head, 0 elsewhere."""
     d = directions(size)
     up, back = d[..., 1] + 0.10, -d[..., 2] - 0.10
     k = 1 / shape.ear_size
     u = (back - 0.22 * up) * k / 0.155
     v = up * k / (0.27 + 0.03 * np.clip(-up, 0, 1))
-    r = np.sqrt(u * u + v * v)
-    side = smoothstep(0.5, 0.75, np.abs(d[..., 0]))
-    plate = smoothstep(1.12, 0.86, r) * (0.45 + 0.55 * smoothstep(-1.0, 0.7, u))
-    hollow = smoothstep(0.75, 0.3, np.sqrt((u + 0.15) ** 2 + (1.25 * (v + 0.12)) ** 2))
-    fold = np.exp(-0.5 * ((np.sqrt((u + 0.05) ** 2 + v * v) - 0.60) / 0.09) ** 2)
-    return side * ((shape.ear_out + 0.05) * plate - 0.085 * hollow + 0.022 * fold * plate)
+    return u, v, smoothstep(0.5, 0.75, np.abs(d[..., 0]))
 
 
 def hair_cover(identity: Identity, strands: np.ndarray, size: int) -> np.ndarray:
@@ -120,7 +140,7 @@ def hair_cover(identity: Identity, strands: np.ndarray, size: int) -> np.ndarray
     d = directions(size)
     s, t = grid(size)
     azimuth = np.abs(np.arctan2(d[..., 0], d[..., 2]))
-    fray = 0.05 if hair.style in {"long", "bob", "parted", "swept"} else 0.09
+    fray = 0.06 if hair.style in {"long", "bob", "parted", "swept"} else 0.09
     line = hair.line - hair.fringe * smoothstep(0.85, 0.3, np.abs(s)) + fray * (strands - 0.5)
     line = line + 0.9 * hair.recede * pair(s, t, 0.36, hair.line + 0.05, 0.16, 0.3)
     if hair.style in {"parted", "swept"} and hair.fringe == 0:
@@ -128,7 +148,11 @@ def hair_cover(identity: Identity, strands: np.ndarray, size: int) -> np.ndarray
     above = t - line + 0.10 * s * s  # in front: above the hairline
     edge = np.interp(d[..., 1], *_side_edge(hair)) + 0.5 * fray * (strands - 0.5)
     behind = azimuth - edge  # at the sides: behind the sideburns
-    return np.maximum(smoothstep(-0.012, 0.012, above), smoothstep(-0.015, 0.015, behind)).astype(np.float32)
+    cover = np.maximum(smoothstep(-0.03, 0.03, above), smoothstep(-0.02, 0.02, behind))
+    if hair.style not in _COVERED:
+        u, v, side = _ear_places(identity.shape, size)
+        cover = cover * (1 - side * smoothstep(1.18, 1.06, np.sqrt(u * u + v * v)))
+    return cover.astype(np.float32)
 
 
 def _side_edge(hair: Hair) -> tuple[list[float], list[float]]:
@@ -158,7 +182,7 @@ def hair_radius(identity: Identity, skin: np.ndarray, cover: np.ndarray, strands
     hair, size = identity.hair, len(skin)
     s = grid(size)[0]
     d = directions(size)
-    soft = cv2.GaussianBlur(cover, (0, 0), 0.022 * size / 4)
+    soft = np.maximum(2 * cv2.GaussianBlur(cover, (0, 0), 0.022 * size / 4) - 1, 0)  # it rises within its edge
     thick = {"buzz": 0.16, "bald": 0.0, "tied": 0.40, "short": 0.8, "curly": 1.5, "swept": 1.1}.get(hair.style, 0.95)
     volume = hair.volume * thick * (0.55 + 0.45 * smoothstep(-0.3, 0.9, d[..., 1]))
     if hair.style in {"parted", "swept"}:
@@ -166,13 +190,15 @@ def hair_radius(identity: Identity, skin: np.ndarray, cover: np.ndarray, strands
     base = cv2.GaussianBlur(skin, (0, 0), 0.10 * size / 4)  # hair hides the ears and the brow's relief
     base = np.where(d[..., 2] > 0.75, skin, np.maximum(base, skin * 0.96))
     radius = base + volume * soft
+    locks = cv2.GaussianBlur(strands, (0, 0), 1.6)  # single strands are finer than this map
     if hair.style == "curly":
         generator = np.random.default_rng([*identity.key, 5])
         radius = radius + 0.022 * soft * noise(generator, size, 44)
     else:
-        radius = radius + 0.028 * soft * (strands - 0.5) * (hair.style != "buzz")
-    if hair.style in {"long", "bob"}:
-        radius = np.maximum(radius, _hanging(hair, d, strands) * soft)
+        radius = radius + 0.030 * soft * (locks - 0.5) * (hair.style != "buzz")
+    if hair.style in _COVERED:
+        curtain = smoothstep(0.45, -0.15, d[..., 1]) * soft
+        radius = radius + curtain * np.maximum(_hanging(hair, d, locks) - radius, 0)
     if hair.style == "tied":
         knot = np.sum(d * np.array([0.0, 0.80, -0.60], dtype=np.float32), axis=-1)
         radius = radius + 0.30 * smoothstep(0.90, 0.985, knot)
@@ -187,7 +213,7 @@ def _hanging(hair: Hair, d: np.ndarray, strands: np.ndarray) -> np.ndarray:
     wall = wall * (1 + 0.035 * (strands - 0.5) + 0.03 * hair.wave * np.sin(7 * wall * down))
     tips = hair.length / down * (1 + 0.12 * (strands - 0.5))
     radius = 1 / (1 / wall**6 + 1 / tips**6) ** (1 / 6)
-    return np.where(d[..., 1] < 0.1, radius, 0) * smoothstep(0.12, -0.12, d[..., 1])
+    return radius
 
 
 def normals(radius: np.ndarray) -> np.ndarray:

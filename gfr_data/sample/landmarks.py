@@ -6,14 +6,13 @@ import numpy as np
 
 from gfr_data.sample.chart import sample
 from gfr_data.sample.expression import lids
+from gfr_data.sample.head import JAW, jaw_edge
 from gfr_data.sample.identity import Shape
 from gfr_data.sample.skin import brow_curve, lip_edges
 
 if TYPE_CHECKING:
     from gfr_data.sample.render import Posed
 
-# The edge of the jaw in space, from ear to chin: azimuth from the face's middle and height of the direction, degrees.
-_JAW = np.array([[83, 4], [82, -8], [80, -20], [76, -31], [69, -41], [57, -48.5], [40, -54], [20, -58.5], [0, -61.5]])
 _INNER = np.array(
     [
         [0.60, 0.0],
@@ -80,9 +79,8 @@ def landmarks(posed: "Posed") -> np.ndarray:
 
 def _contour(posed: "Posed") -> np.ndarray:
     """For each landmark of the jaw the outermost visible point between the face and the jaw's edge."""
-    chin = posed.person.identity.shape.chin_low
-    azimuth, height = np.deg2rad(_JAW.T)
-    height = height * np.interp(-height, [0, height.min() * -1], [1, chin / -1.05])
+    azimuth = np.deg2rad(JAW[::-1, 0])
+    height = jaw_edge(posed.person.identity.shape, azimuth)
     d = np.stack([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)], axis=-1)
     edge = d[:, :2] * np.sqrt(2 / (1 + d[:, 2:]))
     share = np.linspace(0, 1, _STEPS)[:, None]

@@ -57,5 +57,5 @@ def hair_light(
     half = towards - view
     half = half / np.linalg.norm(half, axis=1, keepdims=True)
     sheen = np.sqrt(np.maximum(1 - np.sum(tangent * half, axis=1) ** 2, 0))
-    glow = 0.085 * sheen[:, None] ** 60 + 1.3 * colour * sheen[:, None] ** 14
+    glow = 0.05 * sheen[:, None] ** 60 + 1.3 * colour * sheen[:, None] ** 14
     return sun * (0.75 * colour * across[:, None] + glow) + colour * sky_light(light, up, normal, open_)

@@ -113,7 +113,11 @@ def _eyeball(
     shade = (0.62 + 0.75 * smoothstep(0.95, 0.35, r) * fibres) * (1 - 0.72 * smoothstep(0.70, 1.0, r))
     colour = iris * shade[:, None]
     colour = colour + (0.004 - colour) * smoothstep(0.40 + edge * 0.6, 0.40 - edge * 0.6, r)[:, None]
-    white = _SCLERA * (1 - 0.10 * np.clip(np.abs(x) / shape.eye_half, 0, 1) ** 2)[:, None]
+    white = (
+        _SCLERA
+        * (1 - 0.35 * identity.look.melanin)
+        * (1 - 0.10 * np.clip(np.abs(x) / shape.eye_half, 0, 1) ** 2)[:, None]
+    )
     red = np.array([0.0, 0.22, 0.22], dtype=np.float32) * smoothstep(0.55, 1.05, np.abs(x) / shape.eye_half)[:, None]
     colour = colour + (white * (1 - red) - colour) * smoothstep(1 - 0.6 * edge, 1 + 0.6 * edge, r)[:, None]
     shadow = 1 - 0.62 * np.exp(-np.maximum(upper - t, 0) / 0.022)
