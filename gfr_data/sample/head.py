@@ -212,8 +212,7 @@ def _hanging(hair: Hair, d: np.ndarray, strands: np.ndarray) -> np.ndarray:
     wall = 1 / np.sqrt((d[..., 0] / wide) ** 2 + (d[..., 2] / deep) ** 2 + 1e-6)
     wall = wall * (1 + 0.035 * (strands - 0.5) + 0.03 * hair.wave * np.sin(7 * wall * down))
     tips = hair.length / down * (1 + 0.12 * (strands - 0.5))
-    radius = 1 / (1 / wall**6 + 1 / tips**6) ** (1 / 6)
-    return radius
+    return 1 / (1 / wall**6 + 1 / tips**6) ** (1 / 6)
 
 
 def normals(radius: np.ndarray) -> np.ndarray:

@@ -84,19 +84,16 @@ def _contour(posed: "Posed") -> np.ndarray:
     d = np.stack([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)], axis=-1)
     edge = d[:, :2] * np.sqrt(2 / (1 + d[:, 2:]))
     share = np.linspace(0, 1, _STEPS)[:, None]
-    points = []
-    for side, order in ((-1.0, range(9)), (1.0, range(7, -1, -1))):
-        for k in order:
-            path = _INNER[k] + (edge[k] - _INNER[k]) * share
-            places = posed.skin_now(side * path[:, 0], path[:, 1])
-            surface = posed.skin_surface(*places)
-            outward = (surface[-1] - surface[0]) * [1, 1, 0]
-            roll = np.deg2rad(posed.scene.roll)
-            x, y = outward[0], outward[1]
-            across = np.array([x * np.cos(roll) + y * np.sin(roll), x * np.sin(roll) - y * np.cos(roll)])
-            pixels = posed.project(surface)
-            points.append(pixels[np.argmax(pixels @ across)])
-    return np.array(points)
+    half = _INNER[:, None] + (edge - _INNER)[:, None] * share  # (9, steps, 2), from ear to chin
+    paths = np.concatenate([half * [-1.0, 1.0], half[7::-1]]).reshape(-1, 2)
+    surface = posed.skin_surface(*posed.skin_now(paths[:, 0], paths[:, 1]))
+    pixels = posed.project(surface).reshape(17, _STEPS, 2)
+    surface = surface.reshape(17, _STEPS, 3)
+    x, y = (surface[:, -1] - surface[:, 0]).T[:2, :, None]
+    roll = np.deg2rad(posed.scene.roll)
+    across = pixels[..., 0] * (x * np.cos(roll) + y * np.sin(roll))
+    across = across + pixels[..., 1] * (x * np.sin(roll) - y * np.cos(roll))
+    return pixels[np.arange(17), np.argmax(across, axis=1)]
 
 
 def follow(posed: "Posed", place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,9 +32,9 @@ def sky_light(light: Light, up: np.ndarray, normal: np.ndarray, open_: np.ndarra
 def highlight(towards: np.ndarray, view: np.ndarray, normal: np.ndarray, sharpness: float) -> np.ndarray:
     """A glossy reflection of the sun, (N,), normalised so that its energy hardly depends on `sharpness`."""
     half = towards - view
-    half = half / np.linalg.norm(half, axis=1, keepdims=True)
-    facing = np.maximum(np.sum(normal * half, axis=1), 0)
-    fresnel = 0.04 + 0.5 * (1 - np.maximum(-np.sum(normal * view, axis=1), 0)) ** 5
+    half = half / np.sqrt(np.einsum("nk,nk->n", half, half))[:, None]
+    facing = np.maximum(np.einsum("nk,nk->n", normal, half), 0)
+    fresnel = 0.04 + 0.5 * (1 - np.maximum(-np.einsum("nk,nk->n", normal, view), 0)) ** 5
     return fresnel * (sharpness + 8) / 25 * facing**sharpness * (normal @ towards > -0.1)
 
 
@@ -55,7 +55,7 @@ def hair_light(
     facing = np.clip(0.35 + 0.65 * (normal @ towards), 0, 1)
     sun = np.asarray(light.sun, dtype=np.float32) * (lit * facing)[:, None]
     half = towards - view
-    half = half / np.linalg.norm(half, axis=1, keepdims=True)
-    sheen = np.sqrt(np.maximum(1 - np.sum(tangent * half, axis=1) ** 2, 0))
+    half = half / np.sqrt(np.einsum("nk,nk->n", half, half))[:, None]
+    sheen = np.sqrt(np.maximum(1 - np.einsum("nk,nk->n", tangent, half) ** 2, 0))
     glow = 0.05 * sheen[:, None] ** 60 + 1.3 * colour * sheen[:, None] ** 14
     return sun * (0.75 * colour * across[:, None] + glow) + colour * sky_light(light, up, normal, open_)

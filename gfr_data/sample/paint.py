@@ -82,7 +82,7 @@ def _paint_eye(
     colour += (0.012 - colour) * np.clip(lash + below, 0, 0.95)[:, None]
     surface.albedo[index] = colour
     mixed = surface.normal[index] * (1 - inside[:, None]) + normal * inside[:, None]
-    surface.normal[index] = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+    surface.normal[index] = mixed / np.sqrt(np.einsum("nk,nk->n", mixed, mixed))[:, None]
     surface.gloss[index] *= 1 - inside
     surface.wet[index] = wet * inside
 

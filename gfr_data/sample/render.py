@@ -124,7 +124,7 @@ def trace(posed: Posed, x: np.ndarray, y: np.ndarray, background: np.ndarray) ->
     world = np.stack(
         [x - scene.centre[0], scene.centre[1] - y, np.full_like(x, -scene.scale * scene.distance)], axis=-1
     )
-    world /= np.linalg.norm(world, axis=1, keepdims=True)
+    world /= np.sqrt(np.einsum("nk,nk->n", world, world))[:, None]
     rays = world @ posed.turn
     to_head, _ = intersect(posed.radius, posed.eye, rays)
     camera = np.array([0, 0, scene.distance], dtype=np.float32)
@@ -143,13 +143,13 @@ def trace(posed: Posed, x: np.ndarray, y: np.ndarray, background: np.ndarray) ->
 def _shade_head(posed: Posed, rays: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scene, identity = posed.scene, posed.person.identity
     points = posed.eye + distance[:, None] * rays
-    r = np.sqrt(np.sum(points * points, axis=1))
+    r = np.sqrt(np.einsum("nk,nk->n", points, points))
     s, t = coordinates(points[:, 0], points[:, 1], points[:, 2], r)
     rest_s, rest_t = to_rest(identity.shape, scene.expression, s, t)
     texture, detail = sample(posed.colour, rest_s, rest_t), sample(posed.detail, rest_s, rest_t)
     hair_detail = sample(posed.detail, s, t)
     normal = sample(posed.normal, s, t)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
+    normal /= np.sqrt(np.einsum("nk,nk->n", normal, normal))[:, None] + 1e-9
     lit, open_ = sample(posed.shade, s, t).T
     towards = posed.turn.T @ np.asarray(scene.light.direction, dtype=np.float32)
     up = posed.turn[1]
@@ -178,10 +178,10 @@ def _rough(normal: np.ndarray, slope_s: np.ndarray, slope_t: np.ndarray) -> np.n
     """Tilt normals by the slopes of the fine relief."""
     first = -normal * normal[:, :1]
     first[:, 0] += 1
-    first /= np.linalg.norm(first, axis=1, keepdims=True) + 1e-6
+    first /= np.sqrt(np.einsum("nk,nk->n", first, first))[:, None] + 1e-6
     second = np.cross(normal, first)
     tilted = normal - slope_s[:, None] * first - slope_t[:, None] * second
-    return tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
+    return tilted / np.sqrt(np.einsum("nk,nk->n", tilted, tilted))[:, None]
 
 
 def _shade_hair(
@@ -200,9 +200,9 @@ def _shade_hair(
     side = np.where(points[:, :1] > split, 1.0, -1.0).astype(np.float32)
     pole = np.where(side > 0, hair_pole(hair, 1.0), hair_pole(hair, -1.0))
     tangent = pole - points
-    tangent -= normal * np.sum(tangent * normal, axis=1, keepdims=True)
+    tangent -= normal * np.einsum("nk,nk->n", tangent, normal)[:, None]
     tangent += normal * (0.5 * (strands - 0.5))[:, None]
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-6
+    tangent /= np.sqrt(np.einsum("nk,nk->n", tangent, tangent))[:, None] + 1e-6
     colour = np.asarray(look.hair, dtype=np.float32) * (0.35 + 1.3 * strands)[:, None]
     return lights.hair_light(posed.scene.light, towards, up, view, normal, tangent, colour, lit, open_)
 
