@@ -31,3 +31,40 @@ def paint_background(key: int, height: int, width: int) -> np.ndarray:
         image *= 0.4 + 1.2 * cv2.GaussianBlur(spots, (0, 0), 0.8)
     image = cv2.GaussianBlur(image, (0, 0), float(generator.uniform(0.7, 3.0)))
     return np.maximum(cv2.resize(image, (w * scale, h * scale), interpolation=cv2.INTER_CUBIC)[:height, :width], 0.003)
+
+
+def paint_room(key: int, height: int, width: int) -> np.ndarray:
+    """Paint a living room out of focus, (height, width, 3) float32 linear: window, shelf, picture, lamp, sofa."""
+    generator = np.random.default_rng([key, 13])
+    wall = generator.uniform(0.16, 0.34) * np.exp(generator.normal(0, 0.10, 3))
+    room: np.ndarray = np.empty((height, width, 3), dtype=np.float32)
+    room[:] = wall * np.linspace(1.15, 0.7, width)[:, None]
+
+    def block(x0: float, y0: float, x1: float, y1: float, colour: np.ndarray) -> None:
+        value = tuple(float(c) for c in colour)
+        cv2.rectangle(room, (int(x0 * width), int(y0 * height)), (int(x1 * width), int(y1 * height)), value, -1)
+
+    wood = np.array([0.16, 0.08, 0.04]) * generator.uniform(0.7, 1.6)
+    block(0.00, 0.03, 0.22, 0.62, np.full(3, 0.55))  # window frame, then its panes
+    for pane in range(2):
+        for row in range(2):
+            sky = np.array([0.75, 0.95, 1.15]) if row == 0 else np.array([0.30, 0.48, 0.20])
+            block(0.01 + 0.105 * pane, 0.06 + 0.28 * row, 0.10 + 0.105 * pane, 0.31 + 0.28 * row, sky)
+    for board in range(3):  # shelf with books
+        foot = 0.24 + 0.24 * board
+        block(0.66, foot, 1.0, foot + 0.02, wood)
+        place = 0.67
+        while place < 0.98:
+            thick, tall = generator.uniform(0.012, 0.032), generator.uniform(0.11, 0.18)
+            block(
+                place,
+                foot - tall,
+                place + thick - 0.002,
+                foot,
+                0.2 * np.exp(generator.normal(-0.4, 0.6) + generator.normal(0, 0.25, 3)),
+            )
+            place += thick
+    block(0.29, 0.05, 0.40, 0.26, 0.5 * wood)
+    block(0.30, 0.07, 0.39, 0.24, np.exp(generator.normal(-1.2, 0.4, 3)))
+    block(0.0, 0.80, 1.0, 1.0, 0.2 * np.exp(generator.normal(0, 0.5, 3)))  # sofa
+    return cv2.GaussianBlur(room, (0, 0), height / 180)

@@ -48,7 +48,8 @@ def intersect(body: Body, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
 def _separation(body: Body, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Signed distance (approximate) from places (N,) to the body."""
     neck = _neck_distance(body, x, y, z) - body.girth
-    scaled = [(v - body.chest[k]) / body.size[k] for k, v in enumerate((x, y, z))]
+    above = np.maximum(y - body.chest[1], 0)  # below its middle the chest goes straight down
+    scaled = [(x - body.chest[0]) / body.size[0], above / body.size[1], (z - body.chest[2]) / body.size[2]]
     k0 = np.sqrt(sum(v * v for v in scaled))
     k1 = np.sqrt(sum((v / body.size[k]) ** 2 for k, v in enumerate(scaled))) + 1e-6
     chest = k0 * (k0 - 1) / k1

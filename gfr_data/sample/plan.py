@@ -35,17 +35,17 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Album:
+class Folder:
     """One identity folder."""
 
-    folder: str
+    path: str  # relative to the sample's folder
     person: int
     name: str
     kind: str  # "vggface2" or "casia-webface"
     shots: tuple[Shot, ...]
 
 
-def plan_albums(identities: int, photos: int, seed: int, defects: tuple[str, ...] = ()) -> tuple[Album, ...]:
+def plan_folders(identities: int, photos: int, seed: int, defects: tuple[str, ...] = ()) -> tuple[Folder, ...]:
     """Lay out `identities` folders of `photos` photographs: about 70% train, 10% test, 20% CASIA.
 
     From six identities on, one person is in both datasets, with other photographs. Defects are further photographs of
@@ -54,19 +54,25 @@ def plan_albums(identities: int, photos: int, seed: int, defects: tuple[str, ...
     train, test, casia = _shares(identities)
     names = _names(seed, identities)
     extra = _spread(defects, train)
-    albums = []
+    folders = []
     for number in range(train + test):
         kind = TRAIN if number < train else TEST
         folder = f"{kind}/n{number + 1:06d}"
-        albums.append(
-            _album(folder, number, names[number], "vggface2", photos, extra[number] if number < train else ())
+        folders.append(
+            _folder(folder, number, names[number], "vggface2", photos, extra[number] if number < train else ())
         )
     for number in range(casia):
         folder = f"{CASIA}/{number + 45:07d}"
         again = identities >= _SHARED_FROM and number == casia - 1
         person = 0 if again else train + test + number
-        albums.append(_album(folder, person, names[person], CASIA, photos, (), _OTHER_PHOTOGRAPHS * again))
-    return tuple(albums)
+        folders.append(_folder(folder, person, names[person], CASIA, photos, (), _OTHER_PHOTOGRAPHS * again))
+    return tuple(folders)
+
+
+def plan_album(identities: int, seed: int) -> tuple[int, str]:
+    """Number and name of the person of the album, who is not in train: the first test person where there is one."""
+    train, _, _ = _shares(identities)
+    return train, _names(seed, identities + 1)[train]
 
 
 def _shares(identities: int) -> tuple[int, int, int]:
@@ -86,15 +92,15 @@ def _spread(defects: tuple[str, ...], train: int) -> list[tuple[str, ...]]:
     return [tuple(hand) for hand in dealt]
 
 
-def _album(
+def _folder(
     folder: str, person: int, name: str, kind: str, photos: int, defects: tuple[str, ...], first: int = 0
-) -> Album:
+) -> Folder:
     labels = [""] * photos + list(defects)
     shots = []
     for k, defect in enumerate(labels):
         file = f"{k + 1:03d}.jpg" if kind == CASIA else f"{k + 1:04d}_01.jpg"
         shots.append(Shot(f"{folder}/{file}", _shot_number(k, first), defect))
-    return Album(folder, person, name, kind, tuple(shots))
+    return Folder(folder, person, name, kind, tuple(shots))
 
 
 def _shot_number(k: int, first: int) -> int:

@@ -4,20 +4,17 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gfr_data.sample.defects import BROKEN, DEFECTS, break_file, defective, defective_scene, jpeg_quality
+from gfr_data.sample import album
+from gfr_data.sample.defects import DEFECTS
+from gfr_data.sample.folder import Fact, render_folder
 from gfr_data.sample.identity import draw_identity
-from gfr_data.sample.landmarks import landmarks
-from gfr_data.sample.person import Person, make_person
-from gfr_data.sample.photograph import photograph
-from gfr_data.sample.plan import CASIA, META, NAMES, TRAIN, Album, Shot, plan_albums
-from gfr_data.sample.render import Posed, pose
-from gfr_data.sample.scene import Scene, draw_scene
-from manifests import DataError, Progress, silent, write_bytes, write_text
+from gfr_data.sample.plan import CASIA, META, NAMES, TRAIN, Folder, plan_album, plan_folders
+from manifests import DataError, Progress, silent, write_text
 
 STATE = "sample.json"
 LANDMARKS, TRUTH, LABELS = "landmarks68.csv", "truth.csv", "labels.csv"
@@ -38,7 +35,7 @@ class SampleSummary:
     out: str
     identities: int
     persons: int
-    photographs: int  # all files, those with defects among them
+    photographs: int  # all files, those with defects among them; the album's come on top
     defects: int
     written: int  # how many of them this call wrote
     changed: bool
@@ -46,23 +43,7 @@ class SampleSummary:
     def text(self) -> str:
         """The counts, for a person."""
         what = f"{self.photographs} photographs of {self.persons} invented people in {self.identities} identities"
-        return what + (f", {self.defects} of them with defects" if self.defects else "")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """What is known of one photograph."""
-
-    path: str
-    identity: str
-    person: str
-    defect: str
-    yaw: float
-    pitch: float
-    roll: float
-    eyes: tuple[float, float]
-    points: tuple[float, ...] | None  # 136 numbers; None where there is no face or no picture
-    written: bool
+        return what + (f", {self.defects} of them with defects" if self.defects else "") + ", and an album"
 
 
 def render_sample(
@@ -82,27 +63,27 @@ def render_sample(
     """
     out = Path(out)
     settings = Settings(identities, photos, seed, defects)
-    albums = plan_albums(identities, photos, seed, tuple(DEFECTS) if defects else ())
+    folders = plan_folders(identities, photos, seed, tuple(DEFECTS) if defects else ())
     _claim(out, settings, overwrite)
-    if _complete(out, albums):
-        return _summarise(out, albums, written=0, changed=False)
-    facts = _render(out, seed, albums, progress, jobs)
-    _write_tables(out, albums, facts, seed)
-    return _summarise(out, albums, written=sum(fact.written for fact in facts), changed=True)
+    if _complete(out, folders):
+        return _summarise(out, folders, written=0, changed=False)
+    facts = _render(out, seed, folders, progress, jobs)
+    _write_tables(out, folders, facts, seed)
+    return _summarise(out, folders, written=sum(fact.written for fact in facts), changed=True)
 
 
 def plan_sample(out: str | Path, identities: int, photos: int, seed: int, defects: bool) -> SampleSummary:
     """Say what `render_sample` would write, and write nothing."""
-    albums = plan_albums(identities, photos, seed, tuple(DEFECTS) if defects else ())
-    return _summarise(Path(out), albums, written=0, changed=False)
+    folders = plan_folders(identities, photos, seed, tuple(DEFECTS) if defects else ())
+    return _summarise(Path(out), folders, written=0, changed=False)
 
 
-def _summarise(out: Path, albums: tuple[Album, ...], written: int, changed: bool) -> SampleSummary:
+def _summarise(out: Path, folders: tuple[Folder, ...], written: int, changed: bool) -> SampleSummary:
     """Count what a plan holds."""
-    shots = [shot for album in albums for shot in album.shots]
-    persons = len({album.person for album in albums})
+    shots = [shot for folder in folders for shot in folder.shots]
+    persons = len({folder.person for folder in folders})
     return SampleSummary(
-        str(out), len(albums), persons, len(shots), sum(bool(s.defect) for s in shots), written, changed
+        str(out), len(folders), persons, len(shots), sum(bool(s.defect) for s in shots), written, changed
     )
 
 
@@ -117,7 +98,7 @@ def _claim(out: Path, settings: Settings, overwrite: bool) -> None:
             raise DataError(
                 f"{out} holds a sample made with other settings ({STATE}); choose another folder or --overwrite"
             )
-        for name in (TRAIN.split("/")[0], CASIA):
+        for name in (TRAIN.split("/")[0], CASIA, album.ALBUM):
             shutil.rmtree(out / name, ignore_errors=True)
         for name in (LANDMARKS, TRUTH, LABELS, STATE):
             (out / name).unlink(missing_ok=True)
@@ -128,77 +109,37 @@ def _claim(out: Path, settings: Settings, overwrite: bool) -> None:
     write_text(state, wanted)
 
 
-def _complete(out: Path, albums: tuple[Album, ...]) -> bool:
+def _complete(out: Path, folders: tuple[Folder, ...]) -> bool:
     tables = [LANDMARKS, TRUTH, LABELS, META, NAMES]
-    paths = [shot.path for album in albums for shot in album.shots]
-    return all((out / path).is_file() for path in [*tables, *paths])
+    paths = [shot.path for folder in folders for shot in folder.shots]
+    return all((out / path).is_file() for path in [*tables, *paths, *album.PATHS])
 
 
-def _render(out: Path, seed: int, albums: tuple[Album, ...], progress: Progress, jobs: int) -> list[Fact]:
-    total = sum(len(album.shots) for album in albums)
+def _render(out: Path, seed: int, folders: tuple[Folder, ...], progress: Progress, jobs: int) -> list[Fact]:
+    total = sum(len(folder.shots) for folder in folders) + len(album.PATHS)
     results: dict[str, list[Fact]] = {}
     done = 0
     progress("rendering", 0, total)
-    for facts in _run(out, seed, albums, jobs):
+    for facts in _run(out, seed, folders, jobs):
         results[facts[0].identity] = facts
         done += len(facts)
         progress("rendering", done, total)
-    return [fact for album in albums for fact in results[album.folder]]
+    return [fact for name in (*(folder.path for folder in folders), album.ALBUM) for fact in results[name]]
 
 
-def _run(out: Path, seed: int, albums: tuple[Album, ...], jobs: int) -> Iterable[list[Fact]]:
+def _run(out: Path, seed: int, folders: tuple[Folder, ...], jobs: int) -> Iterable[list[Fact]]:
+    owner = plan_album(len(folders), seed)
+    tasks: list[tuple[Callable[..., list[Fact]], tuple[Any, ...]]] = [(album.render_album, (out, seed, *owner))]
+    tasks += [(render_folder, (out, seed, folder)) for folder in folders]
     if jobs == 1:
-        return (render_album(out, seed, album) for album in albums)
+        return (function(*arguments) for function, arguments in tasks)
     from joblib import Parallel, delayed
 
     pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    return pool(delayed(render_album)(out, seed, album) for album in albums)
+    return pool(delayed(function)(*arguments) for function, arguments in tasks)
 
 
-def render_album(out: Path, seed: int, album: Album) -> list[Fact]:
-    """Make the photographs of one identity that are missing; what is known of all."""
-    import cv2
-
-    cv2.setNumThreads(1)  # one album is one process's work
-    person = make_person(seed, album.person)
-    facts = []
-    for shot in album.shots:
-        scene = _scene(seed, album, shot)
-        missing = not (out / shot.path).is_file()
-        if missing:
-            write_bytes(out / shot.path, _take(person, scene, shot))
-        facts.append(_fact(album, shot, pose(person, scene), missing))
-    return facts
-
-
-def _scene(seed: int, album: Album, shot: Shot) -> Scene:
-    if shot.defect:
-        return defective_scene(seed, album.person, shot.photo, shot.defect)
-    return draw_scene(seed, album.person, shot.photo, album.kind)
-
-
-def _take(person: Person, scene: Scene, shot: Shot) -> bytes:
-    """The bytes of a photograph's file."""
-    import cv2
-
-    defect = shot.defect
-    taken = defective(person, scene, shot.photo, defect) if defect else photograph(person, scene, shot.photo)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality(defect, scene.jpeg_quality)]
-    _, content = cv2.imencode(".jpg", cv2.cvtColor(taken.image, cv2.COLOR_RGB2BGR), quality)
-    return break_file(content.tobytes(), defect)
-
-
-def _fact(album: Album, shot: Shot, posed: Posed, written: bool) -> Fact:
-    scene = posed.scene
-    visible = shot.defect != "no_face" and shot.defect not in BROKEN
-    points = tuple(round(float(value), 3) for value in landmarks(posed).ravel()) if visible else None
-    eyes = scene.expression.eyes
-    return Fact(
-        shot.path, album.folder, album.name, shot.defect, scene.yaw, scene.pitch, scene.roll, eyes, points, written
-    )
-
-
-def _write_tables(out: Path, albums: tuple[Album, ...], facts: list[Fact], seed: int) -> None:
+def _write_tables(out: Path, folders: tuple[Folder, ...], facts: list[Fact], seed: int) -> None:
     points = [[fact.path, *fact.points] for fact in facts if fact.points]
     _write_csv(out / LANDMARKS, ["path", *(f"{axis}{k}" for k in range(68) for axis in "xy")], points)
     angles = [[f"{value:.3f}" for value in (fact.yaw, fact.pitch, fact.roll, *fact.eyes)] for fact in facts]
@@ -207,14 +148,14 @@ def _write_tables(out: Path, albums: tuple[Album, ...], facts: list[Fact], seed:
     _write_csv(out / TRUTH, columns, truth)
     labels = [[fact.path, DEFECTS[fact.defect], fact.defect] for fact in facts if fact.defect]
     _write_csv(out / LABELS, ["file", "expected", "defect"], labels)
-    casia = [album for album in albums if album.kind == CASIA]
-    write_text(out / NAMES, "".join(f"{album.folder.split('/')[-1]} {album.name}\n" for album in casia))
+    casia = [folder for folder in folders if folder.kind == CASIA]
+    write_text(out / NAMES, "".join(f"{folder.path.split('/')[-1]} {folder.name}\n" for folder in casia))
     lines = ["Class_ID, Name, Sample_Num, Flag, Gender\n"]
-    for album in albums:
-        if album.kind != CASIA:
-            gender = "m" if draw_identity(seed, album.person).look.male > 0.5 else "f"
-            flag = int(album.folder.startswith(TRAIN))
-            lines.append(f'{album.folder.split("/")[-1]}, "{album.name}", {len(album.shots)}, {flag}, {gender}\n')
+    for folder in folders:
+        if folder.kind != CASIA:
+            gender = "m" if draw_identity(seed, folder.person).look.male > 0.5 else "f"
+            flag = int(folder.path.startswith(TRAIN))
+            lines.append(f'{folder.path.split("/")[-1]}, "{folder.name}", {len(folder.shots)}, {flag}, {gender}\n')
     write_text(out / META, "".join(lines))
 
 
