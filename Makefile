@@ -49,10 +49,9 @@ demo: .venv/ready
 	@echo "== 5/7  Scoring: $(DEMO)/scores =="
 	$(BIN)/gfr-eval score $(DEMO)/degraded --run gfrnet-demo=$(DEMO)/run --out $(DEMO)/scores
 	$(BIN)/gfr-eval report $(DEMO)/scores --out $(DEMO)/scores/report.html
-	@echo "== 6/7  Restoring one photograph =="
-	$(BIN)/python tests/demo_photograph.py $(DEMO)
-	$(BIN)/gfr-eval restore $(DEMO)/photograph/degraded.png --run $(DEMO)/run --guide $(DEMO)/photograph/guides \
-	  --out $(DEMO)/photograph/restored.png --compare --overwrite
+	@echo "== 6/7  Restoring an old photograph of somebody who is not in the training set: $(DEMO)/restored =="
+	$(BIN)/gfr-eval restore $(DEMO)/people/album/photograph.jpg --guide $(DEMO)/people/album/guides --run $(DEMO)/run \
+	  --out $(DEMO)/restored/photograph.png --compare
 	@echo "== 7/7  Table 1 of the paper, its form filled with these people =="
 	$(BIN)/gfr-eval table $(DEMO)/scores
 	@echo
@@ -60,7 +59,8 @@ demo: .venv/ready
 	@echo "  $(DEMO)/pairs/report.html            what was found in the photographs, and why some were left out"
 	@echo "  $(DEMO)/run/summary.html             training curves and samples"
 	@echo "  $(DEMO)/scores/report.html           input, guide, warped guide, output, truth"
-	@echo "  $(DEMO)/photograph/                  the restored photograph, and the comparison beside it"
+	@echo "  $(DEMO)/restored/                    the restored photograph, and the comparison beside it"
+	@echo "  $(DEMO)/people/album/                the old photograph, its guides, and truth.jpg: what it showed when new"
 
 clean:
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache *.egg-info
