@@ -1,7 +1,11 @@
 """`gfr-eval`: score, compare and show restorations; restore photographs."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 import click
 
+from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
 from manifests import project_version
 
 
@@ -9,6 +13,88 @@ from manifests import project_version
 @click.version_option(project_version(), package_name="gfr")
 def main() -> None:
     """Score models on degraded test sets, print Table 1, and restore photographs."""
+
+
+@main.command("score")
+@click.argument("folders", metavar="DIR2...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--run", "runs", metavar="[NAME=]RUN", multiple=True, help="A run folder or a checkpoint; repeatable.")
+@click.option(
+    "--restored",
+    metavar="NAME=FOLDER",
+    multiple=True,
+    help="Another system's output: for lq/NAME.jpg of DIR2 the file NAME.png, 256x256; repeatable. With several DIR2, "
+    "in folders with their names.",
+)
+@click.option("--random-guide", is_flag=True, help="Also score each run with the guide of another person, as NAME(R).")
+@click.option("--split", "splits", multiple=True, help="A split to score; repeatable.  [default: all]")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N observations of each split.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Keys the random guides.")
+@click.option(
+    "--panels", type=click.IntRange(0), default=24, show_default=True, help="Observations whose pictures are kept."
+)
+@click.option(
+    "--identity-weights",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TorchScript file, RGB in [0, 1] (B, 3, 256, 256) to embeddings (B, D): adds the identity similarity.",
+)
+@click.option(
+    "--lpips-weights",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TorchScript file, two such batches to distances (B,): adds the perceptual distance.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or one of several (cuda:1).")
+@click.option("--out", required=True, metavar="SCORES", type=click.Path(path_type=Path), help="Folder to write.")
+@overwrite_option
+@dry_run_option
+@json_option
+@reports_errors
+def score_command(
+    folders: tuple[Path, ...],
+    runs: tuple[str, ...],
+    restored: tuple[str, ...],
+    random_guide: bool,
+    splits: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    panels: int,
+    identity_weights: Path | None,
+    lpips_weights: Path | None,
+    device: str,
+    out: Path,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Compare restorations with the truth, image by image: PSNR, SSIM, landmark error.
+
+    DIR2 is what gfr-data degrade wrote. Bicubic upsampling is always scored too. Run it again after an interruption: it
+    goes on where it stopped; methods that SCORES holds already stay in its table.
+    """
+    from gfr_model.score import ScoreConfig, plan, score
+
+    config = ScoreConfig(
+        folders=folders,
+        out=out,
+        runs=runs,
+        restored=restored,
+        random_guide=random_guide,
+        splits=splits,
+        limit=limit,
+        seed=seed,
+        panels=panels,
+        identity_weights=identity_weights,
+        lpips_weights=lpips_weights,
+        device=device,
+        overwrite=overwrite,
+    )
+    if dry_run:
+        found = plan(config)
+        print_summary(found, as_json, "\n".join(f"{key}: {value}" for key, value in found.items()))
+        return
+    with progress_bars() as progress:
+        summary = score(config, progress)
+    state = "written" if summary.changed else "nothing to do"
+    print_summary(asdict(summary), as_json, f"{summary.text()}\n{state}: {out}")
 
 
 if __name__ == "__main__":
