@@ -8,6 +8,8 @@ import click
 from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
 from manifests import project_version
 
+FORMATS = ("text", "markdown", "csv", "latex", "json")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(project_version(), package_name="gfr")
@@ -95,6 +97,34 @@ def score_command(
         summary = score(config, progress)
     state = "written" if summary.changed else "nothing to do"
     print_summary(asdict(summary), as_json, f"{summary.text()}\n{state}: {out}")
+
+
+@main.command("table")
+@click.argument("folders", metavar="SCORES...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--luma", is_flag=True, help="PSNR and SSIM on Y instead of RGB.")
+@click.option("--ci", is_flag=True, help="Add 95% bootstrap intervals.")
+@click.option("--paper/--no-paper", default=True, show_default=True, help="Print the paper's own numbers beside ours.")
+@click.option("--compare", nargs=2, metavar="A B", help="Compare two methods pairwise instead.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap and of the sign flips.")
+@reports_errors
+def table_command(
+    folders: tuple[Path, ...],
+    form: str,
+    luma: bool,
+    ci: bool,
+    paper: bool,
+    compare: tuple[str, str] | None,
+    seed: int,
+) -> None:
+    """Print Table 1's form: methods by split and scale, from any number of score folders."""
+    from gfr_model.table import compare_methods, tabulate
+    from gfr_model.table_formats import render, render_comparison
+
+    if compare:
+        click.echo(render_comparison(compare_methods(folders, *compare, seed), *compare, form))
+        return
+    click.echo(render(tabulate(folders, "y" if luma else "rgb", paper, ci, seed), form))
 
 
 if __name__ == "__main__":
