@@ -10,6 +10,7 @@ import numpy as np
 
 from gfr_data.sample.background import paint_background
 from gfr_data.sample.chart import smoothstep
+from gfr_data.sample.identity import draw_identity
 from gfr_data.sample.landmarks import landmarks
 from gfr_data.sample.person import Person, make_person
 from gfr_data.sample.photograph import Photograph
@@ -43,7 +44,8 @@ def defective_scene(seed: int, person: int, photo: int, defect: str) -> Scene:
     """Draw the scene of a photograph with a defect of DEFECTS: frontal, so that nothing else is wrong with it."""
     generator = np.random.default_rng([seed, person, photo, 9])
     scene = replace(draw_scene(seed, person, photo % 2), background=int(generator.integers(1 << 31)))
-    return _changed_scene(generator, scene, defect)
+    skin = float(np.mean(draw_identity(seed, person).look.skin))
+    return _changed_scene(generator, scene, defect, skin)
 
 
 def defective(person: Person, scene: Scene, photo: int, defect: str) -> Photograph:
@@ -77,7 +79,7 @@ def break_file(content: bytes, defect: str) -> bytes:
     return broken.get(defect, content)
 
 
-def _changed_scene(generator: np.random.Generator, scene: Scene, defect: str) -> Scene:
+def _changed_scene(generator: np.random.Generator, scene: Scene, defect: str, skin: float) -> Scene:
     if defect == "closed_eyes":
         return replace(scene, expression=replace(scene.expression, eyes=(0.0, 0.0)))
     if defect == "profile":
@@ -85,7 +87,8 @@ def _changed_scene(generator: np.random.Generator, scene: Scene, defect: str) ->
     if defect == "dark":
         return replace(scene, exposure=float(generator.uniform(0.010, 0.022)), noise=3.0)
     if defect == "bright":
-        return replace(scene, exposure=float(generator.uniform(14, 24)))
+        fair = (0.30 / skin) ** 0.38  # the camera makes up for the rest; see `develop`
+        return replace(scene, exposure=float(generator.uniform(5.5, 7.0)) * fair)
     if defect == "two_people":
         y = scene.centre[1]
         shrunk = min(scene.height, scene.width) * 0.19
