@@ -74,6 +74,20 @@ def initialise(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
+def initialise_smooth(decoder: nn.Module) -> None:
+    """Let each deconvolution of a decoder start as bilinear enlargement of a random mixture of its channels.
+
+    What it then makes of few numbers is smooth. He-like variance of the mixture keeps signals alive.
+    """
+    line = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    for module in decoder.modules():
+        if isinstance(module, nn.ConvTranspose2d):
+            inputs, outputs = module.weight.shape[:2]
+            mixture = torch.randn(inputs, outputs, 1, 1) * (2 / inputs) ** 0.5
+            with torch.no_grad():
+                module.weight.copy_(mixture * line[:, None] * line)
+
+
 def initialise_for_relu(network: nn.Module) -> None:
     """Draw the weights as He et al. (2015) do, which keeps signals alive through many layers without norm."""
     for module in network.modules():

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gfr_model.blocks import Norm, at_full_precision, depth_of, encoder, initialise, last_up, up
+from gfr_model.blocks import Norm, at_full_precision, depth_of, encoder, initialise, initialise_smooth, last_up, up
 from gfr_model.warp import identity_flow
 
 MULTIPLES = (1, 2, 4, 8, 16)  # of the width, layer by layer; the last one repeats
@@ -15,7 +15,8 @@ class WarpNet(nn.Module):
     Decision, the paper being silent: the tanh is taken of the decoder's output plus the value whose tanh is the pixel's
     own position, and the decoder's last layer starts at zero. The untrained network so warps by the identity, but for
     the outermost pixels, which look 1 px inward because tanh never reaches 1. A bias alone could not do so, and a
-    random flow shows noise to RecNet.
+    random flow shows noise to RecNet. The decoder starts as smooth enlargement: from pix2pix's random kernels any step
+    towards the landmarks roughens the flow, eq. 10 undoes it, and the network settles where its input has no effect.
     """
 
     def __init__(self, width: int = 64, norm: Norm = "instance", image_size: int = 256) -> None:
@@ -26,6 +27,7 @@ class WarpNet(nn.Module):
         self.decoder = nn.ModuleList(up(channels[i], channels[i - 1], norm) for i in range(depth - 1, 0, -1))
         self.last = last_up(channels[0], 2)
         initialise(self)
+        initialise_smooth(self.decoder[1:])  # enlarging a single value smoothly gives equal ones, which norm makes zero
         nn.init.zeros_(self.last.weight)
         inner = 1 - 2 / (image_size - 1)  # 1 px from the border
         position = identity_flow(image_size, image_size).clamp(-inner, inner).atanh()

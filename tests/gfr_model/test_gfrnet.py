@@ -4,6 +4,7 @@ import torch
 from gfr_model.blocks import depth_of
 from gfr_model.config import resolve
 from gfr_model.gfrnet import VARIANTS, GfrNet, build_network
+from gfr_model.losses import landmark_loss, tv_loss
 from gfr_model.recnet import RecNet
 from gfr_model.warp import identity_flow, to_pixels
 from gfr_model.warpnet import WarpNet
@@ -214,3 +215,24 @@ def test_state_holds_weights_alone():
     """So that a checkpoint has the paper's parameters and nothing else."""
     network = GfrNet("full", WIDTH, image_size=SIZE)
     assert set(network.state_dict()) == {name for name, _ in network.named_parameters()}
+
+
+def test_warpnet_follows_landmarks_without_roughening_its_flow():
+    """Eq. 11 of one batch falls at once; from rough kernels WarpNet settles near the identity."""
+    torch.manual_seed(0)
+    network = WarpNet(8, image_size=128)
+    images = torch.rand(4, 6, 128, 128, generator=torch.Generator().manual_seed(1))
+    target = torch.rand(4, 68, 2, generator=torch.Generator().manual_seed(2)) - 0.5
+    guide = target + torch.tensor([[0.1, 0.0], [-0.1, 0.05], [0.0, -0.1], [0.05, 0.1]])[:, None]
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-4, betas=(0.5, 0.999))
+    history = []
+    for _ in range(50):
+        flow = network(images[:, :3], images[:, 3:])
+        landmark, tv = landmark_loss(flow, target, guide), tv_loss(flow)
+        history.append((landmark.item(), tv.item()))
+        optimiser.zero_grad()
+        (10 * landmark + tv).backward()
+        optimiser.step()
+    first, last = history[0], history[-1]
+    assert last[0] < 0.5 * first[0]
+    assert last[1] < 1.5 * first[1]
