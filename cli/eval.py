@@ -127,5 +127,20 @@ def table_command(
     click.echo(render(tabulate(folders, "y" if luma else "rgb", paper, ci, seed), form))
 
 
+@main.command("report")
+@click.argument("folder", metavar="SCORES", type=click.Path(path_type=Path))
+@click.option("--out", metavar="PAGE", type=click.Path(path_type=Path), help="[default: SCORES/report.html]")
+@json_option
+@reports_errors
+def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
+    """Draw the page of a score folder: table, pictures side by side, what the gain depends on."""
+    from gfr_model.score_report import write_report
+
+    target = out or folder / "report.html"
+    with progress_bars() as progress:
+        shown = write_report(folder, target, progress)
+    print_summary({"report": str(target), "pictures": shown}, as_json, f"written: {target}")
+
+
 if __name__ == "__main__":
     main()
