@@ -41,8 +41,11 @@ def render_folder(out: Path, seed: int, folder: Folder) -> list[Fact]:
         scene = _scene(seed, folder, shot)
         missing = not (out / shot.path).is_file()
         if missing:
-            write_bytes(out / shot.path, _take(person, scene, shot))
-        facts.append(describe(folder.path, folder.name, shot, pose(person, scene), missing))
+            content, posed = _take(person, scene, shot)
+            write_bytes(out / shot.path, content)
+        else:
+            posed = pose(person, scene)
+        facts.append(describe(folder.path, folder.name, shot, posed, missing))
     return facts
 
 
@@ -52,11 +55,11 @@ def _scene(seed: int, folder: Folder, shot: Shot) -> Scene:
     return draw_scene(seed, folder.person, shot.photo, folder.kind)
 
 
-def _take(person: Person, scene: Scene, shot: Shot) -> bytes:
-    """The bytes of a photograph's file."""
+def _take(person: Person, scene: Scene, shot: Shot) -> tuple[bytes, Posed]:
+    """The bytes of a photograph's file, and the person as photographed."""
     defect = shot.defect
     taken = defective(person, scene, shot.photo, defect) if defect else photograph(person, scene, shot.photo)
-    return break_file(encode(taken.image, jpeg_quality(defect, scene.jpeg_quality)), defect)
+    return break_file(encode(taken.image, jpeg_quality(defect, scene.jpeg_quality)), defect), taken.posed
 
 
 def encode(image: np.ndarray, quality: int) -> bytes:

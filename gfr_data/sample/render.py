@@ -20,6 +20,7 @@ from gfr_data.sample.skin import hair_pole
 _SHADOW_MAP = 128
 _EDGE = 0.08  # head units: neighbours further apart than this in depth are an outline and are drawn with more rays
 _LIGHTER = 1.5
+_MOVES = np.s_[round(0.27 * MAP) : round(0.9 * MAP), round(0.17 * MAP) : round(0.83 * MAP)]  # |s| < 1.3, t < 0.9
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ def pose(person: Person, scene: Scene) -> Posed:
     """Put a person into a scene."""
     identity = person.identity
     turn = rotation(scene.yaw, scene.pitch, scene.roll)
-    s, t = grid(MAP)
+    s, t = (axis[_MOVES] for axis in grid(MAP))
     rest = to_rest(identity.shape, scene.expression, s, t)
-    skin = sample(person.skin, rest[0].ravel(), rest[1].ravel()).reshape(MAP, MAP)
-    skin = skin + swelling(identity.shape, scene.expression, s, t)
+    skin = person.skin.copy()
+    skin[_MOVES] = sample(person.skin, rest[0].ravel(), rest[1].ravel()).reshape(s.shape)
+    skin[_MOVES] += swelling(identity.shape, scene.expression, s, t)
     radius = np.maximum(skin, person.hair)
     towards = turn.T @ np.asarray(scene.light.direction, dtype=np.float32)
     texels = int(np.clip(4 * scene.scale * 1.15, 128, person.colour.shape[0]))
