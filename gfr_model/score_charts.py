@@ -25,11 +25,15 @@ class Curve:
 
 
 def curve(method: str, colour: str, x: np.ndarray, gain: np.ndarray, persons: np.ndarray) -> Curve:
-    """Means of `gain` (N,) where `x` (N,) is about the same, with bootstrap intervals by person."""
+    """Means of `gain` (N,) where `x` (N,) is about the same, with bootstrap intervals by person.
+
+    Infinite values of `x` stand for themselves.
+    """
     values = np.unique(x)
     if len(values) > MOST_VALUES:
-        edges = np.unique(np.quantile(x, np.linspace(0, 1, BINS + 1)))
+        edges = np.unique(np.quantile(x[np.isfinite(x)], np.linspace(0, 1, BINS + 1)))
         which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+        which = np.where(np.isfinite(x), which, len(edges))
     else:
         which = np.searchsorted(values, x)
     points = []
@@ -40,8 +44,12 @@ def curve(method: str, colour: str, x: np.ndarray, gain: np.ndarray, persons: np
 
 
 def chart(curves: Sequence[Curve], unit: str, names: dict[float, str] | None = None) -> str:
-    """The curves in one frame with bands for their intervals; `names` replaces numbers on the x axis."""
+    """The curves in one frame with bands for their intervals; `names` replaces numbers on the x axis.
+
+    What is infinite is drawn at the right, behind the other values.
+    """
     names = names or {}
+    curves, names = _with_end(curves, names)
     xs = sorted({x for one in curves for x, _ in one.points})
     lows = [value for one in curves for _, gain in one.points for value in (gain.mean, gain.low, gain.high)]
     finite = [value for value in lows if math.isfinite(value)]
@@ -59,12 +67,8 @@ def chart(curves: Sequence[Curve], unit: str, names: dict[float, str] | None = N
     parts = [_grid(low, high, at(x0, 0)[1], lambda y: at(x0, y)[1])]
     parts += [_band(one, at) for one in curves]
     parts += [_line(one, at) for one in curves]
-    before = -math.inf
-    for x in xs:
-        place = at(x, low)[0]
-        if place - before > 26:
-            parts.append(_text(place, TALL - FOOT + 15, names.get(x, f"{x:.3g}"), "middle"))
-            before = place
+    for x in _ticks(xs, names):
+        parts.append(_text(at(x, low)[0], TALL - FOOT + 15, names.get(x, f"{x:.3g}"), "middle"))
     parts.append(_text((LEFT + WIDE - RIGHT) / 2, TALL - 5, unit, "middle", "unit"))
     return f'<svg class="chart" viewBox="0 0 {WIDE:.0f} {TALL:.0f}" role="img">{"".join(parts)}</svg>'
 
@@ -98,6 +102,27 @@ def _grid(low: float, high: float, zero: float, place: Callable[[float], float])
         parts.append(_text(LEFT - 6, y + 3.5, f"{number * step:+.3g}" if number else "0", "end"))
     parts.append(f'<line class="axis" x1="{LEFT:.0f}" x2="{WIDE - RIGHT:.0f}" y1="{zero:.1f}" y2="{zero:.1f}"/>')
     return "".join(parts)
+
+
+def _with_end(curves: Sequence[Curve], names: dict[float, str]) -> tuple[list[Curve], dict[float, str]]:
+    """Bring infinity to a place behind the other values."""
+    finite = sorted({x for one in curves for x, _ in one.points if math.isfinite(x)}) or [0.0]
+    end = finite[-1] + (0.2 * (finite[-1] - finite[0]) or 1.0)
+    moved = [
+        Curve(one.method, one.colour, tuple((x if math.isfinite(x) else end, gain) for x, gain in one.points))
+        for one in curves
+    ]
+    return moved, {x if math.isfinite(x) else end: name for x, name in names.items()}
+
+
+def _ticks(xs: Sequence[float], names: dict[float, str]) -> list[float]:
+    """The values themselves where they are few and round, else round numbers; those that have names in any case."""
+    plain = [x for x in xs if x not in names]
+    if len(plain) > MOST_VALUES or any(f"{x:.3g}" != f"{x:.6g}" for x in plain):
+        step = _round_step((plain[-1] - plain[0]) / 5)
+        numbers = range(math.ceil(plain[0] / step), math.floor(plain[-1] / step) + 1)
+        plain = [number * step for number in numbers]
+    return plain + [x for x in xs if x in names]
 
 
 def _round_step(least: float) -> float:

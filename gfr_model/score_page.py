@@ -27,11 +27,12 @@ section > p { color:var(--soft); margin:0 0 14px; }
 table { border-collapse:collapse; font-variant-numeric:tabular-nums; width:100%; }
 th, td { padding:5px 14px 5px 0; border-bottom:1px solid var(--line); text-align:right; white-space:nowrap; }
 th { color:var(--soft); font-weight:500; font-size:13px; } th:first-child, td:first-child { text-align:left; }
-td small { color:var(--soft); font-size:12.5px; } td.best, td.best small { color:var(--good); font-weight:650; }
-td.second { text-decoration:underline; text-decoration-color:#9db8ea; text-underline-offset:3px; }
+td small { color:var(--soft); font-size:12.5px; }
 td .s1 { color:var(--good); font-weight:650; } td .s2 { text-decoration:underline; text-decoration-color:#9db8ea; }
-tr.block th { padding-top:14px; text-align:left; color:var(--ink); font-weight:600; }
-tbody.paper td { color:var(--soft); }
+table { table-layout:fixed; } th:first-child, td:first-child { width:220px; overflow:hidden; text-overflow:ellipsis; }
+thead tr:first-child th { text-align:center; } thead tr:first-child th + th { padding-left:60px; }
+details { margin-top:14px; } details td { color:var(--soft); }
+summary { cursor:pointer; font-size:14px; font-weight:600; }
 ul.notes { margin:14px 0 0; padding-left:18px; color:var(--soft); font-size:13px; }
 .controls { display:flex; flex-wrap:wrap; gap:10px 18px; margin:2px 0 16px; font-size:13px; color:var(--soft); }
 .controls label { display:flex; gap:7px; align-items:center; }
@@ -39,7 +40,7 @@ select {
   font:inherit; color:var(--ink); padding:4px 26px 4px 9px; border:1px solid var(--line); border-radius:6px;
   background:var(--paper);
 }
-.row { display:grid; grid-template-columns:300px 1fr; gap:16px; padding:16px 0; border-top:1px solid var(--line); }
+.row { display:grid; grid-template-columns:256px 1fr; gap:18px; padding:16px 0; border-top:1px solid var(--line); }
 .row[hidden] { display:none; }
 .divider { position:relative; border-radius:8px; overflow:hidden; background:var(--line); aspect-ratio:1; }
 .divider img { position:absolute; inset:0; width:100%; height:100%; display:block; user-select:none; }
@@ -70,8 +71,8 @@ select {
 .films { display:grid; grid-template-columns:repeat(auto-fit,minmax(100px,1fr)); gap:8px; }
 .films button { all:unset; cursor:pointer; display:block; }
 .films img {
-  display:block; width:100%; aspect-ratio:1; border-radius:6px; background:var(--line); outline:2px solid transparent;
-  outline-offset:1px;
+  display:block; width:100%; aspect-ratio:1; border-radius:6px; background:var(--line); border:1px solid var(--line);
+  outline:2px solid transparent;
 }
 .films button[aria-pressed=true] img { outline-color:var(--good); }
 .films button:focus-visible img { outline-color:var(--ink); }

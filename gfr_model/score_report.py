@@ -15,7 +15,7 @@ import numpy as np
 
 from gfr_model.methods import BICUBIC
 from gfr_model.panels import FLOW_FILE
-from gfr_model.pictures import flow_picture
+from gfr_model.pictures import FULL_COLOUR, flow_picture
 from gfr_model.score_charts import COLOURS, chart, curve, legend, ranked
 from gfr_model.score_page import page
 from gfr_model.table import Row, Table, tabulate
@@ -23,15 +23,7 @@ from manifests import SCORES, SCORES_FILE, Progress, hash_bytes, read_table, sil
 
 JPEG_QUALITY = 92
 OBSERVATION = ("split", "pair_id", "copy", "blur_sigma", "scale", "noise_sigma", "jpeg_quality")
-FILMS = (
-    ("input", "input"),
-    ("guide", "guide"),
-    ("warped", "warped guide"),
-    ("flow", "flow"),
-    ("output", "output"),
-    ("truth", "truth"),
-)
-LOSSLESS = 50.0  # where the axis of JPEG qualities, 10 to 40, has q = 0
+FILMS = {"input": "input", "guide": "guide", "warped": "warped guide", "output": "output", "truth": "truth"}
 
 # What the gain is drawn against: column, title, unit.
 AGAINST = (
@@ -74,7 +66,9 @@ def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
     ]
     observations = len({_observation(row) for row in rows})
     line = f"{observations:,} degraded images of {len({row['person'] for row in rows}):,} persons"
-    write_text(out, page(f"Scores in {folder.resolve().name}", line, sections, json.dumps(pictures.found)))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    title = f"Scores of {', '.join(methods[1:5]) or BICUBIC}{' and others' * (len(methods) > 5)}"
+    write_text(out, page(title, line, sections, json.dumps(pictures.found)))
     return len(kept)
 
 
@@ -96,20 +90,24 @@ def _observation(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _results(table: Table) -> str:
+    parts = {source: list(rows) for source, rows in groupby(table.rows, key=lambda row: row.source)}
+    content = _block(table, parts["measured"])
+    if "paper" in parts:
+        title = "The paper's Table 1, measured by its authors on their own photographs"
+        content += f"<details><summary>{title}</summary>{_block(table, parts['paper'])}</details>"
+    return content + f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in table.notes)}</ul>'
+
+
+def _block(table: Table, rows: Sequence[Row]) -> str:
     splits = "".join(
         f'<th colspan="{len(list(columns))}">{escape(split)}</th>'
         for split, columns in groupby(table.columns, key=lambda column: column.split)
     )
     scales = "".join(f"<th>{escape(column.label)}</th>" for column in table.columns)
-    body = []
-    for source, rows in groupby(table.rows, key=lambda row: row.source):
-        title = "Measured here" if source == "measured" else "The paper's Table 1, on its own photographs"
-        head = f'<tr class="block"><th colspan="{len(table.columns) + 1}">{title}</th></tr>'
-        body.append(f'<tbody class="{source}">{head}{"".join(_line(row) for row in rows)}</tbody>')
-    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
+    lines = "".join(_line(row) for row in rows)
     return (
         f'<div class="wide"><table><thead><tr><th></th>{splits}</tr><tr><th>method</th>{scales}</tr></thead>'
-        f'{"".join(body)}</table></div><ul class="notes">{notes}</ul>'
+        f"<tbody>{lines}</tbody></table></div>"
     )
 
 
@@ -139,25 +137,32 @@ class _Pictures:
 
     def add(self, panel: str, name: str) -> str | None:
         """The key of a kept picture, None where it is missing or unreadable."""
-        image = self._open(self.folder / panel, name)
-        if image is None:
+        from PIL import Image
+
+        try:
+            with Image.open(self.folder / panel / f"{name}.png") as file:
+                return self._keep(np.array(file.convert("RGB")))
+        except (OSError, ValueError):
             return None
+
+    def add_flow(self, panel: str) -> tuple[str, str] | None:
+        """The key of a kept flow as a picture, and its title; full colour is its own longest way."""
+        try:
+            flow = np.load(self.folder / panel / FLOW_FILE, allow_pickle=False).astype(np.float32)[None]
+        except (OSError, ValueError):
+            return None
+        size = flow.shape[-1]
+        line = np.linspace(-1, 1, size, dtype=np.float32)
+        still = np.stack(np.meshgrid(line, line))[None]
+        longest = float(np.quantile(np.hypot(*(flow - still)[0]), 0.99))  # in [-1, 1]'s unit
+        scaled = still + (flow - still) * (2 * FULL_COLOUR / max(longest, 1e-6))
+        return self._keep(flow_picture(scaled)[0]), f"flow, up to {longest * (size - 1) / 2:.0f} px"
+
+    def _keep(self, image: np.ndarray) -> str:
         key = hash_bytes(image.tobytes())[:12]
         if key not in self.found:
             self.found[key] = _data_uri(image)
         return key
-
-    def _open(self, panel: Path, name: str) -> np.ndarray | None:
-        from PIL import Image
-
-        try:
-            if name == "flow":
-                flow = np.load(panel / FLOW_FILE, allow_pickle=False)
-                return flow_picture(flow[None].astype(np.float32))[0]
-            with Image.open(panel / f"{name}.png") as image:
-                return np.array(image.convert("RGB"))
-        except (OSError, ValueError, IndexError):
-            return None
 
 
 def _data_uri(image: np.ndarray) -> str:
@@ -204,14 +209,15 @@ def _where(row: dict[str, Any]) -> str:
 def _row(one: Shown, place: int, pictures: _Pictures) -> str:
     """Divider, facts and pictures of one observation; empty where its pictures are gone."""
     row = one.row
-    keys = {name: pictures.add(row["panel"], name) for name, _ in FILMS}
-    if keys["input"] is None or keys["output"] is None:
+    keys = {title: key for name, title in FILMS.items() if (key := pictures.add(row["panel"], name))}
+    if "input" not in keys or "output" not in keys:
         return ""
+    if flow := pictures.add_flow(row["panel"]):
+        keys[flow[1]] = flow[0]
     films = "".join(
-        f'<button type="button" aria-pressed="{str(name == "output").lower()}">'
-        f'<img data-picture="{keys[name]}" alt="{title}"><span>{title}</span></button>'
-        for name, title in FILMS
-        if keys[name] is not None
+        f'<button type="button" aria-pressed="{str(title == "output").lower()}">'
+        f'<img data-picture="{key}" alt="{title}"><span>{title}</span></button>'
+        for title, key in keys.items()
     )
     attributes = {
         "method": row["method"],
@@ -272,7 +278,7 @@ def _against(groups: dict[str, list[Shown]], colours: dict[str, str]) -> Iterato
         for method, members in groups.items():
             x = np.array([float(one.row[column]) for one in members])
             if column == "jpeg_quality":
-                x, names = np.where(x == 0, LOSSLESS, x), {LOSSLESS: "lossless"}
+                x, names = np.where(x == 0, math.inf, x), {math.inf: "lossless"}
             gain = np.array([one.gain for one in members])
             curves.append(curve(method, colours[method], x, gain, np.array([one.row["person"] for one in members])))
         values = {x for one in curves for x, _ in one.points}
