@@ -16,7 +16,7 @@ MAX_BYTES = 400_000_000  # of a file
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM", "JPEG2000")
 
 
-class Unreadable(Exception):
+class Unreadable(Exception):  # noqa: N818  a state of a photograph, as in the table of faces
     """A photograph that cannot be read; the text says why."""
 
 
@@ -37,7 +37,7 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`read_image` of the bytes of a file."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     if not content:
         raise Unreadable("empty file")
@@ -51,7 +51,7 @@ def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
                 return _to_rgb(picture)
         except Unreadable:
             raise
-        except Image.UnidentifiedImageError as error:
+        except UnidentifiedImageError as error:
             raise Unreadable("no image, or of a format that is not read") from error
         except Image.DecompressionBombError as error:
             raise Unreadable(str(error)) from error

@@ -62,7 +62,8 @@ class Mtcnn:
             # By fractional area, as the package resizes: another filter moves boxes by a pixel.
             small = cv2.resize(normal, (int(width * scale), int(height * scale)), interpolation=cv2.INTER_AREA)
             level = torch.from_numpy(small).to(self.device).permute(2, 0, 1)[None]
-            levels.append(_boxes_of_level(*self.pnet(level), scale))
+            scores, offsets = self.pnet(level)
+            levels.append(_boxes_of_level(scores[0].cpu().numpy(), offsets[0].cpu().numpy(), scale))
             scale *= PYRAMID
         if not levels:
             return np.empty((0, 5))
@@ -91,14 +92,13 @@ class Mtcnn:
         return [Face(row[:4], float(row[4]), row[5:].reshape(5, 2)) for row in rows]
 
 
-def _boxes_of_level(scores: Tensor, offsets: Tensor, scale: float) -> np.ndarray:
+def _boxes_of_level(scores: np.ndarray, offsets: np.ndarray, scale: float) -> np.ndarray:
     """Boxes (N, 5) in px of the photograph from PNet's maps of one pyramid level."""
-    face = scores[0].cpu().numpy()
-    rows, columns = np.nonzero(face > THRESHOLDS[0])
-    shift = offsets[0].cpu().numpy()[rows, columns].astype(np.float64) * (CELL - 1)
+    rows, columns = np.nonzero(scores > THRESHOLDS[0])
+    shift = offsets[rows, columns].astype(np.float64) * (CELL - 1)
     first = np.stack([columns, rows], axis=1) * STRIDE
     corners = np.concatenate([first + 1, first + CELL], axis=1) + shift
-    boxes = np.concatenate([corners / scale, face[rows, columns, None].astype(np.float64)], axis=1)
+    boxes = np.concatenate([corners / scale, scores[rows, columns, None].astype(np.float64)], axis=1)
     return _suppress(_by_score(boxes), 0.5)
 
 

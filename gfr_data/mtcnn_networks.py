@@ -19,7 +19,7 @@ SHA256 = {
 
 
 class PNet(nn.Module):
-    """Proposals: (B, 3, H, W) in [-1, 1] -> face probability (B, h, w) and box offsets (B, h, w, 4), a cell per 2 px."""
+    """Proposals: (B, 3, H, W) in [-1, 1] -> face probability (B, h, w), box offsets (B, h, w, 4); a cell per 2 px."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def load_networks(device: str) -> tuple[PNet, RNet, ONet]:
     networks = PNet(), RNet(), ONet()
     for name, network in zip(SHA256, networks, strict=True):
         _fill(network, _read(name))
-        network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        network.eval().requires_grad_(False).to(device)
     return networks
 
 
@@ -136,6 +136,7 @@ def _fill(network: nn.Module, arrays: list[np.ndarray]) -> None:
 
 
 def _set(parameter: Tensor | None, values: np.ndarray) -> None:
-    assert parameter is not None and parameter.shape == values.shape, "a layer that the file does not have"
+    assert parameter is not None
+    assert parameter.shape == values.shape, "a layer that the file does not have"
     with torch.no_grad():
         parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)))
