@@ -39,7 +39,7 @@ def intersect(body: Body, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
             break
         gap = _separation(body, *(origin[k] + t * ray[k] for k in range(3)))
         hit = gap < _TOUCH
-        distance[alive[hit]] = t[hit]
+        distance[alive[hit]] = t[hit] + gap[hit]
         keep = ~hit & (t < limit)
         alive, ray, t = alive[keep], ray[:, keep], t[keep] + np.float32(0.92) * gap[keep]
     return distance

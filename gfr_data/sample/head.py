@@ -42,7 +42,7 @@ def _skull(shape: Shape, size: int) -> np.ndarray:
     d = directions(size)
     cranium = _ellipsoid(d, (0, 0.22, -0.14), (0.735 * shape.head_width, 0.92 * shape.head_height, 0.93))
     low = smoothstep(-0.35, -0.98, d[..., 1])
-    width = 0.70 * shape.cheek_width * (1 - (0.34 - 0.20 * shape.jaw) * low)
+    width = 0.70 * shape.cheek_width * (1 - (0.26 - 0.13 * shape.jaw) * low)
     width = width + 0.045 * shape.jaw * np.exp(-0.5 * ((d[..., 1] + 0.76) / 0.10) ** 2)
     face = _ellipsoid(d, (0, -0.20, 0.10), (width, 1.04, 0.775))
     azimuth = np.arctan2(np.abs(d[..., 0]), d[..., 2])
@@ -148,7 +148,8 @@ def hair_cover(identity: Identity, strands: np.ndarray, size: int) -> np.ndarray
     above = t - line + 0.10 * s * s  # in front: above the hairline
     edge = np.interp(d[..., 1], *_side_edge(hair)) + 0.5 * fray * (strands - 0.5)
     behind = azimuth - edge  # at the sides: behind the sideburns
-    cover = np.maximum(smoothstep(-0.03, 0.03, above), smoothstep(-0.02, 0.02, behind))
+    sharp = 0.005 if hair.style in _COVERED else 0.02  # where hair hangs the map is stretched
+    cover = np.maximum(smoothstep(-0.03, 0.03, above), smoothstep(-sharp, sharp, behind))
     if hair.style not in _COVERED:
         u, v, side = _ear_places(identity.shape, size)
         cover = cover * (1 - side * smoothstep(1.18, 1.06, np.sqrt(u * u + v * v)))
@@ -201,7 +202,7 @@ def hair_radius(identity: Identity, skin: np.ndarray, cover: np.ndarray, strands
         radius = radius + curtain * np.maximum(_hanging(hair, d, locks) - radius, 0)
     if hair.style == "tied":
         knot = np.sum(d * np.array([0.0, 0.80, -0.60], dtype=np.float32), axis=-1)
-        radius = radius + 0.30 * smoothstep(0.90, 0.985, knot)
+        radius = radius + 0.30 * smoothstep(0.84, 0.99, knot)
     return np.where(cover > 0.02, radius, 0).astype(np.float32)
 
 
