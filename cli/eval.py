@@ -1,6 +1,5 @@
 """`gfr-eval`: score, compare and show restorations; restore photographs."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -96,7 +95,7 @@ def score_command(
     with progress_bars() as progress:
         summary = score(config, progress)
     state = "written" if summary.changed else "nothing to do"
-    print_summary(asdict(summary), as_json, f"{summary.text()}\n{state}: {out}")
+    print_summary(summary.record(), as_json, f"{summary.text()}\n{state}: {out}")
 
 
 @main.command("table")

@@ -3,6 +3,7 @@
 Both see RGB in [0, 1], (B, 3, S, S); whatever resizing and normalisation their network needs is part of the file.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def open_judge(path: Path, device: torch.device) -> Judge:
     if not path.is_file():
         raise DataError(f"{path} does not exist; give a TorchScript file (torch.jit.trace(...).save(FILE))")
     try:
-        network = torch.jit.load(str(path), map_location=device).eval()
+        with warnings.catch_warnings():  # torch calls the format old; there is no other that needs no code of the model
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network = torch.jit.load(str(path), map_location=device).eval()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} is no TorchScript file ({reason}); save it with torch.jit.trace(...).save") from error

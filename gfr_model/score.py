@@ -9,9 +9,10 @@ Killed anywhere and run again, what is missing is scored; a row with an error is
 """
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ class ScoreSummary:
     first_error: str
     scored: int  # rows that this call computed
     changed: bool  # whether anything was done
+
+    def record(self) -> dict[str, Any]:
+        """The summary for a program: JSON has no infinity, so that a PSNR of equal images is null."""
+        means = {
+            name: {
+                metric: value if value is not None and math.isfinite(value) else None for metric, value in mean.items()
+            }
+            for name, mean in self.methods.items()
+        }
+        return asdict(self) | {"methods": means}
 
     def text(self) -> str:
         """The summary as lines for a person."""
@@ -199,6 +210,8 @@ def _score_missing(job: Job, progress: Progress) -> int:
             else:
                 loaded = own = own or load(part.folder, part.rows, job.guides(part, method), job.device)
             rows = score_part(job, part, method, *loaded)
+            for place, row in enumerate(rows):  # pictures of an earlier score
+                shutil.rmtree(job.config.out / Scored(part.number, part.start + place, row).panel, ignore_errors=True)
             write_table(job.file(part, method), to_table(rows, SCORES), SCORES, provenance(TOOL, {}))
             scored += len(rows)
     progress("score", len(parts), len(parts))
