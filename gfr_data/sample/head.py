@@ -146,7 +146,8 @@ def hair_cover(identity: Identity, strands: np.ndarray, size: int) -> np.ndarray
     if hair.style in {"parted", "swept"} and hair.fringe == 0:
         line = line - 0.13 * smoothstep(0, 0.7, -s * np.sign(hair.part)) * smoothstep(0.9, 0.5, np.abs(s))
     above = t - line + 0.10 * s * s  # in front: above the hairline
-    edge = np.interp(d[..., 1], *_side_edge(hair)) + 0.5 * fray * (strands - 0.5)
+    loose = 0.1 if hair.style in _COVERED else 0.5  # strands of a curtain do not part from it
+    edge = np.interp(d[..., 1], *_side_edge(hair)) + loose * fray * (strands - 0.5)
     behind = azimuth - edge  # at the sides: behind the sideburns
     sharp = 0.005 if hair.style in _COVERED else 0.02  # where hair hangs the map is stretched
     cover = np.maximum(smoothstep(-0.03, 0.03, above), smoothstep(-sharp, sharp, behind))
@@ -212,7 +213,7 @@ def _hanging(hair: Hair, d: np.ndarray, strands: np.ndarray) -> np.ndarray:
     wide, deep = 0.86 + 0.6 * hair.volume, 0.98
     wall = 1 / np.sqrt((d[..., 0] / wide) ** 2 + (d[..., 2] / deep) ** 2 + 1e-6)
     wall = wall * (1 + 0.035 * (strands - 0.5) + 0.03 * hair.wave * np.sin(7 * wall * down))
-    tips = hair.length / down * (1 + 0.12 * (strands - 0.5))
+    tips = hair.length / down * (1 + 0.05 * (strands - 0.5))
     return 1 / (1 / wall**6 + 1 / tips**6) ** (1 / 6)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from gfr_data.sample.chart import coordinates, sample
 
-_STEPS = 44
+_STEPS = 90
 _STEP = 0.62  # share of the height above the surface that a step may cover; cliffs of the nose allow no more
 _LEAST = 0.012  # shortest step, head units
 

@@ -54,7 +54,7 @@ def test_eyes_hold_a_dark_iris_between_their_corners(taken, number):
             cheek = grey[
                 round(y + 0.9 * width) : round(y + 1.2 * width), round(x - 0.3 * width) : round(x + 0.3 * width)
             ]
-            assert iris.min() < 0.6 * np.median(cheek)
+            assert iris.min() < 0.75 * np.median(cheek)
 
 
 def test_lips_differ_from_the_skin_around_them(taken):
@@ -107,3 +107,23 @@ def test_the_jaw_follows_the_visible_outline(taken):
         towards = points[NOSE_TIP] - points[k]
         x, y = np.rint(points[k] + 0.06 * towards).astype(int)
         assert head[y, x]
+
+
+def test_mtcnn_finds_the_people_and_its_keypoints_agree(taken):
+    """It stands for the annotators: 98% at |yaw| up to 30 degrees are wanted, and of 16 one may be missed."""
+    from gfr_data.mtcnn import Mtcnn
+
+    pictures = [taken(number, photo) for number in range(4) for photo in range(4)]
+    found = Mtcnn()([picture.image for picture in pictures])
+    errors = []
+    for picture, faces in zip(pictures, found, strict=True):
+        sure = [face for face in faces if face.score >= 0.9]
+        if abs(picture.scene.yaw) > 30 or not sure:
+            continue
+        points = picture.landmarks
+        exact = np.array([*(points[eye].mean(axis=0) for eye in EYES), *points[[NOSE_TIP, 48, 54]]])
+        best = max(sure, key=lambda face: face.score)
+        errors.append(np.linalg.norm(best.keypoints - exact, axis=1) / np.linalg.norm(exact[0] - exact[1]))
+    wanted = sum(abs(picture.scene.yaw) <= 30 for picture in pictures)
+    assert len(errors) >= wanted - 1
+    assert np.median(errors) < 0.10
