@@ -81,6 +81,16 @@ def test_an_image_has_the_same_value_in_any_batch():
         assert whole.tolist() == alone
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
+def test_images_are_left_as_they_were(dtype):
+    image, truth = (tensor(part).to(dtype) for part in pictures("waves", 32, 32, 4))
+    before = image.clone(), truth.clone()
+    for measure in (metrics.psnr, metrics.ssim, lambda first, second: metrics.luma(first)):
+        measure(image, truth)
+    assert torch.equal(image, before[0])
+    assert torch.equal(truth, before[1])
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), height=st.integers(11, 60), width=st.integers(11, 60))
 def test_ssim_is_symmetric_at_most_one_and_one_of_an_image_with_itself(seed, height, width):
