@@ -10,6 +10,13 @@ from manifests import project_version
 FORMATS = ("text", "markdown", "csv", "latex", "json")
 
 
+def _face_option(context: click.Context, option: click.Parameter, value: str) -> str:
+    """`largest`, `all`, or a number from 1 on."""
+    if value in ("largest", "all") or (value.isdecimal() and int(value) >= 1):
+        return value
+    raise click.BadParameter(f"{value!r} is neither 'largest' nor 'all' nor a number from 1 on")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(project_version(), package_name="gfr")
 def main() -> None:
@@ -139,6 +146,83 @@ def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
     with progress_bars() as progress:
         shown = write_report(folder, target, progress)
     print_summary({"report": str(target), "pictures": shown}, as_json, f"written: {target}")
+
+
+@main.command("restore")
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--run", required=True, metavar="RUN", type=click.Path(path_type=Path), help="A run folder or checkpoint."
+)
+@click.option(
+    "--guide",
+    metavar="PHOTO_OR_FOLDER",
+    type=click.Path(path_type=Path),
+    help="A good photograph of the same person, or a folder of them. For PHOTO with a folder for each person: a "
+    "folder with folders of the same names.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="A file (.png, .jpg, .webp) for one photograph, a folder for more.",
+)
+@click.option(
+    "--face",
+    metavar="largest|all|INDEX",
+    default="largest",
+    show_default=True,
+    callback=_face_option,
+    help="Which face; they count from the left, from 1 on.",
+)
+@click.option(
+    "--enlarge",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="Enlarge the photograph, so that a small face has room for its detail.",
+)
+@click.option("--compare", is_flag=True, help="Also write NAME.compare.png: input, guide, warped guide, output.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or one of several (cuda:1).")
+@overwrite_option
+@dry_run_option
+@json_option
+@reports_errors
+def restore_command(
+    photos: tuple[Path, ...],
+    run: Path,
+    guide: Path | None,
+    out: Path,
+    face: str,
+    enlarge: int,
+    compare: bool,
+    device: str,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Restore photographs of a person with the help of better ones.
+
+    Finds the face, chooses the guide that fits best and says why, restores, and blends the face back: the result is the
+    whole photograph with its EXIF and colour profile. PHOTO may be a folder, also with a folder for each person.
+    Results have 8 bits and no transparency. Run it again after an interruption: it goes on where it stopped.
+    """
+    from gfr_model.album import AlbumConfig, plan_jobs, restore_album
+    from gfr_model.restore import Options
+
+    options = Options(face=face, enlarge=enlarge)
+    config = AlbumConfig(photos, run, guide, out, options, compare, device, overwrite)
+    if dry_run:
+        jobs = plan_jobs(config)
+        lines = [f"{job.photo} with {job.guide or 'no guide'} -> {job.out}" for job in jobs]
+        record = [{"photo": str(job.photo), "guide": str(job.guide or ""), "out": str(job.out)} for job in jobs]
+        print_summary({"photographs": record}, as_json, "\n".join(lines))
+        return
+    from cli.finder import Finder
+
+    with progress_bars() as progress:
+        summary = restore_album(config, lambda: Finder(device), progress, lambda line: click.echo(line, err=True))
+    print_summary(summary.record(), as_json, f"{summary.text()}\nwritten: {out}")
 
 
 if __name__ == "__main__":

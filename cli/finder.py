@@ -1,0 +1,46 @@
+"""Joins gfr_data's decoding, MTCNN and crop to gfr_model's restoration, which may not import them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gfr_model.faces import FoundFace, Square
+from manifests import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Finder:
+    """A `gfr_model.faces.Vision`."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        from gfr_data.mtcnn import Mtcnn
+
+        self._detect = Mtcnn(device)
+
+    def read(self, path: Path) -> "np.ndarray":
+        """The photograph; raises DataError naming the file."""
+        from gfr_data.decode import Unreadable, read_image
+
+        try:
+            return read_image(path)
+        except Unreadable as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+
+    def find(self, image: "np.ndarray") -> Sequence[FoundFace]:
+        """Every face that MTCNN finds, with the square that training crops."""
+        from gfr_data.crop import square_around
+
+        found = []
+        for face in self._detect([image])[0]:
+            place = square_around(face.box)
+            square = Square(place.x0, place.y0, place.side, place.side)
+            found.append(FoundFace(square, face.score, face.keypoints))
+        return found
+
+    def cut(self, image: "np.ndarray", square: Square, size: int) -> "np.ndarray":
+        """The crop that training makes of `square`."""
+        from gfr_data.crop import CropGeometry, crop
+
+        return crop(image, CropGeometry(square.x0, square.y0, square.width, square.height), size)

@@ -1,0 +1,66 @@
+"""What a folder of restored photographs was made from: one line of JSON each, so that the same command goes on."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from manifests import DataError, hash_file
+
+LOG_FILE = "restored.jsonl"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One restored photograph."""
+
+    output: str  # name of the file, relative to the log's folder
+    output_hash: str  # BLAKE2b-128
+    made_from: dict[str, Any]  # photograph, guides, checkpoint, options, version: the same gives the same file
+    photo: str
+    faces: list[dict[str, Any]]  # per face its guide, and why that one
+    notes: list[str]
+
+
+def read_log(folder: Path) -> dict[str, Entry]:
+    """The last entry of each output. A line that an interruption cut short is left out. Raises DataError."""
+    path = folder / LOG_FILE
+    names = {field.name for field in fields(Entry)}
+    entries = {}
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    for line in lines:
+        try:
+            values = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(values, dict) and values.keys() == names:
+            entries[values["output"]] = Entry(**values)
+    return entries
+
+
+def append(folder: Path, entry: Entry) -> None:
+    """Add an entry; it is on the disk when this returns. Raises DataError."""
+    path = folder / LOG_FILE
+    line = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab") as file:
+            # After a line that was cut short, a new one begins.
+            torn = file.tell() > 0 and not path.read_bytes().endswith(b"\n")
+            file.write((b"\n" if torn else b"") + line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}; free space or choose another --out") from error
+
+
+def is_ours(folder: Path, entry: Entry | None) -> bool:
+    """Whether the file of an entry is still the one that was written."""
+    if entry is None:
+        return False
+    path = folder / entry.output
+    return path.is_file() and hash_file(path) == entry.output_hash

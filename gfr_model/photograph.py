@@ -1,0 +1,88 @@
+"""What a photograph's file carries beside its pixels, and files that carry it on.
+
+Results have 8 bits and three channels, like all that the network sees: of a 16-bit file the upper 8 bits remain, and
+what is transparent lies on white.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ORIENTATION = 0x0112  # EXIF tag
+JPEG_QUALITY = 95
+# File suffix -> Pillow's format and its settings. JPEG keeps the colours at full resolution.
+FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": JPEG_QUALITY, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": JPEG_QUALITY, "subsampling": 0}),
+    ".webp": ("WEBP", {"quality": JPEG_QUALITY}),
+}
+# Suffixes by which photographs are found in a folder.
+READABLE = (*FORMATS, ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".jp2", ".mpo")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What goes along with the pixels."""
+
+    exif: bytes = b""  # without orientation, for the result is upright; without thumbnail, which shows the old state
+    icc: bytes = b""  # colour profile of RGB; one of CMYK or grey does not fit the result
+    dpi: tuple[float, float] | None = None
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Return what the file at `path` carries; what cannot be read is left out."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path) as picture:
+                info = dict(picture.info)
+                exif = _or_none(lambda: _exif(picture)) or b""
+        # The pixels were read; of what is left nearly every error is possible, and none is worth the photograph.
+        except Exception:
+            return Metadata()
+    profile = info.get("icc_profile")
+    icc = profile if isinstance(profile, bytes) and profile[16:20] == b"RGB " else b""
+    return Metadata(exif, icc, _or_none(lambda: _dpi(info["dpi"])))
+
+
+def encode(image: np.ndarray, metadata: Metadata, suffix: str) -> bytes:
+    """Return the file of `image` (H, W, 3) uint8 RGB in the format of `suffix`, a key of FORMATS."""
+    from PIL import Image
+
+    form, settings = FORMATS[suffix.lower()]
+    extra: dict[str, Any] = {}
+    if metadata.exif:
+        extra["exif"] = metadata.exif
+    if metadata.icc:
+        extra["icc_profile"] = metadata.icc
+    if metadata.dpi and form != "WEBP":
+        extra["dpi"] = metadata.dpi
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format=form, **settings, **extra)
+    return file.getvalue()
+
+
+def _exif(picture: Any) -> bytes:
+    exif = picture.getexif()
+    exif.pop(ORIENTATION, None)
+    return exif.tobytes() if len(exif) else b""
+
+
+def _dpi(values: Any) -> tuple[float, float] | None:
+    across, down = (float(value) for value in values)
+    return (across, down) if 1 <= across <= 1e5 and 1 <= down <= 1e5 else None
+
+
+def _or_none(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except Exception:  # odd metadata, see read_metadata
+        return None
