@@ -74,8 +74,8 @@ def _ssim(x: Tensor, y: Tensor, data_range: float) -> Tensor:
     """Wang et al., eq. 13, (B, C), from the four filtered maps that it needs."""
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     count, channels, height, width = x.shape
-    maps = _rows_first(x), _rows_first(y)
-    maps += maps[0].square().addcmul_(maps[1], maps[1]), maps[0] * maps[1]
+    x, y = _rows_first(x), _rows_first(y)
+    maps = x, y, x.square().addcmul_(y, y), x * y
     mean_x, mean_y, squares, products = (_filtered(values, height, width) for values in maps)
     mean_xy = mean_x * mean_y
     mean_squares = mean_x.square_().addcmul_(mean_y, mean_y)

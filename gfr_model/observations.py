@@ -151,12 +151,14 @@ def decode(content: bytes, path: Path, side: int | None) -> np.ndarray:
 
     try:
         with Image.open(io.BytesIO(content)) as image:
-            size = image.size
+            size, deep = image.size, image.mode.startswith(("I", "F"))
             fits = size == (side, side) if side else size[0] == size[1] <= CROP_SIZE
-            if fits:
+            if fits and not deep:
                 return np.array(image.convert("RGB"))
     except Exception as error:  # whatever a decoder says about broken bytes
         raise UnusableError(f"{path} cannot be read as an image ({type(error).__name__})") from error
+    if deep:
+        raise UnusableError(f"{path} is not in 8 bits; save it with 8 bits a channel")
     wanted = f"{side}x{side}" if side else f"square and at most {CROP_SIZE}"
     raise UnusableError(f"{path} is {size[0]}x{size[1]} px, but must be {wanted}")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 import torch
 
 from gfr_model.methods import BICUBIC, Method, Output, read_restored, restore, to_levels
-from gfr_model.observations import Batch, load
-from gfr_model.score_job import PANELS, Job, Part, safe_name
+from gfr_model.observations import load, own_guide
+from gfr_model.score_job import PANELS, Job, safe_name
 from manifests import Progress, atomic_path
 
 FLOW_FILE = "flow.npy"  # (2, S, S) float16: where each pixel of the warped guide looks, in [-1, 1]
+TOGETHER = 8  # observations that are read and restored at a time
 LAST = "output.png"  # written last: a panel that has it is whole
 
 
@@ -42,13 +44,18 @@ def write_panels(job: Job, scored: Sequence[Scored], progress: Progress) -> list
     chosen = set(choose(scored, job.config.panels))
     wanted = [one for one in scored if (one.folder, one.place) in chosen and not one.row["error"]]
     missing = [one for one in wanted if not (out / one.panel / LAST).is_file()]
-    methods = {method.name: method for method in job.methods}
-    for done, one in enumerate(missing):
-        progress("pictures", done, len(missing))
-        if one.row["method"] in methods:  # those of an earlier call stay as they are
-            _write(job, one, methods[one.row["method"]])
-    if missing:
-        progress("pictures", len(missing), len(missing))
+    groups = [
+        (method, list(group))
+        for method in job.methods  # pictures of a method of an earlier call stay as they are
+        for _, group in groupby((one for one in missing if one.row["method"] == method.name), lambda one: one.folder)
+    ]
+    done, total = 0, sum(len(group) for _, group in groups)
+    for method, group in groups:
+        for start in range(0, len(group), TOGETHER):
+            part = group[start : start + TOGETHER]
+            _write(job, part, method)
+            done += len(part)
+            progress("pictures", done, total)
     kept = {one.panel for one in wanted if (out / one.panel / LAST).is_file()}
     return [one.row | {"panel": one.panel if one.panel in kept else None} for one in scored]
 
@@ -81,37 +88,44 @@ def _spread(values: Sequence[tuple[float, int, int]], count: int) -> list[tuple[
     return [values[round(number * (len(values) - 1) / (count - 1))] for number in range(count)]
 
 
-def _write(job: Job, one: Scored, method: Method) -> None:
-    folder = job.folders[one.folder]
-    row = folder.rows[one.place]
-    part = Part(folder, one.folder, one.place, (row,))
-    batch, _ = load(folder, part.rows, job.guides(part, method), job.device)
+def _write(job: Job, group: Sequence[Scored], method: Method) -> None:
+    """Restore observations of one folder once more, and keep their pictures."""
+    number = group[0].folder
+    folder = job.folders[number]
+    rows = [folder.rows[one.place] for one in group]
+    guides = job.others[number] if method.random_guide else None
+    chosen = [guides[one.place] if guides else own_guide(row) for one, row in zip(group, rows, strict=True)]
+    batch, _ = load(folder, rows, chosen, job.device)
     if batch is None:
         return
-    output = _output(job, part, method, batch)
-    if output is None:
-        return
-    pictures = {"input": to_levels(batch.degraded), "guide": batch.guide, "truth": batch.truth}
-    if output.warped is not None:
-        pictures["warped"] = output.warped
-    target = job.config.out / one.panel
-    for name, images in pictures.items():
-        _save(target / f"{name}.png", images)
-    if output.flow is not None:
-        with atomic_path(target / FLOW_FILE) as file:
-            np.save(file, output.flow[0].cpu().numpy().astype(np.float16))
-    _save(target / LAST, output.restored)
-
-
-def _output(job: Job, part: Part, method: Method, batch: Batch) -> Output | None:
+    good = list(range(len(batch.rows)))
     if method.folder is None:
-        return restore(method, batch)
-    images = read_restored(method, part.folder, len(job.folders) > 1, part.rows, job.device).images
-    return Output(images, None, None) if images is not None else None
+        output = restore(method, batch)
+    else:
+        loaded = [rows[place] for place in batch.rows]
+        found = read_restored(method, folder, len(job.folders) > 1, loaded, job.device)
+        if found.images is None:
+            return
+        output = Output(found.images, None, None)
+        good = [place for place in good if place not in found.errors]
+    for image, place in enumerate(good):
+        pictures = {"input": to_levels(batch.degraded[place]), "guide": batch.guide[place], "truth": batch.truth[place]}
+        _keep(job.config.out / group[batch.rows[place]].panel, pictures, output, image)
 
 
-def _save(path: Path, images: torch.Tensor) -> None:
+def _keep(panel: Path, pictures: dict[str, torch.Tensor], output: Output, number: int) -> None:
+    if output.warped is not None:
+        pictures["warped"] = output.warped[number]
+    for name, image in pictures.items():
+        _save(panel / f"{name}.png", image)
+    if output.flow is not None:
+        with atomic_path(panel / FLOW_FILE) as file:
+            np.save(file, output.flow[number].cpu().numpy().astype(np.float16))
+    _save(panel / LAST, output.restored[number])
+
+
+def _save(path: Path, image: torch.Tensor) -> None:
     from PIL import Image
 
     with atomic_path(path) as file:
-        Image.fromarray(images[0].permute(1, 2, 0).cpu().numpy()).save(file, format="PNG")
+        Image.fromarray(image.permute(1, 2, 0).cpu().numpy()).save(file, format="PNG")

@@ -198,13 +198,19 @@ def _clear(out: Path) -> None:
 
 def _score_missing(job: Job, progress: Progress) -> int:
     """Score the parts that are not there; returns the number of rows."""
+    missing = {
+        number: methods
+        for number, part in enumerate(job.parts)
+        if (methods := [method for method in job.methods if not _is_done(job, part, method)])
+    }
     parts = job.parts
-    scored = 0
-    for done, part in enumerate(parts):
-        progress("score", done, len(parts))
-        missing = [method for method in job.methods if not _is_done(job, part, method)]
+    scored, total = 0, sum(len(parts[number].rows) * len(methods) for number, methods in missing.items())
+    if total:
+        progress("score", 0, total)
+    for number, methods in missing.items():
+        part = parts[number]
         own: tuple[Batch | None, dict[int, str]] | None = None
-        for method in missing:
+        for method in methods:
             if method.random_guide:
                 loaded = load(part.folder, part.rows, job.guides(part, method), job.device)
             else:
@@ -214,7 +220,7 @@ def _score_missing(job: Job, progress: Progress) -> int:
                 shutil.rmtree(job.config.out / Scored(part.number, part.start + place, row).panel, ignore_errors=True)
             write_table(job.file(part, method), to_table(rows, SCORES), SCORES, provenance(TOOL, {}))
             scored += len(rows)
-    progress("score", len(parts), len(parts))
+            progress("score", scored, total)
     return scored
 
 
