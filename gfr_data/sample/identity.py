@@ -137,12 +137,12 @@ def _draw_shape(generator: np.random.Generator, look: Look) -> Shape:
         brow_half=draw(0.16, 0.215),
         brow_height=draw(0.018, 0.034) + 0.014 * male,
         nose_tip_y=draw(-0.345, -0.265),
-        nose_half=draw(0.128, 0.168) + 0.03 * broad,
+        nose_half=draw(0.122, 0.160) + 0.03 * broad,
         nose_out=draw(0.125, 0.205) - 0.03 * broad,
         nose_bridge=draw(0.03, 0.10) - 0.02 * broad,
         nose_hook=draw(-0.03, 0.035),
         nose_crooked=draw(-0.025, 0.025),
-        mouth_y=draw(-0.665, -0.585),
+        mouth_y=draw(-0.675, -0.60),
         mouth_half=draw(0.225, 0.290),
         lip_upper=draw(0.040, 0.078) + 0.02 * broad - 0.008 * male,
         lip_lower=draw(0.056, 0.095) + 0.02 * broad,
@@ -157,7 +157,7 @@ _SKIN = to_linear(
     np.array([[243, 208, 187], [232, 190, 162], [206, 156, 120], [160, 108, 76], [112, 72, 50], [80, 50, 37]])
 )
 _HAIR_DARK = to_linear(np.array([[26, 20, 18], [44, 30, 23], [72, 48, 32]]))
-_HAIR_LIGHT = to_linear(np.array([[72, 48, 32], [118, 80, 48], [176, 136, 84], [206, 172, 116], [142, 62, 26]]))
+_HAIR_LIGHT = to_linear(np.array([[72, 48, 32], [106, 72, 44], [150, 112, 66], [178, 142, 92], [124, 54, 24]]))
 _IRIS_DARK = to_linear(np.array([[46, 28, 18], [66, 42, 24], [84, 56, 30]]))
 _IRIS_LIGHT = to_linear(np.array([[84, 56, 30], [108, 92, 52], [94, 120, 88], [92, 122, 150], [120, 140, 150]]))
 
@@ -171,13 +171,13 @@ def _draw_look(generator: np.random.Generator, male: float) -> Look:
         _HAIR_LIGHT[generator.integers(len(_HAIR_LIGHT))] if fair else _HAIR_DARK[generator.integers(len(_HAIR_DARK))]
     )
     grey = float(np.clip((age - 0.55) * 2.2, 0, 0.9)) * float(generator.random())
-    brow = hair * 0.6 * (1 - 0.6 * grey) + 0.10 * grey
-    hair = hair * (1 - grey) + to_linear(np.array([168, 166, 164])) * grey
+    brow = hair * 0.36 * (1 - 0.6 * grey) + 0.06 * grey
+    hair = hair * (1 - grey) + to_linear(np.array([148, 146, 144])) * grey
     iris = _IRIS_LIGHT[generator.integers(len(_IRIS_LIGHT))] if melanin < 0.35 else _IRIS_DARK[generator.integers(3)]
     makeup = float(generator.random()) * (1 - male)
     red = np.array([0.55, 0.10, 0.11]) * (1 - 0.45 * melanin)
     mix = 0.30 + 0.35 * makeup
-    lip = skin * np.array([0.90, 0.62, 0.66]) * (1 - mix) + red * mix
+    lip = skin * np.array([0.80, 0.50, 0.53]) * (1 - mix) + red * mix
     beard = float(generator.random()) if male and generator.random() < 0.35 else 0.0
     return Look(
         age=age,

@@ -12,7 +12,7 @@ from gfr_data.sample.expression import Expression, lids, lips
 from gfr_data.sample.identity import Identity
 
 IRIS = 0.066  # radius, chart units: 11.7 mm across
-_SCLERA = np.array([0.66, 0.60, 0.57], dtype=np.float32)
+_SCLERA = np.array([0.57, 0.52, 0.49], dtype=np.float32)
 _TEETH = np.array([0.66, 0.60, 0.50], dtype=np.float32)
 _GUM = np.array([0.16, 0.035, 0.03], dtype=np.float32)
 

@@ -109,7 +109,7 @@ def _skylit(radius: np.ndarray) -> np.ndarray:
     small = cv2.GaussianBlur(radius, (0, 0), 0.035 / texel) - radius
     coarse = cv2.resize(radius, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     wide = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), 0.11 / texel / 4), radius.shape) - radius
-    return np.exp(-5.5 * np.maximum(small, -0.006) - 2.6 * np.maximum(wide, -0.02))
+    return np.exp(-7.7 * np.maximum(small, -0.006) - 3.7 * np.maximum(wide, -0.02))
 
 
 @dataclass(frozen=True)
