@@ -6,18 +6,18 @@ network's 256 px stays, and where the network changes nothing the photograph sta
 
 import numpy as np
 
-from gfr_model.faces import Square
+from gfr_model.faces import Square, covers
 
 # Share of the crop's side over which the change fades in from its border. The crop is 1.8 times the face's box, so that
 # the box begins at 0.22 of the side: all of the face gets the whole change.
 FEATHER = 0.2
 
 
-def blend(photograph: np.ndarray, seen: np.ndarray, restored: np.ndarray, square: Square, whole: bool) -> np.ndarray:
+def blend(photograph: np.ndarray, seen: np.ndarray, restored: np.ndarray, square: Square) -> np.ndarray:
     """Return `photograph` (H, W, 3) uint8 with what changed from `seen` to `restored`, both (S, S, 3) uint8.
 
-    seen: what the network was shown: `square` of the photograph, resized. whole: the square is all of the photograph,
-    so that nothing is left to fade into.
+    seen: what the network was shown: `square` of the photograph, resized. Where that is the whole photograph nothing is
+    left to fade into, and all of it changes.
     """
     height, width = photograph.shape[:2]
     rows = slice(max(int(np.ceil(square.y0)), 0), min(int(np.floor(square.y0 + square.height)), height))
@@ -26,7 +26,7 @@ def blend(photograph: np.ndarray, seen: np.ndarray, restored: np.ndarray, square
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return result
     change = _at(restored.astype(np.float32) - seen.astype(np.float32), square, rows, columns)
-    if not whole:
+    if not covers(square, photograph):
         down = fade((np.arange(rows.start, rows.stop) + 0.5 - square.y0) / square.height)
         along = fade((np.arange(columns.start, columns.stop) + 0.5 - square.x0) / square.width)
         change *= (down[:, None] * along[None, :])[..., None]

@@ -1,7 +1,7 @@
 """What restoration needs to know of photographs and faces. Who finds them is handed in by `cli/`: gfr_data's finder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +27,7 @@ class FoundFace:
     """A face of a photograph, in its px."""
 
     square: Square  # what the network is shown, cropped as in training
-    score: float  # face probability; 0 for a crop that was taken whole
+    score: float  # face probability; 0 where none was found
     keypoints: np.ndarray | None  # (5, 2): eyes, nose, mouth corners, the picture's left first; None where unknown
 
 
@@ -44,18 +44,41 @@ class Vision(Protocol):
         """(size, size, 3) uint8: a part of `image`, antialiased; beyond the photograph its border is repeated."""
 
 
-MOST_CROP = 512  # px; a larger picture without a face is no crop of a face, but a photograph of something else
-NEARLY_SQUARE = 1.05  # longer over shorter side
+# Pictures that are a crop of a face already are taken whole, as CASIA-WebFace's are in training (§4.1).
+NEARLY_SQUARE = 1.05  # longer over shorter side of a crop
+MOST_CROP = 512  # px; a larger square without a face is no crop of one, but a photograph of something else
+LEAST_COVERED = 0.8  # share of a crop that the square of its face covers
+MOST_BEYOND = 1.5  # side of that square over the crop's: a closer crop is framed as training frames faces
 
 
-def whole(image: np.ndarray) -> FoundFace | None:
-    """The whole of a picture that seems to be a crop of a face already: small and square. None for any other."""
+def look(image: np.ndarray, vision: Vision) -> list[FoundFace]:
+    """The faces of a photograph (H, W, 3) uint8, from left to right; none where there is none.
+
+    A crop of a face is taken whole; a small square picture without a face is taken for one, without keypoints.
+    """
+    found = sorted(vision.find(image), key=lambda face: face.square.x0 + face.square.width / 2)
     height, width = image.shape[:2]
-    if max(height, width) > MOST_CROP or max(height, width) > NEARLY_SQUARE * min(height, width):
-        return None
-    return FoundFace(Square(0.0, 0.0, float(width), float(height)), 0.0, None)
+    if max(height, width) > NEARLY_SQUARE * min(height, width):
+        return found
+    everything = Square(0.0, 0.0, float(width), float(height))
+    if not found and max(height, width) <= MOST_CROP:
+        return [FoundFace(everything, 0.0, None)]
+    if len(found) == 1 and _is_framed(found[0].square, everything):
+        return [replace(found[0], square=everything)]
+    return found
 
 
-def is_whole(face: FoundFace) -> bool:
-    """Whether a face was not found, but its picture taken whole."""
-    return face.keypoints is None and face.score == 0
+def covers(square: Square, image: np.ndarray) -> bool:
+    """Whether nothing of the photograph lies outside `square`."""
+    height, width = image.shape[:2]
+    return (
+        square.x0 <= 0 and square.y0 <= 0 and square.x0 + square.width >= width and square.y0 + square.height >= height
+    )
+
+
+def _is_framed(square: Square, picture: Square) -> bool:
+    """Whether a picture shows about what the square around its face would."""
+    across = min(square.x0 + square.width, picture.width) - max(square.x0, 0.0)
+    down = min(square.y0 + square.height, picture.height) - max(square.y0, 0.0)
+    covered = across * down / (picture.width * picture.height)
+    return covered >= LEAST_COVERED and square.width <= MOST_BEYOND * picture.width

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gfr_model.faces import FoundFace, Vision, whole
+from gfr_model.faces import FoundFace, Vision, look
 from gfr_model.five_points import Head, head_of
 from gfr_model.photograph import READABLE
 from manifests import DataError, hash_file
@@ -112,10 +112,10 @@ def detail_of(image: np.ndarray) -> float:
 
 def _read(path: Path, vision: Vision, size: int) -> Guide:
     image = vision.read(path)
-    found = vision.find(image)
-    face = max(found, key=lambda one: one.square.width) if found else whole(image)
-    if face is None:
+    found = look(image, vision)
+    if not found:
         raise DataError(f"{path} shows no face")
+    face = max(found, key=lambda one: one.square.width)
     head = head_of(face.keypoints) if face.keypoints is not None else None
     if head is not None and abs(head.yaw) > MOST_TURNED:
         raise DataError(f"{path} shows a profile, turned by about {abs(head.yaw):.0f} degrees")

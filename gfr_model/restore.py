@@ -8,7 +8,7 @@ import torch
 
 from gfr_model.blend import blend
 from gfr_model.checkpoint import TrainedModel
-from gfr_model.faces import FoundFace, Vision, is_whole, whole
+from gfr_model.faces import FoundFace, Vision, look
 from gfr_model.guides import Choice, Guides, choose
 from gfr_model.methods import repeatable, to_levels
 from gfr_model.pictures import grid
@@ -47,7 +47,9 @@ def restore_photograph(
 
     Raises DataError when there is no face, no such face, or no usable guide.
     """
-    found = find_faces(image, vision)
+    found = look(image, vision)
+    if not found:
+        raise DataError("no face was found; crop the photograph closely around the face, then retry")
     picked = pick(found, options.face)
     notes = _notes(found, picked, guides)
     size = model.config.image_size
@@ -58,22 +60,9 @@ def restore_photograph(
         # Cropped from the photograph itself: a crop of its enlarged copy would be filtered twice.
         seen = vision.cut(image, face.square, size)
         restored, warped = run_network(model, seen, seen if choice is None else choice.guide.image)
-        result = blend(result, seen, restored, face.square.enlarged(options.enlarge), is_whole(face))
+        result = blend(result, seen, restored, face.square.enlarged(options.enlarge))
         faces.append(RestoredFace(seen, restored, warped, choice))
     return RestoredPhotograph(result, tuple(faces), notes)
-
-
-def find_faces(image: np.ndarray, vision: Vision) -> list[FoundFace]:
-    """The faces of a photograph from left to right; a small square picture without one is taken whole.
-
-    Raises DataError when there is none.
-    """
-    found = sorted(vision.find(image), key=lambda face: face.square.x0 + face.square.width / 2)
-    if not found and (crop := whole(image)) is not None:
-        return [crop]
-    if not found:
-        raise DataError("no face was found; crop the photograph closely around the face, then retry")
-    return found
 
 
 def pick(found: Sequence[FoundFace], which: str) -> list[FoundFace]:
@@ -111,7 +100,7 @@ def comparison(faces: Sequence[RestoredFace]) -> np.ndarray:
 
 def _notes(found: Sequence[FoundFace], picked: Sequence[FoundFace], guides: Guides | None) -> tuple[str, ...]:
     notes = []
-    if is_whole(found[0]):
+    if found[0].keypoints is None:
         notes.append("no face was found; the picture is small and square, so it is taken for a crop of a face")
     if len(picked) < len(found):
         rank = 1 + next(number for number, face in enumerate(found) if face is picked[0])
