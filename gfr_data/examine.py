@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gfr_data.quality import Thresholds
+from gfr_data.quality import Measures, Thresholds
 from gfr_data.selection import mouth_shape
 from gfr_data.shards import Work, text
 from gfr_data.sources import Source
@@ -167,7 +167,7 @@ def _tools(how: Examination) -> Tools:
     # One thread each: the processes are as many as the cores, and sums in another order would change the last digits.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    return Tools(Mtcnn(device=how.device), open_provider(how.landmarks), how.thresholds)
+    return Tools(Mtcnn(device=how.device), open_provider(how.landmarks, how.fan_weights, how.device), how.thresholds)
 
 
 def _examine_identity(members: Sequence[Photograph], task: ShardTask) -> list[FaceRow]:
@@ -228,9 +228,8 @@ def _measured_or_row(member: Photograph, image: np.ndarray, found: Sequence[Any]
 
 
 def _measured(member: Photograph, image: np.ndarray, found: Sequence[Any], tools: Tools) -> FaceRow:
-    from gfr_data.crop import crop
     from gfr_data.duplicates import face_picture, hash_picture, small_picture
-    from gfr_data.quality import judge, measure_crop
+    from gfr_data.quality import judge, measure_crop, overall
     from gfr_data.subject import choose_subject
 
     height, width = image.shape[:2]
@@ -240,8 +239,7 @@ def _measured(member: Photograph, image: np.ndarray, found: Sequence[Any], tools
         return replace(row, reason=subject.reason)
     face = subject.face
     picture = face_picture(image, face.keypoints)
-    geometry = row_geometry(member.source.layout, face.box, height, width)
-    measures = measure_crop(image, crop(image, geometry), face.box)
+    measures = measure_crop(image, face.box)
     reason = subject.reason or judge(measures, tools.thresholds)
     return replace(
         row,
@@ -252,7 +250,12 @@ def _measured(member: Photograph, image: np.ndarray, found: Sequence[Any], tools
         keypoints=np.asarray(face.keypoints, np.float32).ravel().tolist(),
         perceptual_hash=hash_picture(picture),
         picture=small_picture(picture),
-        **_columns(measures),
+        quality=overall(measures),
+        face_size=measures.face_size,
+        bandwidth=measures.bandwidth,
+        blockiness=measures.blockiness,
+        cartoon=measures.cartoon,
+        exposure=measures.exposure,
     )
 
 
@@ -274,14 +277,23 @@ def _mark(batch: Sequence[Photograph], faces: Sequence[FaceRow], tools: Tools) -
 
 def _judged(face: FaceRow, crop: np.ndarray, found: Any, thresholds: Thresholds) -> FaceRow:
     from gfr_data.pose import eye_openness, head_pose
+    from gfr_data.quality import judge, measure_landmarks
 
     if found is None:
         return replace(face, status="rejected", reason="no_landmarks")
     points = np.asarray(found.points, np.float32)
-    pose, eyes = head_pose(points), eye_openness(points)
+    try:
+        pose, eyes = head_pose(points), eye_openness(points)
+    except ValueError as error:
+        return replace(face, status="rejected", reason="no_landmarks", message=str(error))
     mouth_open, mouth_wide = mouth_shape(points)
+    measures = measure_landmarks(_measures(face), crop, points, pose)
+    reason = judge(measures, thresholds)
     return replace(
         face,
+        status="rejected" if reason else face.status,
+        reason=reason,
+        occlusion=measures.occlusion,
         landmarks=points.ravel().tolist(),
         landmark_scores=None if found.scores is None else np.asarray(found.scores, np.float32).tolist(),
         yaw=float(pose.yaw),
@@ -292,6 +304,12 @@ def _judged(face: FaceRow, crop: np.ndarray, found: Any, thresholds: Thresholds)
         mouth_open=mouth_open,
         mouth_wide=mouth_wide,
     )
+
+
+def _measures(face: FaceRow) -> Measures:
+    """What was measured before, of a face that passed."""
+    values = (face.face_size, face.bandwidth, face.blockiness, face.cartoon, face.exposure)
+    return Measures(*(float(value or 0.0) for value in values))
 
 
 def _without_copies(faces: dict[int, FaceRow]) -> dict[int, FaceRow]:
@@ -347,9 +365,3 @@ def _known_rows(path: Path) -> dict[int, dict[str, Any]]:
     if not path.is_file():
         return {}
     return {row: face for row, face in enumerate(pq.read_table(path).to_pylist()) if face["status"] != "unreadable"}
-
-
-def _columns(measures: Any) -> dict[str, float]:
-    from gfr_data.quality import overall
-
-    return {"quality": overall(measures), "face_size": measures.face_size, "bandwidth": measures.bandwidth}
