@@ -30,8 +30,8 @@ def main() -> None:
     "--restored",
     metavar="NAME=FOLDER",
     multiple=True,
-    help="Another system's output: for lq/NAME.jpg of DIR2 the file NAME.png, 256x256; repeatable. With several DIR2, "
-    "in folders with their names.",
+    help="What another system restored: to each lq/FILE.jpg of DIR2 its FOLDER/FILE.png, 256x256; repeatable. With "
+    "several DIR2, FOLDER has a folder with the name of each.",
 )
 @click.option("--random-guide", is_flag=True, help="Also score each run with the guide of another person, as NAME(R).")
 @click.option("--split", "splits", multiple=True, help="A split to score; repeatable.  [default: all]")
@@ -130,7 +130,7 @@ def table_command(
     if compare:
         click.echo(render_comparison(compare_methods(folders, *compare, seed), *compare, form))
         return
-    click.echo(render(tabulate(folders, "y" if luma else "rgb", paper, ci, seed), form))
+    click.echo(render(tabulate(folders, luma, paper, ci, seed), form))
 
 
 @main.command("report")

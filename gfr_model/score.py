@@ -229,7 +229,10 @@ def _is_done(job: Job, part: Part, method: Method) -> bool:
     path = job.file(part, method)
     if not path.is_file():
         return False
-    table = read_table(path, SCORES, ["error", "checkpoint_hash"])
+    try:
+        table = read_table(path, SCORES, ["error", "checkpoint_hash"])
+    except DataError:  # damaged: scored again
+        return False
     if any(error is not None for error in table["error"].to_pylist()):
         return False
     if method.folder is None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gfr_model.merged_scores import observation
 from gfr_model.methods import BICUBIC
 from gfr_model.panels import FLOW_FILE
 from gfr_model.pictures import FULL_COLOUR, flow_picture
@@ -22,7 +23,6 @@ from gfr_model.table import Row, Table, tabulate
 from manifests import SCORES, SCORES_FILE, Progress, hash_bytes, read_table, silent, write_text
 
 JPEG_QUALITY = 92
-OBSERVATION = ("split", "pair_id", "copy", "blur_sigma", "scale", "noise_sigma", "jpeg_quality")
 FILMS = {"input": "input", "guide": "guide", "warped": "warped guide", "output": "output", "truth": "truth"}
 
 # What the gain is drawn against: column, title, unit.
@@ -64,7 +64,7 @@ def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
         ("Side by side", _introduction(kept), _side_by_side(kept, [part for part in parts if part])),
         ("What the gain depends on", "PSNR over bicubic upsampling; bands hold 95% of the bootstrap.", _curves(shown)),
     ]
-    observations = len({_observation(row) for row in rows})
+    observations = len({observation(row) for row in rows})
     line = f"{observations:,} degraded images of {len({row['person'] for row in rows}):,} persons"
     methods = list(dict.fromkeys(row["method"] for row in rows))
     title = f"Scores of {', '.join(methods[1:5]) or BICUBIC}{' and others' * (len(methods) > 5)}"
@@ -74,16 +74,12 @@ def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
 
 def _shown(rows: Sequence[dict[str, Any]]) -> list[Shown]:
     """Every method's scores but bicubic's, with their gains."""
-    base = {_observation(row): row["psnr"] for row in rows if row["method"] == BICUBIC and row["psnr"] is not None}
+    base = {observation(row): row["psnr"] for row in rows if row["method"] == BICUBIC and row["psnr"] is not None}
     return [
-        Shown(row, row["psnr"] - base[_observation(row)])
+        Shown(row, row["psnr"] - base[observation(row)])
         for row in rows
-        if row["method"] != BICUBIC and row["psnr"] is not None and _observation(row) in base
+        if row["method"] != BICUBIC and row["psnr"] is not None and observation(row) in base
     ]
-
-
-def _observation(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in OBSERVATION)
 
 
 # Results
@@ -113,14 +109,13 @@ def _block(table: Table, rows: Sequence[Row]) -> str:
 
 def _line(row: Row) -> str:
     cells = []
-    for pair in row.cells:
-        if pair is None:
+    for found in row.results:
+        if found is None:
             cells.append("<td>–</td>")
             continue
-        psnr, ssim = pair
         cells.append(
-            f'<td><span class="s{psnr.rank}">{psnr.value.mean:.2f}</span> '
-            f'<small class="s{ssim.rank}">({ssim.value.mean:.3f})</small></td>'
+            f'<td><span class="s{found.psnr.rank}">{found.psnr.value.mean:.2f}</span> '
+            f'<small class="s{found.ssim.rank}">({found.ssim.value.mean:.3f})</small></td>'
         )
     return f"<tr><td>{escape(row.method)}</td>{''.join(cells)}</tr>"
 
@@ -250,6 +245,9 @@ def _about(one: Shown) -> str:
     ]
     if row["landmark_error"] is not None:
         facts.append(f"landmarks {row['landmark_error_initial']:.1f} → {row['landmark_error']:.1f} px")
+    for name, title in (("lpips", "perceptual distance"), ("identity_similarity", "identity similarity")):
+        if row[name] is not None:
+            facts.append(f"{title} {row[name]:.3f}")
     facts.append(f"{row['person']} · {row['pair_id']}")
     kind = "up" if one.gain >= 0 else "down"
     listed = "".join(f"<span>{escape(fact)}</span>" for fact in facts)

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -121,16 +122,16 @@ def _records(table: Table) -> list[dict[str, Any]]:
     """One record for each method and column."""
     records = []
     for row in table.rows:
-        for column, pair in zip(table.columns, row.cells, strict=True):
-            if pair is None:
+        for column, found in zip(table.columns, row.results, strict=True):
+            if found is None:
                 continue
             record: dict[str, Any] = {"source": row.source, "group": row.group, "method": row.method}
             record |= {"split": column.split, "scale": column.scale if column.scale is not None else column.label}
-            record["images"] = column.images if row.source == "measured" else None
-            for name, cell in zip(("psnr", "ssim"), pair, strict=True):
+            record["images"] = found.images
+            for name, cell in (("psnr", found.psnr), ("ssim", found.ssim)):
                 record |= {name: _finite(cell.value.mean), f"{name}_low": _finite(cell.value.low)}
                 record |= {f"{name}_high": _finite(cell.value.high), f"{name}_rank": cell.rank or None}
-            records.append(record)
+            records.append(record | asdict(found.further))
     return records
 
 
@@ -157,7 +158,7 @@ def _name(row: Row) -> str:
 
 
 def _cells(row: Row, form: str) -> list[str]:
-    return ["–" if pair is None else _pair(*pair, form) for pair in row.cells]
+    return ["–" if found is None else _pair(found.psnr, found.ssim, form) for found in row.results]
 
 
 def _pair(psnr: Cell, ssim: Cell, form: str) -> str:

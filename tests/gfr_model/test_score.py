@@ -112,6 +112,15 @@ def test_a_killed_run_continues_to_the_same_bytes(config, tmp_path, monkeypatch,
     assert (killed.out / SCORES_FILE).read_bytes() == (config.out / SCORES_FILE).read_bytes()
 
 
+def test_a_damaged_part_is_scored_again(config):
+    score(config)
+    before = (config.out / SCORES_FILE).read_bytes()
+    (part,) = (config.out / "parts/net").iterdir()
+    part.write_bytes(part.read_bytes()[:100])
+    assert score(config).scored == 7
+    assert (config.out / SCORES_FILE).read_bytes() == before
+
+
 @pytest.mark.parametrize("column", ["lq_path", "target_path"])
 @pytest.mark.parametrize("harm", ["missing", "changed", "empty"])
 def test_a_file_that_cannot_be_read_is_a_row_with_an_error_and_is_tried_again(

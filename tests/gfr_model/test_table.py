@@ -72,15 +72,15 @@ def test_a_cell_is_the_mean_over_its_images(folder):
         ("test-webface", "8×", 8),
     ]
     net = measured(table)["net"]
-    assert net.cells[0][0].value.mean == pytest.approx(26 + np.mean(np.sin(range(3))))
-    assert net.cells[1][1].value.mean == pytest.approx((26 + np.mean(np.sin(range(8)))) / 40)
-    luma = measured(tabulate([folder(rows)], "y"))["net"]
-    assert luma.cells[1][0].value.mean == pytest.approx(27 + np.mean(np.sin(range(8))))
+    assert net.results[0].psnr.value.mean == pytest.approx(26 + np.mean(np.sin(range(3))))
+    assert net.results[1].ssim.value.mean == pytest.approx((26 + np.mean(np.sin(range(8)))) / 40)
+    luma = measured(tabulate([folder(rows)], luma=True))["net"]
+    assert luma.results[1].psnr.value.mean == pytest.approx(27 + np.mean(np.sin(range(8))))
 
 
 def test_the_best_and_the_second_best_are_marked(folder):
     table = tabulate([folder(simple(("bicubic", "second", "best")))], paper=False)
-    assert {name: found.cells[0][0].rank for name, found in measured(table).items()} == {
+    assert {name: found.results[0].psnr.rank for name, found in measured(table).items()} == {
         "bicubic": 0,
         "second": 2,
         "best": 1,
@@ -103,9 +103,9 @@ def test_the_paper_s_marks_are_those_it_prints():
 def test_the_paper_s_rows_stand_beside_ours_and_say_so(folder):
     table = tabulate([folder(simple())])
     paper = {found.method: found for found in table.rows if found.source == "paper"}
-    assert paper["GFRNet (Full)"].cells[0][0].value.mean == 32.31
-    assert paper["GFRNet (Full)"].cells[0][0].rank == 1
-    assert paper["MDeblurGAN"].cells[0][0].rank == 2
+    assert paper["GFRNet (Full)"].results[0].psnr.value.mean == 32.31
+    assert paper["GFRNet (Full)"].results[0].psnr.rank == 1
+    assert paper["MDeblurGAN"].results[0].psnr.rank == 2
     assert "TDAE" not in paper  # it has no result at 4×
     text = render(table, "text")
     assert "GFRNet (Full) (paper)  32.31*" in text
@@ -117,14 +117,14 @@ def test_scales_that_were_drawn_share_a_column(folder):
     rows = [row(method, n, 25.0 + n, scale=1 + n / 10) for method in ("bicubic", "net") for n in range(9)]
     table = tabulate([folder(rows)])
     assert [(c.scale, c.label, c.images) for c in table.columns] == [(None, "1–1.8×", 9)]
-    assert measured(table)["net"].cells[0][0].value.mean == 29
+    assert measured(table)["net"].results[0].psnr.value.mean == 29
 
 
 def test_tables_are_merged_and_what_both_have_counts_once(folder):
     both = tabulate([folder(simple(("bicubic", "a")), "one"), folder(simple(("bicubic", "b")), "two")], paper=False)
     assert list(measured(both)) == ["bicubic", "a", "b"]
     assert both.columns[0].images == 8
-    assert measured(both)["bicubic"].cells[0][0].value.mean == pytest.approx(25 + np.mean(np.sin(range(8))))
+    assert measured(both)["bicubic"].results[0].psnr.value.mean == pytest.approx(25 + np.mean(np.sin(range(8))))
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,26 @@ def test_rows_without_a_score_are_left_out_and_told(folder):
     rows[9] = rows[9] | {"psnr": None, "ssim": None, "psnr_y": None, "ssim_y": None, "error": "lost.png is missing"}
     table = tabulate([folder(rows)])
     values = [one["psnr"] for one in rows[8:] if one["error"] is None]
-    assert measured(table)["net"].cells[0][0].value.mean == pytest.approx(np.mean(values))
+    assert measured(table)["net"].results[0].psnr.value.mean == pytest.approx(np.mean(values))
     assert any("net: 1 observations have no score" in note and "lost.png" in note for note in table.notes)
     assert any("net on a part of the images only" in note for note in table.notes)
 
 
+def test_further_metrics_are_told_where_they_were_measured(folder):
+    extra = {"landmark_error": 2.0, "landmark_error_initial": 9.0, "lpips": 0.25, "identity_similarity": 0.5}
+    table = tabulate([folder(simple(("bicubic",)) + simple(("net",), **extra))])
+    further = measured(table)["net"].results[0].further
+    assert vars(further) == extra
+    assert set(vars(measured(table)["bicubic"].results[0].further).values()) == {None}
+    text = render(table, "text")
+    assert "net: landmarks of the warped guide 2.00 px off, 9.00 px before warping." in text
+    assert "net: perceptual distance 0.2500, identity similarity 0.5000." in text
+    records = json.loads(render(table, "json"))["rows"]
+    assert next(record for record in records if record["method"] == "net")["lpips"] == 0.25
+
+
 def test_intervals_hold_the_mean(folder):
-    cell = measured(tabulate([folder(simple())], intervals=True))["net"].cells[0][0]
+    cell = measured(tabulate([folder(simple())], intervals=True))["net"].results[0].psnr
     assert cell.value.low < cell.value.mean < cell.value.high
     assert "[" in render(tabulate([folder(simple())], intervals=True, paper=False), "text")
 
