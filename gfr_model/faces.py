@@ -44,6 +44,10 @@ class Vision(Protocol):
         """(size, size, 3) uint8: a part of `image`, antialiased; beyond the photograph its border is repeated."""
 
 
+# Without a face, a photograph is looked at again smoothed by these shares of its shorter side: JPEG's blocks and noise
+# hide faces. Of 16 faces at 8x, quality 10 and a blur of 3 px, 10 were found at once, 13 to 15 so.
+SMOOTHINGS = (0.012, 0.02)
+
 # Pictures that are a crop of a face already are taken whole, as CASIA-WebFace's are in training (§4.1).
 NEARLY_SQUARE = 1.05  # longer over shorter side of a crop
 MOST_CROP = 512  # px; a larger square without a face is no crop of one, but a photograph of something else
@@ -56,7 +60,7 @@ def look(image: np.ndarray, vision: Vision) -> list[FoundFace]:
 
     A crop of a face is taken whole; a small square picture without a face is taken for one, without keypoints.
     """
-    found = sorted(vision.find(image), key=lambda face: face.square.x0 + face.square.width / 2)
+    found = sorted(_find(image, vision), key=lambda face: face.square.x0 + face.square.width / 2)
     height, width = image.shape[:2]
     if max(height, width) > NEARLY_SQUARE * min(height, width):
         return found
@@ -74,6 +78,18 @@ def covers(square: Square, image: np.ndarray) -> bool:
     return (
         square.x0 <= 0 and square.y0 <= 0 and square.x0 + square.width >= width and square.y0 + square.height >= height
     )
+
+
+def _find(image: np.ndarray, vision: Vision) -> Sequence[FoundFace]:
+    from PIL import Image, ImageFilter
+
+    found = vision.find(image)
+    for share in SMOOTHINGS:
+        if found:
+            break
+        smooth = Image.fromarray(image).filter(ImageFilter.GaussianBlur(share * min(image.shape[:2])))
+        found = vision.find(np.asarray(smooth))
+    return found
 
 
 def _is_framed(square: Square, picture: Square) -> bool:

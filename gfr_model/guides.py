@@ -89,7 +89,7 @@ def choose(guides: Guides, face: FoundFace, photo_hash: str) -> Choice:
     if not others:
         reason = "it holds only the photograph itself" if guides.usable else "; ".join(guides.problems)
         raise DataError(f"no usable guide in {guides.path}: {reason}")
-    head = head_of(face.keypoints) if face.keypoints is not None else None
+    head = _head(face)
     best = max(guide.detail for guide in others)
     ranked = sorted(others, key=lambda guide: (cost(guide, head, best), str(guide.path)))
     return Choice(ranked[0], _why(ranked, head, best))
@@ -113,14 +113,18 @@ def detail_of(image: np.ndarray) -> float:
 def _read(path: Path, vision: Vision, size: int) -> Guide:
     image = vision.read(path)
     found = look(image, vision)
-    if not found:
+    if not found or found[0].keypoints is None:
         raise DataError(f"{path} shows no face")
     face = max(found, key=lambda one: one.square.width)
-    head = head_of(face.keypoints) if face.keypoints is not None else None
+    head = _head(face)
     if head is not None and abs(head.yaw) > MOST_TURNED:
         raise DataError(f"{path} shows a profile, turned by about {abs(head.yaw):.0f} degrees")
     crop = vision.cut(image, face.square, size)
     return Guide(path, hash_file(path), crop, head, face.square.width, detail_of(crop))
+
+
+def _head(face: FoundFace) -> Head | None:
+    return head_of(face.keypoints) if face.keypoints is not None else None
 
 
 def _turn(guide: Guide, head: Head | None) -> float:
