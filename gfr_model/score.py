@@ -233,22 +233,24 @@ def _is_done(job: Job, part: Part, method: Method) -> bool:
         table = read_table(path, SCORES, ["error", "checkpoint_hash"])
     except DataError:  # damaged: scored again
         return False
-    if any(error is not None for error in table["error"].to_pylist()):
+    if table["error"].null_count < table.num_rows:
         return False
-    if method.folder is None:
-        return True
-    for row, digest in zip(part.rows, table["checkpoint_hash"].to_pylist(), strict=True):
+    changed = _changed(job, part, method, table["checkpoint_hash"].to_pylist()) if method.folder is not None else ""
+    if changed and not job.config.overwrite:
+        raise DataError(f"{changed} since it was scored; give another --out, or --overwrite")
+    return not changed
+
+
+def _changed(job: Job, part: Part, method: Method, hashes: Sequence[str]) -> str:
+    """Which restored file is not what it was, and what became of it; empty where all are."""
+    for row, digest in zip(part.rows, hashes, strict=True):
         try:
             file, content = find_restored(method, part.folder, len(job.folders) > 1, row)
         except UnusableError as error:
-            if job.config.overwrite:
-                return False
-            raise DataError(f"{error}, but {path} holds its score; put it back, or --overwrite") from error
-        if hash_bytes(content) != digest and job.config.overwrite:
-            return False
+            return str(error)
         if hash_bytes(content) != digest:
-            raise DataError(f"{file} has changed since it was scored; give another --out, or --overwrite")
-    return True
+            return f"{file} has changed"
+    return ""
 
 
 def _collect(job: Job, settings: dict[str, Any]) -> list[Scored]:
