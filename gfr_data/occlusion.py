@@ -6,7 +6,7 @@ import numpy as np
 
 EYES = 0.28  # contrast of an eye over that of the face: less is covered
 MOUTH = 0.45  # the same of the mouth with the skin around it
-COLOUR = 15.0  # CIELAB chroma between places of skin: more is not all skin
+COLOUR = 17.0  # CIELAB chroma between places of skin: more is not all skin
 _MOST = 10.0
 
 

@@ -14,8 +14,8 @@ class Thresholds:
     """Calibrated on real photographs and on defects made of them (tests/benchmarks/quality.md)."""
 
     face_size: float = 60.0  # px, least longer side of the box: the paper's real low-quality faces are smaller (§4.4)
-    bandwidth: float = 31.0  # cycles per face, least effective resolution
-    blockiness: float = 0.36  # most regularity of block edges
+    bandwidth: float = 28.0  # cycles per face, least effective resolution
+    blockiness: float = 0.42  # most regularity of block edges
     occlusion: float = 1.0  # most evidence of something before the face
     cartoon: float = 1.0  # most evidence of a drawing
     exposure: float = 0.16  # least share of the tonal range that the face uses
