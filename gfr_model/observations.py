@@ -30,6 +30,7 @@ class Folder:
     path: Path
     table_hash: str  # of its degraded.parquet
     rows: tuple[dict[str, Any], ...]  # those to score, in the table's order
+    guides: dict[str, list["Guide"]]  # all guides of each split, by person
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ def read_folder(path: Path, splits: Sequence[str], limit: int | None) -> Folder:
     if unknown := sorted(set(splits) - set(present)):
         raise ConfigError(f"{file} has no split {', '.join(unknown)}; it has {', '.join(present) or 'no rows'}")
     rows, seen = [], dict.fromkeys(present, 0)
-    for row in table.select(DEGRADED.names).to_pylist():
+    every = table.select(DEGRADED.names).to_pylist()
+    for row in every:
         if (not splits or row["split"] in splits) and (limit is None or seen[row["split"]] < limit):
             seen[row["split"]] += 1
             rows.append(row)
     if not rows:
         raise DataError(f"{file} has no rows to score; degrade a split that has pairs")
-    return Folder(path, hash_file(file), tuple(rows))
+    return Folder(path, hash_file(file), tuple(rows), guides_of(every))
 
 
 def own_guide(row: dict[str, Any]) -> Guide:
@@ -79,16 +81,21 @@ def own_guide(row: dict[str, Any]) -> Guide:
     return Guide(row["guide_path"], row["guide_hash"], row["person"], points, pose_of(row, "guide"))
 
 
-def random_guides(rows: Sequence[dict[str, Any]], seed: int) -> list[Guide | None]:
-    """For each observation a guide of another person of its split, as in the paper's Ours(R); None where there is none.
-
-    The choice is keyed by (seed, pair_id): neither order nor the other observations' draws matter.
-    """
+def guides_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Guide]]:
+    """The different guides of each split, sorted by person."""
     found: dict[str, dict[tuple[str, str], Guide]] = {}
     for row in rows:
-        guide = own_guide(row)
-        found.setdefault(row["split"], {}).setdefault((guide.person, guide.path), guide)
-    guides = {split: [known[key] for key in sorted(known)] for split, known in found.items()}
+        known = found.setdefault(row["split"], {})
+        if (row["person"], row["guide_path"]) not in known:
+            known[row["person"], row["guide_path"]] = own_guide(row)
+    return {split: [known[key] for key in sorted(known)] for split, known in found.items()}
+
+
+def random_guides(rows: Sequence[dict[str, Any]], guides: dict[str, list[Guide]], seed: int) -> list[Guide | None]:
+    """For each observation a guide of another person of its split, as in the paper's Ours(R); None where there is none.
+
+    The choice is keyed by (seed, pair_id): it does not depend on which other observations are scored.
+    """
     return [_other(guides[row["split"]], row, seed) for row in rows]
 
 
@@ -169,7 +176,6 @@ def to_tensor(images: np.ndarray, device: torch.device) -> Tensor:
 
 
 def _other(guides: Sequence[Guide], row: dict[str, Any], seed: int) -> Guide | None:
-    """`guides` are sorted by person."""
     others = [guide for guide in guides if guide.person != row["person"]]
     if not others:
         return None

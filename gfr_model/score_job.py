@@ -97,7 +97,11 @@ def prepare(config: ScoreConfig) -> Job:
     protocol = PROTOCOL
     protocol += f"; identity similarity by {identity.file_hash[:12]}" if identity else ""
     protocol += f"; perceptual distance by {lpips.file_hash[:12]}" if lpips else ""
-    others = {n: random_guides(folder.rows, config.seed) for n, folder in enumerate(folders) if config.random_guide}
+    others = {
+        n: random_guides(folder.rows, folder.guides, config.seed)
+        for n, folder in enumerate(folders)
+        if config.random_guide
+    }
     methods = gather(config.runs, config.restored, config.random_guide, config.seed, device)
     return Job(config, device, folders, methods, others, identity, lpips, protocol)
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from gfr_model.observations import (
     UnusableError,
+    guides_of,
     load,
     own_guide,
     pose_difference,
@@ -37,23 +38,26 @@ def rows(count, split="test"):
 
 def test_a_random_guide_is_of_another_person_of_the_same_split():
     both = rows(40) + rows(40, "other")
-    guides = random_guides(both, seed=3)
+    guides = random_guides(both, guides_of(both), seed=3)
     for row, guide in zip(both, guides, strict=True):
         assert guide.person != row["person"]
         assert guide.path.startswith(row["split"])
     assert len({guide.path for guide in guides}) > 20
 
 
-def test_a_random_guide_depends_on_seed_and_pair_not_on_order():
-    straight = random_guides(rows(40), seed=3)
-    turned = random_guides(rows(40)[::-1], seed=3)[::-1]
+def test_a_random_guide_depends_on_seed_and_pair_not_on_order_or_on_what_else_is_scored():
+    guides = guides_of(rows(40))
+    straight = random_guides(rows(40), guides, seed=3)
+    turned = random_guides(rows(40)[::-1], guides_of(rows(40)[::-1]), seed=3)[::-1]
     assert [guide.path for guide in straight] == [guide.path for guide in turned]
-    other = random_guides(rows(40), seed=4)
+    few = random_guides(rows(5), guides, seed=3)
+    assert [guide.path for guide in straight[:5]] == [guide.path for guide in few]
+    other = random_guides(rows(40), guides, seed=4)
     assert [guide.path for guide in straight] != [guide.path for guide in other]
 
 
 def test_where_there_is_one_person_there_is_no_random_guide():
-    assert random_guides(rows(4), seed=0) == [None] * 4
+    assert random_guides(rows(4), guides_of(rows(4)), seed=0) == [None] * 4
 
 
 def test_pose_difference_is_the_angle_of_the_turn():
@@ -125,5 +129,6 @@ def test_a_batch_holds_what_can_be_read_and_names_the_rest(evaluation, tmp_path)
 def test_limit_and_splits_choose_rows(evaluation):
     found = read_folder(evaluation.at4, (), 2)
     assert [row["split"] for row in found.rows] == ["test-vggface2"] * 2 + ["test-webface"] * 2
+    assert {split: len(guides) for split, guides in found.guides.items()} == {"test-vggface2": 4, "test-webface": 3}
     found = read_folder(evaluation.at4, ("test-webface",), None)
     assert len(found.rows) == 3
