@@ -32,7 +32,7 @@ def visibility(crop: np.ndarray, points: np.ndarray) -> Visibility:
     points = np.asarray(points, np.float64)
     lab = cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     light, size = lab[..., 0], crop.shape[0]
-    unit = float(np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0)))
+    unit = max(float(np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0))), 1.0)
     face = _spread(light[_inside(np.concatenate([points[:17], points[17:27]]), size)])
     eyes = min(_spread(light[_inside(points[start : start + 6], size, 1)]) for start in (36, 42))
     mouth = _spread(light[_inside(points[48:60], size, round(0.09 * unit))])
