@@ -7,6 +7,7 @@ import click
 from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
 from manifests import project_version
 
+EXPORTS = ("onnx", "torchscript")
 FORMATS = ("text", "markdown", "csv", "latex", "json")
 
 
@@ -223,6 +224,24 @@ def restore_command(
     with progress_bars() as progress:
         summary = restore_album(config, lambda: Finder(device), progress, lambda line: click.echo(line, err=True))
     print_summary(summary.record(), as_json, f"{summary.text()}\nwritten: {out}")
+
+
+@main.command("export")
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(EXPORTS), default="onnx", show_default=True)
+@click.option("--out", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@overwrite_option
+@json_option
+@reports_errors
+def export_command(run: Path, form: str, out: Path, overwrite: bool, as_json: bool) -> None:
+    """Write a trained network as one file for other programs, run that file, and compare it with torch.
+
+    Inputs: degraded and guide, (B, 3, 256, 256) float32 RGB in [0, 1]. Outputs: restored, warped, flow.
+    """
+    from gfr_model.network_export import export_network
+
+    exported = export_network(run, form, out, overwrite)
+    print_summary(exported.record(), as_json, f"{exported.text()}\nwritten: {out}")
 
 
 if __name__ == "__main__":
