@@ -129,18 +129,17 @@ SCRIPT = """
 
 
 def page(title: str, line: str, sections: Sequence[tuple[str, str, str]], pictures: str) -> str:
-    """A whole HTML page; a section is (title, introduction as text, content as HTML); `pictures` is for the script."""
+    """A whole HTML page; a section is (title, introduction as text, content as HTML); `pictures` is JSON for the script."""
     anchors = [re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") for name, _, _ in sections]
     links = "".join(f'<a href="#{a}">{escape(name)}</a>' for a, (name, _, _) in zip(anchors, sections, strict=True))
     parts = "".join(
         f'<section id="{anchor}"><h2>{escape(name)}</h2><p>{escape(introduction)}</p>{content}</section>\n'
         for anchor, (name, introduction, content) in zip(anchors, sections, strict=True)
     )
-    data = pictures.replace("<", "\\u003c")  # nothing in it can end the element
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
         f"<style>{STYLE}</style></head><body><header><h1>{escape(title)}</h1><div>{escape(line)}</div>"
         f"<nav>{links}</nav></header><main>\n{parts}</main>"
-        f'<script type="application/json" id="pictures">{data}</script><script>{SCRIPT}</script></body></html>\n'
+        f'<script type="application/json" id="pictures">{pictures}</script><script>{SCRIPT}</script></body></html>\n'
     )

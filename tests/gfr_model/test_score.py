@@ -233,6 +233,22 @@ def test_restored_files_are_scored_by_the_same_protocol(config, evaluation, tmp_
     assert len({row["checkpoint_hash"] for row in theirs}) == 7
 
 
+def test_each_restored_file_belongs_to_its_own_row_where_others_are_lost(config, evaluation, tmp_path):
+    folder = copied(evaluation, tmp_path)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    table = read_table(folder / DEGRADED_FILE, DEGRADED).to_pylist()
+    for row in table:
+        shutil.copy(folder / row["target_path"], theirs / Path(row["lq_path"]).with_suffix(".png").name)
+    (folder / table[0]["lq_path"]).unlink()
+    (theirs / Path(table[4]["lq_path"]).with_suffix(".png").name).unlink()
+    score(replace(config, folders=(folder,), runs=(), restored=(f"theirs={theirs}",)))
+    found = rows_of(config, "theirs")
+    assert [row["error"] is None for row in found] == [False, True, True, True, False, True, True]
+    assert all(row["psnr"] in (None, float("inf")) for row in found)
+    assert Path(table[4]["lq_path"]).stem in found[4]["error"]
+
+
 def test_a_restored_file_that_changed_after_it_was_scored_is_noticed(config, evaluation, tmp_path):
     folder = tmp_path / "theirs"
     folder.mkdir()
