@@ -129,7 +129,7 @@ SCRIPT = """
 
 
 def page(title: str, line: str, sections: Sequence[tuple[str, str, str]], pictures: str) -> str:
-    """A whole HTML page; a section is (title, introduction as text, content as HTML); `pictures`: JSON for the script."""
+    """A whole HTML page; a section is (title, introduction as text, content as HTML), `pictures` is JSON."""
     anchors = [re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") for name, _, _ in sections]
     links = "".join(f'<a href="#{a}">{escape(name)}</a>' for a, (name, _, _) in zip(anchors, sections, strict=True))
     parts = "".join(
