@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from manifests import DataError, hash_file
+from manifests import DataError
 
 LOG_FILE = "restored.jsonl"
 
@@ -15,8 +15,8 @@ LOG_FILE = "restored.jsonl"
 class Entry:
     """One restored photograph."""
 
-    output: str  # name of the file, relative to the log's folder
-    output_hash: str  # BLAKE2b-128
+    output: str  # name of the restored photograph, relative to the log's folder
+    files: dict[str, str]  # BLAKE2b-128 of each file that was written, by such a name
     made_from: dict[str, Any]  # photograph, guides, checkpoint, options, version: the same gives the same file
     photo: str
     faces: list[dict[str, Any]]  # per face its guide, and why that one
@@ -56,11 +56,3 @@ def append(folder: Path, entry: Entry) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}; free space or choose another --out") from error
-
-
-def is_ours(folder: Path, entry: Entry | None) -> bool:
-    """Whether the file of an entry is still the one that was written."""
-    if entry is None:
-        return False
-    path = folder / entry.output
-    return path.is_file() and hash_file(path) == entry.output_hash

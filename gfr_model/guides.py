@@ -87,7 +87,7 @@ def choose(guides: Guides, face: FoundFace, photo_hash: str) -> Choice:
     """
     others = [guide for guide in guides.usable if guide.content_hash != photo_hash]
     if not others:
-        reason = "it holds only the photograph itself" if guides.usable else "; ".join(guides.problems)
+        reason = "it holds only the photograph itself" if guides.usable else f"none can serve; {guides.problems[0]}"
         raise DataError(f"no usable guide in {guides.path}: {reason}")
     head = _head(face)
     best = max(guide.detail for guide in others)

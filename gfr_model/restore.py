@@ -14,6 +14,8 @@ from gfr_model.methods import repeatable, to_levels
 from gfr_model.pictures import grid
 from manifests import DataError
 
+MOST_PIXELS = 250_000_000  # of a result that is enlarged
+
 
 @dataclass(frozen=True)
 class Options:
@@ -53,14 +55,16 @@ def restore_photograph(
     picked = pick(found, options.face)
     notes = _notes(found, picked, guides)
     size = model.config.image_size
-    canvas = _enlarged(image, options.enlarge)
-    result, faces = canvas, []
+    result = _enlarged(image, options.enlarge)
+    faces: list[RestoredFace] = []
     for face in picked:
         choice = choose(guides, face, photo_hash) if guides is not None else None
-        # Cropped from the photograph itself: a crop of its enlarged copy would be filtered twice.
-        seen = vision.cut(image, face.square, size)
+        square = face.square.enlarged(options.enlarge)
+        # The first is cropped from the photograph itself, not from its enlarged copy, which would filter it twice. The
+        # others are shown what changed before, or it would be changed again where squares overlap.
+        seen = vision.cut(result, square, size) if faces else vision.cut(image, face.square, size)
         restored, warped = run_network(model, seen, seen if choice is None else choice.guide.image)
-        result = blend(result, seen, restored, face.square.enlarged(options.enlarge))
+        result = blend(result, seen, restored, square)
         faces.append(RestoredFace(seen, restored, warped, choice))
     return RestoredPhotograph(result, tuple(faces), notes)
 
@@ -117,6 +121,10 @@ def _enlarged(image: np.ndarray, factor: int) -> np.ndarray:
         return image
     height, width = image.shape[:2]
     size = (width * factor, height * factor)
+    if size[0] * size[1] > MOST_PIXELS:
+        raise DataError(
+            f"--enlarge {factor} would make {size[0]} x {size[1]} px; at most {MOST_PIXELS / 1e6:.0f} megapixels"
+        )
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 

@@ -88,7 +88,7 @@ class Job:
 
 def prepare(config: ScoreConfig) -> Job:
     """Read what is to be scored. Raises what `score` would raise before it begins; writes nothing."""
-    device = _device(config.device)
+    device = open_device(config.device)
     folders = tuple(read_folder(path, config.splits, config.limit) for path in config.folders)
     if len({folder.path.resolve().name for folder in folders}) < len(folders):
         raise ConfigError("two of the degraded folders have the same name; rename one, or score them apart")
@@ -112,7 +112,8 @@ def safe_name(name: str) -> str:
     return plain if plain == name and len(name) < 100 else f"{plain[:60]}-{hash_bytes(name.encode())[:8]}"
 
 
-def _device(name: str) -> torch.device:
+def open_device(name: str) -> torch.device:
+    """The device that `name` names. Raises ConfigError when there is none."""
     try:
         device = torch.device(name)
     except RuntimeError as error:
