@@ -89,8 +89,9 @@ def test_page_has_a_row_for_each_kept_panel_and_every_picture_it_names(scores):
     assert len(page.rows) == len(kept) == 28
     pictures = json.loads(re.search(r'id="pictures">(.*?)</script>', text, re.S)[1])
     assert {image["data-picture"] for image in page.images} == set(pictures)
-    assert len(page.images) == 28 * (2 + 6)
+    assert len(page.images) == 28 * (2 + 7)
     assert text.count("warped guide</span>") == 28
+    assert text.count("<span>by net</span>") == text.count("<span>by net(R)</span>") == 14
     assert text.count(">flow, up to ") == 28
 
 
@@ -105,7 +106,7 @@ def test_browser_sorts_rows_by_gain_and_shows_those_of_one_method(scores, tmp_pa
     assert gains == sorted(gains, reverse=True)
     assert {row["data-method"] for row in page.rows if "hidden" not in row} == {"net"}
     shown = [image for image in page.images if image.get("src", "").startswith("data:image/jpeg")]
-    assert len(shown) == 14 * (2 + 6)
+    assert len(shown) == 14 * (2 + 7)
 
 
 def test_browser_draws_the_page_and_the_controls_work(scores, tmp_path):
@@ -117,7 +118,7 @@ def test_browser_draws_the_page_and_the_controls_work(scores, tmp_path):
       };
       choose("order", "loss"); choose("method", "net(R)"); choose("where", "test-webface 8×");
       const row = [...document.querySelectorAll(".row")].find(one => !one.hidden);
-      row.querySelectorAll("button")[4].click();
+      row.querySelectorAll("button")[6].click();
       const line = row.querySelector("input");
       line.value = 20; line.dispatchEvent(new Event("input", {bubbles: true}));
     </script></body>"""
