@@ -68,7 +68,7 @@ select {
 .about { display:flex; flex-wrap:wrap; gap:2px 14px; align-items:baseline; margin-bottom:8px; font-size:13px; }
 .about strong { font-size:17px; font-variant-numeric:tabular-nums; } .about span { color:var(--soft); }
 .up { color:var(--good); } .down { color:var(--bad); }
-.films { display:grid; grid-template-columns:repeat(auto-fit,minmax(100px,1fr)); gap:8px; }
+.films { display:grid; grid-template-columns:repeat(auto-fill,minmax(128px,1fr)); gap:8px; align-items:start; }
 .films button { all:unset; cursor:pointer; display:block; }
 .films img {
   display:block; width:100%; aspect-ratio:1; border-radius:6px; background:var(--line); border:1px solid var(--line);
@@ -76,7 +76,8 @@ select {
 }
 .films button[aria-pressed=true] img { outline-color:var(--good); }
 .films button:focus-visible img { outline-color:var(--ink); }
-.films span { font-size:12px; color:var(--soft); } .films button[aria-pressed=true] span { color:var(--good); }
+.films span { display:block; font-size:12px; line-height:1.35; color:var(--soft); overflow-wrap:anywhere; }
+ .films button[aria-pressed=true] span { color:var(--good); }
 .charts { display:grid; grid-template-columns:repeat(auto-fill,minmax(340px,1fr)); gap:22px 28px; }
 figure { margin:0; } figcaption { font-size:14px; margin-bottom:4px; }
 figcaption span { color:var(--soft); }

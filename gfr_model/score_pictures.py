@@ -151,8 +151,8 @@ def _films(method: str, panels: dict[str, str], pictures: Pictures) -> list[tupl
         ("warped guide", pictures.add(panel, "warped")),
         flow or ("flow", None),
         ("output", pictures.add(panel, "output")),
-        *((f"by {name}", pictures.add(other, "output")) for name, other in panels.items() if name != method),
         ("truth", pictures.add(panel, "truth")),
+        *((f"by {name}", pictures.add(other, "output")) for name, other in panels.items() if name != method),
     ]
     return [(title, key) for title, key in found if key is not None]
 

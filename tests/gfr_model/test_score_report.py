@@ -118,7 +118,7 @@ def test_browser_draws_the_page_and_the_controls_work(scores, tmp_path):
       };
       choose("order", "loss"); choose("method", "net(R)"); choose("where", "test-webface 8×");
       const row = [...document.querySelectorAll(".row")].find(one => !one.hidden);
-      row.querySelectorAll("button")[6].click();
+      row.querySelectorAll("button")[5].click();
       const line = row.querySelector("input");
       line.value = 20; line.dispatchEvent(new Event("input", {bubbles: true}));
     </script></body>"""
