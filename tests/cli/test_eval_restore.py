@@ -1,0 +1,146 @@
+"""Tests of `gfr-eval restore` and `export` as commands: rendered and real people, errors, help."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from cli.eval import main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A run folder of a small untrained network."""
+    import torch
+
+    from gfr_model.checkpoint import MODEL_FILE, write
+    from gfr_model.config import TrainConfig
+    from gfr_model.gfrnet import build_network
+
+    config = TrainConfig(width=2)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = build_network(config)
+    folder = tmp_path_factory.mktemp("restore") / "run"
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    write(folder / MODEL_FILE, tensors, config, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory):
+    """The album of the sample people: an old photograph and its guides."""
+    from gfr_data.sample.album import render_album
+    from gfr_data.sample.plan import plan_album
+
+    root = tmp_path_factory.mktemp("people")
+    render_album(root, 1, *plan_album(2, 1))
+    return root / "album"
+
+
+def test_an_old_photograph_of_the_sample_is_restored(album, network, tmp_path):
+    out = tmp_path / "restored/photograph.png"
+    arguments = ("restore", album / "photograph.jpg", "--guide", album / "guides", "--run", network, "--out", out)
+    first = run(*arguments, "--compare")
+    assert first.exit_code == 0, first.output
+    assert f"{album}/guides/" in first.stderr
+    assert "fits better than" in first.stderr
+    with Image.open(album / "photograph.jpg") as before, Image.open(out) as after:
+        assert after.size == before.size
+        changed = np.argwhere((np.asarray(before.convert("RGB")) != np.asarray(after)).any(axis=2))
+    assert 0 < len(changed) < 0.8 * before.size[0] * before.size[1]
+    with Image.open(out.with_name("photograph.compare.png")) as page:
+        assert page.size[0] > 4 * 256
+    assert "nothing to do" in run(*arguments, "--compare").stdout
+
+
+def test_the_summary_for_programs(album, network, tmp_path):
+    arguments = ("restore", album / "photograph.jpg", "--guide", album / "guides/01.jpg", "--run", network)
+    found = json.loads(run(*arguments, "--out", tmp_path, "--json").stdout)
+    assert found["restored"] == 1
+    assert found["photographs"][0]["out"] == str(tmp_path / "photograph.jpg")
+    assert found["photographs"][0]["faces"][0]["guide"].endswith("01.jpg")
+
+
+def test_a_dry_run_writes_nothing(album, network, tmp_path):
+    arguments = ("restore", album / "photograph.jpg", "--guide", album / "guides", "--run", network)
+    for out, wanted in (("new.png", "new.png"), ("new", "new/photograph.jpg")):
+        found = run(*arguments, "--out", tmp_path / out, "--dry-run")
+        assert found.exit_code == 0, found.output
+        assert f"-> {tmp_path / wanted}" in found.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_seven_real_low_quality_faces_are_restored(real_faces, network, tmp_path):
+    files = sorted((real_faces / "real_lq").glob("*.jpg"))
+    assert len(files) == 7
+    for file in files:
+        with Image.open(file) as both:
+            for kind, left in (("photos", 0), ("guides", 256)):
+                path = tmp_path / kind / file.stem / "face.png"
+                path.parent.mkdir(parents=True)
+                both.convert("RGB").crop((left, 0, left + 256, 256)).save(path)
+    arguments = ("restore", tmp_path / "photos", "--guide", tmp_path / "guides", "--run", network)
+    found = run(*arguments, "--out", tmp_path / "out", "--compare")
+    assert found.exit_code == 0, found.output
+    assert "7 restored" in found.stdout
+    for file in files:
+        with Image.open(tmp_path / "out" / file.stem / "face.png") as result:
+            assert result.size == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("{photo}", "--out", "x.png", "--guide", "{guides}"), 2, "Missing option '--run'"),
+        (("{photo}", "--out", "x.png", "--run", "{run}"), 2, "needs a guide"),
+        (
+            ("{photo}", "--out", "x.png", "--run", "{run}", "--guide", "{guides}", "--face", "0"),
+            2,
+            "a number from 1 on",
+        ),
+        (("{photo}", "--out", "x.bmp", "--run", "{run}", "--guide", "{guides}"), 2, "must end in .png, .jpg"),
+        (("{photo}", "--out", "x.png", "--run", ".", "--guide", "{guides}"), 1, "holds no model.safetensors"),
+        (("{photo}", "--out", "x.png", "--run", "{run}", "--guide", "nowhere"), 1, "no usable guide: nowhere does not"),
+        (
+            ("{run}/model.safetensors", "--out", "x.png", "--run", "{run}", "--guide", "{guides}"),
+            1,
+            "cannot be read: no",
+        ),
+        (("nowhere.jpg", "--out", "x.png", "--run", "{run}", "--guide", "{guides}"), 1, "nowhere.jpg does not exist"),
+    ],
+)
+def test_errors_are_one_line_and_nothing_is_written(album, network, tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    names = {"photo": album / "photograph.jpg", "guides": album / "guides", "run": network}
+    found = run("restore", *(argument.format(**names) for argument in arguments))
+    assert found.exit_code == code, found.output
+    assert message in found.stderr
+    assert code == 2 or len(found.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_writes_a_file_that_was_run(network, tmp_path):
+    found = run("export", network, "--format", "torchscript", "--out", tmp_path / "net.pt")
+    assert found.exit_code == 0, found.output
+    assert "differs from torch by at most" in found.stdout
+    again = run("export", network, "--format", "torchscript", "--out", tmp_path / "net.pt")
+    assert again.exit_code == 1
+    assert "--overwrite" in again.stderr
+
+
+@pytest.mark.parametrize("command", ["restore", "export"])
+def test_help_starts_without_torch(command):
+    code = f"import sys; from cli.eval import main\ntry: main(['{command}', '--help'])\nexcept SystemExit: pass\n"
+    code += "assert not {'torch', 'cv2', 'PIL'} & sys.modules.keys()"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--out" in done.stdout
