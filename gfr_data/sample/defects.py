@@ -37,13 +37,14 @@ DEFECTS = {
     "empty": "unreadable",
     "text": "unreadable",
 }
+_ELSEWHERE = 200_003  # shifts the numbers of persons, so that a defect shares no scene with an ordinary photograph
 BROKEN = ("truncated", "empty", "text")  # defects of the file, not of the picture
 
 
 def defective_scene(seed: int, person: int, photo: int, defect: str) -> Scene:
     """Draw the scene of a photograph with a defect of DEFECTS: frontal, so that nothing else is wrong with it."""
     generator = np.random.default_rng([seed, person, photo, 9])
-    scene = replace(draw_scene(seed, person, photo % 2), background=int(generator.integers(1 << 31)))
+    scene = draw_scene(seed, person + _ELSEWHERE * (photo + 1), photo % 2)
     skin = float(np.mean(draw_identity(seed, person).look.skin))
     return _changed_scene(generator, scene, defect, skin)
 
@@ -85,10 +86,10 @@ def _changed_scene(generator: np.random.Generator, scene: Scene, defect: str, sk
     if defect == "profile":
         return with_pose(scene, float(generator.choice([-1, 1]) * generator.uniform(68, 85)))
     if defect == "dark":
-        return replace(scene, exposure=float(generator.uniform(0.010, 0.022)), noise=3.0)
+        return replace(scene, exposure=float(generator.uniform(0.020, 0.035)), noise=3.0)
     if defect == "bright":
         fair = (0.30 / skin) ** 0.38  # the camera makes up for the rest; see `develop`
-        return replace(scene, exposure=float(generator.uniform(5.5, 7.0)) * fair)
+        return replace(scene, exposure=float(generator.uniform(4.2, 5.4)) * fair)
     if defect == "two_people":
         y = scene.centre[1]
         shrunk = min(scene.height, scene.width) * 0.19

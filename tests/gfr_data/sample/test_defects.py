@@ -10,7 +10,6 @@ from PIL import Image
 from gfr_data.sample.defects import BROKEN, DEFECTS, break_file, defective, defective_scene, jpeg_quality
 from gfr_data.sample.folder import encode
 from gfr_data.sample.photograph import photograph
-from gfr_data.sample.scene import draw_scene
 
 EXPECTED = {"accept", "occluded", "low_resolution", "artifacts", "cartoon", "blurred", "bad_exposure"}
 EXPECTED |= {"extreme_pose", "multiple_faces", "no_face", "unreadable"}
@@ -26,7 +25,8 @@ def spoilt(person_of):
 
 @pytest.fixture(scope="module")
 def ordinary(person_of):
-    return photograph(person_of(0), draw_scene(4, 0, 0), 0)
+    """The scene of the covers, without one."""
+    return photograph(person_of(0), defective_scene(4, 0, 0, "cloth"), 0)
 
 
 def fine(image):
