@@ -14,6 +14,7 @@ from manifests import DataError, hash_file
 
 # What a guide costs, in degrees of head pose: the flow has to undo a turn, nothing can undo missing detail.
 ROLL_WEIGHT = 0.5  # of a degree of roll, which a flow undoes without hiding anything
+OWN_TURN = 0.25  # of a degree of the guide's own yaw: the guides of training are frontal (§4.1)
 MOUTH_COST = 60.0  # for a mouth that is wider or narrower by the distance of the eyes
 SIZE_COST = 12.0  # for each halving of the face's square below the network's size
 DETAIL_COST = 8.0  # for each halving of detail, compared with the best guide
@@ -99,7 +100,8 @@ def cost(guide: Guide, head: Head | None, best_detail: float) -> float:
     """How badly a guide fits a head, in degrees; without a head, a frontal guide fits best (§4.1)."""
     quality = SIZE_COST * max(math.log2(guide.image.shape[0] / guide.side), 0.0)
     quality += DETAIL_COST * math.log2(max(best_detail, 1e-3) / max(guide.detail, 1e-3))
-    return _turn(guide, head) + _mouth(guide, head) + quality
+    own = OWN_TURN * abs(guide.head.yaw) if guide.head is not None else 0.0
+    return _turn(guide, head) + own + _mouth(guide, head) + quality
 
 
 def detail_of(image: np.ndarray) -> float:

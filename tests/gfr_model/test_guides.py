@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from gfr_model.faces import FoundFace, Square
-from gfr_model.five_points import Head
+from gfr_model.five_points import Head, head_of
 from gfr_model.guides import Guide, Guides, choose, cost, detail_of, guide_files, read_guides
 from manifests import DataError
 
@@ -33,6 +33,12 @@ def test_the_guide_turned_like_the_photograph_is_chosen():
     assert chosen([left, front, right], TURNED).guide is right
     assert chosen([left, front, right], FRONT).guide is front
     assert chosen([left, front, right], (TURNED * [-1, 1] + [240, 0])[[1, 0, 2, 4, 3]]).guide is left
+
+
+def test_of_guides_equally_far_in_pose_the_more_frontal_is_chosen():
+    half = (FRONT + TURNED) / 2
+    further, front = guide("a", Head(2 * head_of(half).yaw, 0, 0, 0.9)), guide("front")
+    assert chosen([further, front], half).guide is front
 
 
 def test_the_expression_decides_between_equal_poses():
