@@ -81,6 +81,16 @@ def test_an_image_has_the_same_value_in_any_batch():
         assert whole.tolist() == alone
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_the_same_numbers():
+    several = [pictures("waves", 256, 256, seed) for seed in range(40)]
+    images, truths = tensor(*(a for a, _ in several)), tensor(*(b for _, b in several))
+    for measure in (metrics.psnr, metrics.ssim):
+        there = measure(images.cuda(), truths.cuda()).cpu()
+        torch.testing.assert_close(there, measure(images, truths), rtol=0, atol=1e-9)
+    torch.testing.assert_close(metrics.luma(images.cuda()).cpu(), metrics.luma(images), rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
 def test_images_are_left_as_they_were(dtype):
     image, truth = (tensor(part).to(dtype) for part in pictures("waves", 32, 32, 4))

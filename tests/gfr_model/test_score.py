@@ -112,6 +112,20 @@ def test_a_killed_run_continues_to_the_same_bytes(config, tmp_path, monkeypatch,
     assert (killed.out / SCORES_FILE).read_bytes() == (config.out / SCORES_FILE).read_bytes()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_scores_alike_and_each_time_the_same(config, tmp_path):
+    score(config)
+    tables = []
+    for name in ("one", "two"):
+        there = replace(config, out=tmp_path / name, device="cuda")
+        score(there)
+        tables.append((there.out / SCORES_FILE).read_bytes())
+    assert tables[0] == tables[1]
+    for here, row in zip(rows_of(config), rows_of(there), strict=True):
+        assert row["psnr"] == pytest.approx(here["psnr"], abs=0.01)
+        assert row["ssim"] == pytest.approx(here["ssim"], abs=1e-3)
+
+
 def test_a_damaged_part_is_scored_again(config):
     score(config)
     before = (config.out / SCORES_FILE).read_bytes()
