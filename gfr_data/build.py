@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from gfr_data.choose import Choice, choose, read_entries
 from gfr_data.engine import Engine, WorkerDiedError, run
 from gfr_data.examine import Examination, ShardTask, examine_shard
+from gfr_data.landmarks import points_file, require_weights, unknown_provider
 from gfr_data.publish import CROPS, CropTask, crop_paths, face_tables, pair_table, write_crops
 from gfr_data.quality import Thresholds
 from gfr_data.report import write_report
@@ -110,6 +111,7 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
     check(config)
     if (finished := _finished(config)) is not None:
         return finished
+    require_weights(config.landmarks, config.fan_weights)
     try:
         work = _prepare(config)
     except OSError as error:
@@ -125,6 +127,7 @@ def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
     """What a build would examine; writes nothing. Raises what `build_pairs` would raise before it begins."""
     check(config)
     finished = _finished(config) is not None
+    require_weights(config.landmarks, config.fan_weights)
     identities: Counter[str] = Counter()
     photographs: Counter[str] = Counter()
     for _, identity in _identities(config, progress):
@@ -144,8 +147,8 @@ def check(config: BuildConfig) -> None:
         problems.append(f"--limit is {config.limit}, must be at least 1")
     if config.engine.jobs < 1:
         problems.append(f"--jobs is {config.engine.jobs}, must be at least 1")
-    if config.landmarks != "fan" and not config.landmarks.startswith("file:"):
-        problems.append(f"--landmarks is {config.landmarks!r}, must be 'fan' or 'file:PATH'")
+    if problem := unknown_provider(config.landmarks):
+        problems.append(f"--landmarks: {problem}")
     if problems:
         raise ConfigError("; ".join(problems))
 
@@ -319,9 +322,9 @@ def _write(
 
 
 def _hash_of_points(landmarks: str) -> str | None:
-    path = Path(landmarks.removeprefix("file:")).expanduser()
-    if landmarks == "fan":
+    if not landmarks.startswith("file:"):
         return None
+    path = points_file(landmarks)
     if not path.is_file():
         raise DataError(f"--landmarks {landmarks}: {path} does not exist; give a CSV, Parquet or TCDCN text of points")
     return hash_file(path)

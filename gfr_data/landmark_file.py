@@ -11,10 +11,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from gfr_data.landmarks import POINTS, LandmarkRequest, Landmarks
-from manifests import ConfigError, DataError
+from manifests import DataError
 
 COLUMNS = [f"{axis}{k}" for k in range(POINTS) for axis in "xy"]
-CROP_PIXELS = "?pixels=crop"  # after the path: the points are px of the 256 px crop, not of the photograph
 _BATCH = 65536  # rows read at a time
 
 
@@ -23,17 +22,14 @@ class LandmarkFile:
 
     The file's paths are absolute or relative to the folder that holds it. CSV and Parquet have the columns path, x0, y0
     ... x67, y67; Parquet may have one list column `landmarks` instead; text has a path and 136 numbers (x y x y ...) a
-    line. Points are px of the upright photograph; with '?pixels=crop' after PATH, px of the crop. A row of empty or
-    non-finite numbers counts as missing.
+    line. Points are px of the upright photograph, or with `in_crop` of the crop. A row with a number that is missing or
+    not finite counts as missing.
 
     Holds 556 bytes a row in memory. Raises DataError when the file is missing or of another form.
     """
 
-    def __init__(self, spec: str) -> None:
-        self.in_crop = spec.endswith(CROP_PIXELS)
-        path = Path(spec.removesuffix(CROP_PIXELS))
-        if "?" in path.name and not path.is_file():
-            raise ConfigError(f"--landmarks file:{spec}: after the path only {CROP_PIXELS} may follow")
+    def __init__(self, path: Path, in_crop: bool = False) -> None:
+        self.in_crop = in_crop
         if not path.is_file():
             raise DataError(f"{path}: no such file of landmarks; give --landmarks file:PATH of one that exists")
         keys, points = [], []

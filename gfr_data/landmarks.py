@@ -15,6 +15,7 @@ from gfr_data.crop import CropGeometry
 from manifests import ConfigError
 
 GROUP = "gfr.landmarks"  # of entry points
+CROP_PIXELS = "?pixels=crop"  # after the path: the points are px of the 256 px crop, not of the photograph
 POINTS = 68
 
 
@@ -43,6 +44,8 @@ def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu
 
     Raises ConfigError for an unknown one, DataError when its weights or its file are missing or wrong.
     """
+    if problem := unknown_provider(spec):
+        raise ConfigError(problem)
     if spec == "fan":
         from gfr_data.fan import Fan
 
@@ -50,9 +53,27 @@ def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu
     if spec.startswith("file:"):
         from gfr_data.landmark_file import LandmarkFile
 
-        return LandmarkFile(spec.removeprefix("file:"))
-    others = entry_points(group=GROUP)
-    if spec in others.names:
-        provider: Provider = others[spec].load()(fan_weights=fan_weights, device=device)
-        return provider
-    raise ConfigError(f"unknown landmarks {spec!r}; choose {', '.join(['fan', 'file:PATH', *sorted(others.names)])}")
+        return LandmarkFile(points_file(spec), in_crop=spec.endswith(CROP_PIXELS))
+    provider: Provider = entry_points(group=GROUP)[spec].load()(fan_weights=fan_weights, device=device)
+    return provider
+
+
+def unknown_provider(spec: str) -> str | None:
+    """What is wrong with the name of a provider; None when there is one."""
+    others = sorted(entry_points(group=GROUP).names)
+    if spec == "fan" or spec.startswith("file:") or spec in others:
+        return None
+    return f"{spec!r} is no provider of landmarks; choose {', '.join(['fan', 'file:PATH', *others])}"
+
+
+def require_weights(spec: str, fan_weights: Path | None = None) -> None:
+    """Raise DataError when the weights of `spec` are missing: better now than after hours of detection."""
+    if spec == "fan":
+        from gfr_data.fan import find_weights
+
+        find_weights(fan_weights)
+
+
+def points_file(spec: str) -> Path:
+    """The file that 'file:PATH' names, without what may follow the path."""
+    return Path(spec.removeprefix("file:").removesuffix(CROP_PIXELS)).expanduser()
