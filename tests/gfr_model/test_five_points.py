@@ -33,7 +33,7 @@ def picture(yaw, pitch, roll, scale=80.0):
 @given(yaw=st.floats(-35, 35), roll=st.floats(-40, 40))
 def test_yaw_and_roll_of_a_turned_head(yaw, roll):
     head = head_of(picture(yaw, 0.0, roll))
-    assert abs(head.yaw - yaw) < 3
+    assert abs(head.yaw - yaw) < 0.01
     assert abs(head.roll - roll) < 0.01
     assert abs(head.pitch) < 0.01
 
