@@ -9,7 +9,20 @@ import numpy as np
 
 from gfr_model.statistics import Interval, bootstrap
 
-COLOURS = ("#3b6fd4", "#e8833a", "#2f9e6e", "#8a5cd1", "#c2447a", "#5b6b7f", "#b08900", "#1c9bb0")
+COLOURS = (
+    "#3b6fd4",
+    "#e8833a",
+    "#2f9e6e",
+    "#8a5cd1",
+    "#c2447a",
+    "#5b6b7f",
+    "#b08900",
+    "#1c9bb0",
+    "#d1495b",
+    "#6b8e23",
+    "#8d6e63",
+    "#3f51b5",
+)
 WIDE, TALL, LEFT, RIGHT, TOP, FOOT = 380.0, 220.0, 40.0, 12.0, 12.0, 36.0  # px of a chart and its margins
 MOST_VALUES = 9  # different values that have a point each; more are cut into BINS of equal size
 BINS = 6
