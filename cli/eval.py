@@ -242,7 +242,8 @@ def export_command(run: Path, form: str, out: Path, overwrite: bool, as_json: bo
     from gfr_model.network_export import export_network
 
     exported = export_network(run, form, out, overwrite)
-    print_summary(exported.record(), as_json, f"{exported.text()}\nwritten: {out}")
+    state = "written" if exported.new else "nothing to do"
+    print_summary(exported.record(), as_json, f"{exported.text()}\n{state}: {out}")
 
 
 if __name__ == "__main__":

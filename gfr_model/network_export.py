@@ -2,6 +2,8 @@
 
 Inputs `degraded` and, for networks that use one, `guide`: (B, 3, S, S) float32 RGB in [0, 1], for any B. Outputs
 `restored`, and for networks that warp `warped` (B, 3, S, S) and `flow` (B, 2, S, S).
+
+FILE.json beside the file says what it was made from; the same command does nothing where that is the same.
 """
 
 import json
@@ -9,7 +11,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from gfr_model.checkpoint import TrainedModel, load_model
-from manifests import DataError, atomic_path, project_version
+from manifests import DataError, atomic_path, hash_file, project_version, write_text
 
 FORMS = ("onnx", "torchscript")
 OPSET = 18  # of ONNX; grid_sample needs 16
@@ -35,6 +37,9 @@ class Exported:
     outputs: tuple[str, ...]
     bytes: int
     difference: float | None  # largest between its outputs and torch's; None where onnxruntime is not installed
+    made_from: dict[str, str]  # network's name, checkpoint's hash, configuration, version of this project
+    file_hash: str  # BLAKE2b-128
+    new: bool = True  # False: it was there already
 
     def record(self) -> dict[str, Any]:
         """For a program."""
@@ -68,11 +73,16 @@ def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> 
 
     Raises DataError when the file exists, the packages for ONNX are missing, or the outputs differ.
     """
-    if out.exists() and not overwrite:
+    before = _read_note(out)
+    if out.exists() and not overwrite and (before is None or before.file_hash != hash_file(out)):
         raise DataError(f"{out} exists already; give another --out, or --overwrite")
     if form == "onnx" and (missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]):
         raise DataError(f"ONNX needs {' and '.join(missing)}: pip install 'gfr[onnx]', or --format torchscript")
     model = load_model(run)
+    if before is not None and out.exists() and not overwrite:
+        if (before.form, before.made_from) != (form, _facts(model)):
+            raise DataError(f"{out} was made from another checkpoint or format; give another --out, or --overwrite")
+        return replace(before, new=False)
     plain = Plain(model.network, bool(model.network.guided)).eval()
     inputs = ("degraded", "guide") if plain.guided else ("degraded",)
     with torch.inference_mode():
@@ -86,7 +96,24 @@ def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> 
         difference = _difference(plain, _example(model, inputs, batch=3), part, form)
         if difference is not None and not difference <= MOST_DIFFERENCE:
             raise DataError(f"{out} was not written: its outputs differ from torch's by {difference:.1e}")
-    return Exported(str(out), form, inputs, outputs, out.stat().st_size, difference)
+        size, digest = part.stat().st_size, hash_file(part)
+        exported = Exported(str(out), form, inputs, outputs, size, difference, _facts(model), digest)
+        write_text(_note(out), json.dumps(exported.record(), indent=1, ensure_ascii=False) + "\n")
+    return exported
+
+
+def _note(out: Path) -> Path:
+    return out.with_name(f"{out.name}.json")
+
+
+def _read_note(out: Path) -> Exported | None:
+    """What lies beside an exported file; None where nothing does, or something else."""
+    try:
+        values = json.loads(_note(out).read_text(encoding="utf-8"))
+        found = Exported(**values)
+    except (OSError, ValueError, TypeError):
+        return None
+    return replace(found, path=str(out), inputs=tuple(found.inputs), outputs=tuple(found.outputs))
 
 
 def _example(model: TrainedModel, inputs: tuple[str, ...], batch: int = 2) -> tuple[Tensor, ...]:

@@ -133,8 +133,12 @@ def test_export_writes_a_file_that_was_run(network, tmp_path):
     assert found.exit_code == 0, found.output
     assert "differs from torch by at most" in found.stdout
     again = run("export", network, "--format", "torchscript", "--out", tmp_path / "net.pt")
-    assert again.exit_code == 1
-    assert "--overwrite" in again.stderr
+    assert again.exit_code == 0
+    assert "nothing to do" in again.stdout
+    (tmp_path / "mine.onnx").write_bytes(b"mine")
+    other = run("export", network, "--out", tmp_path / "mine.onnx")
+    assert other.exit_code == 1
+    assert "--overwrite" in other.stderr
 
 
 @pytest.mark.parametrize("command", ["restore", "export"])

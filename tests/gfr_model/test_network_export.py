@@ -84,6 +84,22 @@ def test_a_file_that_exists_is_left_alone(run_of, tmp_path):
     assert path.stat().st_size > 1000
 
 
+def test_the_same_again_does_nothing_and_another_network_is_refused(run_of, tmp_path):
+    run, path = run_of("-WG"), tmp_path / "net.pt"
+    first = export_network(run, "torchscript", path)
+    before = path.stat()
+    again = export_network(run, "torchscript", path)
+    assert path.stat() == before
+    assert first.new
+    assert not again.new
+    assert (again.inputs, again.file_hash) == (first.inputs, first.file_hash)
+    with pytest.raises(DataError, match="another checkpoint"):
+        export_network(run_of("full"), "torchscript", path)
+    path.write_bytes(b"mine")
+    with pytest.raises(DataError, match="exists already"):
+        export_network(run, "torchscript", path)
+
+
 def test_missing_packages_are_named(run_of, tmp_path, monkeypatch):
     monkeypatch.setattr("gfr_model.network_export.find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"ONNX needs onnx and onnxscript: pip install 'gfr\[onnx\]'"):
