@@ -1,5 +1,7 @@
 """`gfr-eval`: score, compare and show restorations; restore photographs."""
 
+import functools
+import sys
 from pathlib import Path
 
 import click
@@ -220,10 +222,14 @@ def restore_command(
         record = [{"photo": str(job.photo), "guide": str(job.guide or ""), "out": str(job.out)} for job in jobs]
         print_summary({"photographs": record}, as_json, "\n".join(lines))
         return
+    from tqdm import tqdm
+
     from cli.finder import Finder
 
     with progress_bars() as progress:
-        summary = restore_album(config, lambda: Finder(device), progress, lambda line: click.echo(line, err=True))
+        # tqdm's way of writing keeps lines and bar apart.
+        say = functools.partial(tqdm.write, file=sys.stderr)
+        summary = restore_album(config, lambda: Finder(device), progress, say)
     print_summary(summary.record(), as_json, f"{summary.text()}\nwritten: {out}")
 
 

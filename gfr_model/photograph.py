@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
-ORIENTATION = 0x0112  # EXIF tag
+# EXIF tags that are untrue of the result: it is upright, and may be enlarged.
+ORIENTATION = 0x0112
+EXIF_FOLDER = 0x8769
+SIZES = (0xA002, 0xA003)
 JPEG_QUALITY = 95
 # File suffix -> Pillow's format and its settings. JPEG keeps the colours at full resolution.
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -73,6 +76,9 @@ def encode(image: np.ndarray, metadata: Metadata, suffix: str) -> bytes:
 def _exif(picture: Any) -> bytes:
     exif = picture.getexif()
     exif.pop(ORIENTATION, None)
+    camera = exif.get_ifd(EXIF_FOLDER)
+    for tag in SIZES:
+        camera.pop(tag, None)
     return exif.tobytes() if len(exif) else b""
 
 

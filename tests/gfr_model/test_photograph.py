@@ -1,15 +1,16 @@
 """Tests of what goes along with the pixels: EXIF, colour profile, resolution, format."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from gfr_data.decode import decode_image, read_image
-from gfr_model.photograph import FORMATS, ORIENTATION, Metadata, encode, read_metadata
+from gfr_model.photograph import EXIF_FOLDER, FORMATS, ORIENTATION, Metadata, encode, read_metadata
 
-MAKER, DATE, EXIF_FOLDER, LATITUDE, GPS_FOLDER = 0x010F, 0x9003, 0x8769, 2, 0x8825
+MAKER, DATE, WIDTH, LATITUDE, GPS_FOLDER = 0x010F, 0x9003, 0xA002, 2, 0x8825
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def photograph(tmp_path):
     exif[MAKER] = "Camera"
     exif[ORIENTATION] = 6
     exif.get_ifd(EXIF_FOLDER)[DATE] = "1964:05:03 10:00:00"
+    exif.get_ifd(EXIF_FOLDER)[WIDTH] = 30
     exif.get_ifd(GPS_FOLDER)[LATITUDE] = (51.0, 30.0, 0.0)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     path = tmp_path / "photograph.jpg"
@@ -37,6 +39,7 @@ def test_exif_and_profile_go_along_and_the_result_is_upright(photograph, suffix)
         assert exif.get_ifd(EXIF_FOLDER)[DATE] == "1964:05:03 10:00:00"
         assert exif.get_ifd(GPS_FOLDER)[LATITUDE] == (51.0, 30.0, 0.0)
         assert ORIENTATION not in exif
+        assert WIDTH not in exif.get_ifd(EXIF_FOLDER)
         assert result.size == (20, 30)  # turned
         assert result.info["icc_profile"] == original.info["icc_profile"]
         if suffix != ".webp":  # which has no field for it
@@ -67,3 +70,24 @@ def test_odd_metadata_costs_itself_alone(photograph):
     photograph.write_bytes(content[:place] + bytes([255] * 40) + content[place + 40 :])
     assert read_metadata(photograph).icc
     assert read_metadata(photograph.with_name("missing.jpg")) == Metadata()
+
+
+def test_the_thumbnail_of_the_old_state_does_not_go_along(tmp_path):
+    content = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(content, format="JPEG")
+    thumbnail = content.getvalue()
+    # IFD0 with one entry (camera), then IFD1 with offset and length of the thumbnail; little-endian TIFF.
+    first = (
+        struct.pack("<2sHIH", b"II", 42, 8, 1) + struct.pack("<HHI4s", MAKER, 2, 4, b"Cam\0") + struct.pack("<I", 26)
+    )
+    second = (
+        struct.pack("<H", 2)
+        + struct.pack("<HHII", 0x0201, 4, 1, 56)
+        + struct.pack("<HHII", 0x0202, 4, 1, len(thumbnail))
+    )
+    exif = b"Exif\0\0" + first + second + struct.pack("<I", 0) + thumbnail
+    Image.new("RGB", (32, 32)).save(tmp_path / "old.jpg", exif=exif)
+    assert thumbnail in (tmp_path / "old.jpg").read_bytes()
+    result = encode(read_image(tmp_path / "old.jpg"), read_metadata(tmp_path / "old.jpg"), ".jpg")
+    assert thumbnail not in result
+    assert Image.open(io.BytesIO(result)).getexif()[MAKER] == "Cam"
