@@ -1,7 +1,7 @@
 """Record what the mtcnn package finds in the photographs of `data/`, on TensorFlow, for test_mtcnn.py.
 
-    pip install tensorflow-cpu mtcnn==1.0.0 opencv-python-headless
-    python tests/gfr_data/record_mtcnn.py
+pip install tensorflow-cpu mtcnn==1.0.0 opencv-python-headless
+python tests/gfr_data/record_mtcnn.py
 """
 
 import json
