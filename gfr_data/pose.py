@@ -11,25 +11,23 @@ import numpy as np
 from gfr_data.crop import CROP_SIZE
 
 # Points that hardly move with expression, and where they are on the mean of forty rendered heads: x to the picture's
-# right, y up, z to the camera; the distance of the outer eye corners is 1.
-RIGID = (27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45, 48, 54)
+# right, y up, z to the camera; the distance of the outer eye corners is 1. Turned so that pitch is right on average.
+RIGID = (27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45)
 HEAD = np.array(
     [
-        (0.000, 0.110, 0.151),  # nose, bridge to tip
-        (0.000, -0.018, 0.194),
-        (0.000, -0.160, 0.240),
-        (0.000, -0.328, 0.309),
-        (-0.160, -0.399, 0.172),  # nose, base
-        (-0.079, -0.402, 0.097),
-        (0.000, -0.421, 0.099),
-        (0.079, -0.402, 0.097),
-        (0.160, -0.399, 0.172),
-        (-0.500, 0.079, -0.125),  # eye corners
-        (-0.183, 0.065, -0.036),
-        (0.183, 0.065, -0.036),
-        (0.500, 0.079, -0.125),
-        (-0.297, -0.633, -0.020),  # mouth corners
-        (0.297, -0.633, -0.020),
+        (0.000, 0.104, 0.155),  # nose, bridge to tip
+        (0.000, -0.025, 0.193),
+        (0.000, -0.169, 0.234),
+        (0.000, -0.339, 0.297),
+        (-0.160, -0.405, 0.157),  # nose, base
+        (-0.079, -0.405, 0.082),
+        (0.000, -0.424, 0.084),
+        (0.079, -0.405, 0.082),
+        (0.160, -0.405, 0.157),
+        (-0.500, 0.084, -0.122),  # eye corners
+        (-0.183, 0.066, -0.034),
+        (0.183, 0.066, -0.034),
+        (0.500, 0.084, -0.122),
     ]
 )
 FOCAL = 5.0  # focal length over the crop's side: a portrait taken from about a metre
