@@ -18,15 +18,51 @@ SHA256 = {
 }
 
 
+class MaxPool(nn.Module):
+    """Largest of `size` x `size` at a stride of 2. With `ceil`, a last window may reach over the border.
+
+    On a CPU by comparing every second row and column, which takes half as long as torch's own.
+    """
+
+    def __init__(self, size: int, ceil: bool = True) -> None:
+        super().__init__()
+        self.size, self.ceil = size, ceil
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if maps.device.type != "cpu":
+            return nn.functional.max_pool2d(maps, self.size, 2, ceil_mode=self.ceil)
+        return self._pool(self._pool(maps.transpose(2, 3)).transpose(2, 3))
+
+    def _pool(self, maps: Tensor) -> Tensor:
+        """Pool along the last axis."""
+        spare = maps.shape[3] - self.size
+        count = (spare + self.ceil) // 2 + 1
+        largest = maps[..., ::2][..., :count].clone()
+        for shift in range(1, self.size):
+            other = maps[..., shift::2][..., :count]
+            part = largest[..., : other.shape[3]]
+            torch.maximum(part, other, out=part)
+        return largest
+
+
+class RowPReLU(nn.PReLU):
+    """PReLU a row of pixels at a time: of few channels in channels-last maps, several times as fast."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        rows = maps.permute(0, 2, 3, 1)
+        flat = torch.prelu(rows.flatten(2).flatten(0, 1), self.weight.repeat(rows.shape[2]))
+        return flat.view(rows.shape).permute(0, 3, 1, 2)
+
+
 class PNet(nn.Module):
-    """Proposals: (B, 3, H, W) in [-1, 1] -> face probability (B, h, w), box offsets (B, h, w, 4); a cell per 2 px."""
+    """Proposals: (B, 3, H, W) in [-1, 1] -> face probability (B, h, w) and features (B, h, w, 32); a cell per 2 px."""
 
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(3, 10, 3),
-            nn.PReLU(10),
-            nn.MaxPool2d(2, 2, ceil_mode=True),
+            RowPReLU(10),
+            MaxPool(2),
             nn.Conv2d(10, 16, 3),
             nn.PReLU(16),
             nn.Conv2d(16, 32, 3),
@@ -35,8 +71,15 @@ class PNet(nn.Module):
         self.offsets, self.classes = nn.Conv2d(32, 4, 1), nn.Conv2d(32, 2, 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.features(images)
-        return self.classes(features).softmax(1)[:, 1], self.offsets(features).permute(0, 2, 3, 1)
+        features = self.features(images).permute(0, 2, 3, 1)
+        # Softmax of two is the sigmoid of their difference; one sum a cell instead of two, and four more for offsets.
+        kernel, bias = self.classes.weight.flatten(1).diff(dim=0)[0], self.classes.bias
+        assert bias is not None
+        return torch.sigmoid(features @ kernel + bias.diff()), features
+
+    def offsets_of(self, features: Tensor) -> Tensor:
+        """Box offsets (N, 4) of cells with `features` (N, 32)."""
+        return nn.functional.linear(features, self.offsets.weight.flatten(1), self.offsets.bias)
 
 
 class RNet(nn.Module):
@@ -47,10 +90,10 @@ class RNet(nn.Module):
         self.features = nn.Sequential(
             nn.Conv2d(3, 28, 3),
             nn.PReLU(28),
-            nn.MaxPool2d(3, 2, ceil_mode=True),
+            MaxPool(3),
             nn.Conv2d(28, 48, 3),
             nn.PReLU(48),
-            nn.MaxPool2d(3, 2),
+            MaxPool(3, ceil=False),
             nn.Conv2d(48, 64, 2),
             nn.PReLU(64),
             nn.Flatten(),
@@ -72,13 +115,13 @@ class ONet(nn.Module):
         self.features = nn.Sequential(
             nn.Conv2d(3, 32, 3),
             nn.PReLU(32),
-            nn.MaxPool2d(3, 2, ceil_mode=True),
+            MaxPool(3),
             nn.Conv2d(32, 64, 3),
             nn.PReLU(64),
-            nn.MaxPool2d(3, 2),
+            MaxPool(3, ceil=False),
             nn.Conv2d(64, 64, 3),
             nn.PReLU(64),
-            nn.MaxPool2d(2, 2, ceil_mode=True),
+            MaxPool(2),
             nn.Conv2d(64, 128, 2),
             nn.PReLU(128),
             nn.Flatten(),
