@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gfr_data.mtcnn_networks import load_networks
 
@@ -50,7 +50,7 @@ class Mtcnn:
         smallest = max(LEAST_FACE, FACE_SHARE * min(image.shape[:2])) if min_face_size is None else min_face_size
         normal = (image.astype(np.float32) - 127.5) / 128
         boxes = self._propose(normal, smallest)
-        on_device = torch.from_numpy(normal.transpose(2, 0, 1)).to(self.device)
+        on_device = torch.from_numpy(normal).to(self.device)
         boxes = self._refine(on_device, boxes)
         return self._finish(on_device, boxes)
 
@@ -61,7 +61,7 @@ class Mtcnn:
         while int(min(height, width) * scale) >= CELL:
             # By fractional area, as the package resizes: another filter moves boxes by a pixel.
             small = cv2.resize(normal, (int(width * scale), int(height * scale)), interpolation=cv2.INTER_AREA)
-            level = torch.from_numpy(small).to(self.device).permute(2, 0, 1)[None]
+            level = torch.from_numpy(small[None]).to(self.device).permute(0, 3, 1, 2)
             levels.append(self._boxes_of_level(level, scale))
             scale *= PYRAMID
         if not levels:
@@ -144,19 +144,22 @@ def _adjusted(boxes: np.ndarray, offsets: np.ndarray, scores: np.ndarray) -> np.
 
 
 def _patches(normal: Tensor, boxes: np.ndarray, size: int) -> Tensor:
-    """What the boxes show, (N, 3, size, size): bilinear between corner centres, zero outside the photograph."""
-    height, width = normal.shape[1:]
+    """What the boxes show of `normal` (H, W, 3): (N, 3, size, size), channels last; bilinear between corner centres.
+
+    Zero outside the photograph.
+    """
+    height, width = normal.shape[:2]
     steps = np.linspace(0, 1, size)
     # The package scales positions by (W - 1) / W, as TensorFlow's crop_and_resize has it.
     x = _positions(boxes[:, 0], boxes[:, 2], steps, width)
     y = _positions(boxes[:, 1], boxes[:, 3], steps, height)
-    (x0, x1, dx, in_x), (y0, y1, dy, in_y) = (_neighbours(*each, normal.device) for each in ((x, width), (y, height)))
-    dx, dy = dx[:, None, :], dy[:, :, None]
-    top = normal[:, y0[:, :, None], x0[:, None, :]] * (1 - dx) + normal[:, y0[:, :, None], x1[:, None, :]] * dx
-    bottom = normal[:, y1[:, :, None], x0[:, None, :]] * (1 - dx) + normal[:, y1[:, :, None], x1[:, None, :]] * dx
-    inside = (in_y[:, :, None] & in_x[:, None, :]).to(normal.dtype)
-    patches = ((top * (1 - dy) + bottom * dy) * inside).transpose(0, 1)
-    return patches.contiguous(memory_format=torch.channels_last)  # in the other layout, pooling takes ten times as long
+    x0, x1, dx, in_x = (part[:, None, :] for part in _neighbours(x, width, normal.device))
+    y0, y1, dy, in_y = (part[:, :, None] for part in _neighbours(y, height, normal.device))
+    pixels = normal.flatten(0, 1)
+    corners = [nn.functional.embedding(row * width + column, pixels) for row in (y0, y1) for column in (x0, x1)]
+    dx, dy = dx[..., None], dy[..., None]
+    top, bottom = corners[0].lerp(corners[1], dx), corners[2].lerp(corners[3], dx)
+    return (top.lerp(bottom, dy) * (in_x & in_y)[..., None]).permute(0, 3, 1, 2)
 
 
 def _positions(first: np.ndarray, last: np.ndarray, steps: np.ndarray, side: int) -> np.ndarray:
