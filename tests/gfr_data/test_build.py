@@ -293,7 +293,7 @@ def stop_after_index(config: BuildConfig) -> None:
         (lambda c: replace(c, sources=()), "no --source"),
         (lambda c: replace(c, sources=c.sources * 2), "two sources are called"),
         (lambda c: replace(c, limit=0), "--limit is 0"),
-        (lambda c: replace(c, landmarks="dlib"), "--landmarks is 'dlib'"),
+        (lambda c: replace(c, landmarks="dlib"), "--landmarks: 'dlib'"),
     ],
 )
 def test_setting_that_cannot_be_used_is_named(

@@ -121,8 +121,9 @@ def test_warpnet_learns_from_its_first_steps():
 
 
 def test_warpnet_keeps_positions_in_float32_under_bfloat16():
+    torch.manual_seed(0)
     network = WarpNet(WIDTH, image_size=SIZE)
-    torch.nn.init.normal_(network.last.weight, 0, 0.1)
+    torch.nn.init.normal_(network.last.weight, 0, 0.02)
     plain = network(*_images())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         short = network(*_images())
