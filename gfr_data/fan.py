@@ -48,8 +48,6 @@ class Fan:
     def __init__(self, weights: Path | None = None, device: str = "cpu") -> None:
         self.device = torch.device(device)
         self.network = _load(find_weights(weights)).to(self.device)
-        # A tenth faster. torch's stubs do not know the argument.
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __call__(self, requests: Sequence[LandmarkRequest]) -> list[Landmarks | None]:
         """The points of each face; there are always some, however little of a face it is."""
@@ -153,9 +151,13 @@ def find_weights(weights: Path | None = None) -> Path:
 def _load(path: Path) -> nn.Module:
     """The network with the weights of `path`, ready to run; nothing but tensors is unpickled."""
     try:
-        network: nn.Module = torch.jit.load(path, map_location="cpu") if _is_program(path) else _architecture()
-        if not _is_program(path):
-            network.load_state_dict(_tensors(path))
+        if _is_program(path):
+            program: nn.Module = torch.jit.load(path, map_location="cpu")
+            return program.eval()
+        network = _architecture()
+        network.load_state_dict(_tensors(path))
+        # A tenth faster. torch's stubs do not know the argument.
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval().requires_grad_(False)
     except DataError:
         raise

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gfr_data.crop import square_around
-from gfr_data.fan import FILE, Fan, find_weights
+from gfr_data.fan import FILE, Fan, _cut, _window, find_weights
 from gfr_data.landmarks import LandmarkRequest, open_provider
 from manifests import DataError
 
@@ -75,3 +75,45 @@ def test_other_files_are_refused(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(DataError, match="2DFAN-4"):
         Fan(path)
+
+
+class _Stub(torch.nn.Module):
+    """A network of TorchScript that sees the same peak in every picture."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = torch.zeros(images.shape[0], 68, 64, 64)
+        maps[:, :, 20, 31] = 1.0
+        return maps
+
+
+def _found(path, box):
+    image = np.zeros((300, 300, 3), np.uint8)
+    (found,) = Fan(path)([LandmarkRequest(Path(), "a.jpg", image, box, square_around(box))])
+    return found
+
+
+def test_weights_of_older_versions_are_programs_and_run(tmp_path):
+    path = tmp_path / "2DFAN4-cd938726ad.zip"
+    torch.jit.save(torch.jit.script(_Stub()), path)
+    box = np.array([60.0, 40.0, 160.0, 170.0])
+    points = square_around(box).to_source(_found(path, box).points)
+    # Columns 31 and, of the mirror, 32 are as high; the window is 236 px wide around (110, 89.4).
+    assert np.abs(points - [110 + 236 * (31.75 / 64 - 0.5), 89.4 + 236 * (20.5 / 64 - 0.5)]).max() < 1.5
+
+
+def test_safetensors_are_read(weights, tmp_path):
+    from safetensors.torch import save_file
+
+    tensors = torch.load(weights, weights_only=True)
+    save_file(tensors, tmp_path / "fan.safetensors")
+    read = Fan(tmp_path / "fan.safetensors").network.state_dict()
+    assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
+
+
+def test_a_face_larger_than_the_limit_is_shown_with_pixels_left_out():
+    """Its surroundings would take gigabytes in full."""
+    image = np.zeros((100, 12000, 3), np.uint8)
+    image[:, 6000:] = 255
+    shown = _cut(image, *_window(np.array([0.0, -5950.0, 12000.0, 6050.0])))
+    assert shown.shape == (256, 256, 3)
+    assert shown.any()
