@@ -14,7 +14,7 @@ from gfr_data.landmarks import POINTS, LandmarkRequest, Landmarks
 from manifests import DataError
 
 COLUMNS = [f"{axis}{k}" for k in range(POINTS) for axis in "xy"]
-_BATCH = 65536  # rows read at a time
+_BATCH = 16384  # rows read at a time
 
 
 class LandmarkFile:
@@ -25,20 +25,20 @@ class LandmarkFile:
     line. Points are px of the upright photograph, or with `in_crop` of the crop. A row with a number that is missing or
     not finite counts as missing.
 
-    Holds 556 bytes a row in memory. Raises DataError when the file is missing or of another form.
+    Holds 560 bytes a row in memory. Raises DataError when the file is missing or of another form.
     """
 
     def __init__(self, path: Path, in_crop: bool = False) -> None:
         self.in_crop = in_crop
         if not path.is_file():
             raise DataError(f"{path}: no such file of landmarks; give --landmarks file:PATH of one that exists")
-        keys, points = [], []
+        keys, self.parts = [np.empty(0, np.uint64)], []
         for paths, values in _read(path):
-            keys += [_key(path.parent, name) for name in paths]
-            points.append(values)
-        order = np.argsort(np.array(keys, np.uint64), kind="stable")
-        self.keys = np.array(keys, np.uint64)[order]
-        self.points = np.concatenate([*points, np.empty((0, 2 * POINTS), np.float32)])[order]
+            keys.append(np.array([_key(path.parent, name) for name in paths], np.uint64))
+            self.parts.append(values)  # left as they are: to join or sort them would take the memory twice
+        self.first = np.cumsum([0, *(len(part) for part in self.parts)])  # row of each part
+        self.rows = np.argsort(np.concatenate(keys), kind="stable")
+        self.keys = np.concatenate(keys)[self.rows]
 
     def __call__(self, requests: Sequence[LandmarkRequest]) -> list[Landmarks | None]:
         """The points of each face, None where the file has none."""
@@ -46,10 +46,11 @@ class LandmarkFile:
 
     def _find(self, request: LandmarkRequest) -> Landmarks | None:
         key = _key(request.root, request.source_path)
-        row = int(np.searchsorted(self.keys, np.uint64(key)))
-        if row == len(self.keys) or self.keys[row] != key:
+        at = int(np.searchsorted(self.keys, np.uint64(key)))
+        if at == len(self.keys) or self.keys[at] != key:
             return None
-        points = self.points[row].reshape(POINTS, 2)
+        part = int(np.searchsorted(self.first, self.rows[at], side="right")) - 1
+        points = self.parts[part][self.rows[at] - self.first[part]].reshape(POINTS, 2)
         if not np.isfinite(points).all():
             return None
         return Landmarks(points.copy() if self.in_crop else request.geometry.to_crop(points))
@@ -87,7 +88,7 @@ def _columns(path: Path, batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
     if missing:
         raise DataError(f"{path} lacks the column {missing[0]}; it needs path, x0, y0 ... x67, y67")
     values = [batch.column(name).cast(pa.float32()).to_numpy(zero_copy_only=False) for name in COLUMNS]
-    return batch.column("path").to_pylist(), np.stack(values, axis=1).astype(np.float32)
+    return batch.column("path").to_pylist(), np.stack(values, axis=1)
 
 
 def _lines(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:

@@ -147,6 +147,8 @@ def _pairs(build: Build) -> str:
     for name in names:
         rows = [row for row, split in enumerate(splits) if split == name]
         shown += _spread(rows, max(4, PAIRS_SHOWN // len(names)))
+    if not shown:
+        return "<p>There are none.</p>"
     return (
         f'<div class="pairs">{"".join(_pair(build.folder, row) for row in build.pairs.take(shown).to_pylist())}</div>'
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gfr_data import landmark_file
 from gfr_data.crop import CropGeometry
 from gfr_data.landmark_file import COLUMNS
 from gfr_data.landmarks import LandmarkRequest, open_provider
@@ -103,3 +104,17 @@ def test_missing_file_and_unknown_provider_are_named(tmp_path):
         open_provider(f"file:{tmp_path / 'none.csv'}")
     with pytest.raises(ConfigError, match="fan, file:PATH"):
         open_provider("dlib")
+
+
+@pytest.mark.parametrize(("name", "write"), [("p.parquet", _parquet), ("p.txt", _text)])
+def test_a_file_read_in_parts_is_found_as_one(monkeypatch, tmp_path, name, write):
+    monkeypatch.setattr(landmark_file, "_BATCH", 2)
+    write(tmp_path / name, list(POINTS))
+    found = open_provider(f"file:{tmp_path / name}")([_request(tmp_path, path) for path in POINTS])
+    for points, values in zip(found, POINTS.values(), strict=True):
+        assert points.points == pytest.approx(values.reshape(68, 2), abs=1e-3)
+
+
+def test_an_empty_file_has_no_points(tmp_path):
+    (tmp_path / "p.txt").touch()
+    assert open_provider(f"file:{tmp_path / 'p.txt'}")([_request(tmp_path, "a.jpg")]) == [None]
