@@ -113,3 +113,13 @@ def test_histogram_counts_every_finite_value_once() -> None:
     tall = [float(height) for height in re.findall(r'<rect class="(?:good|bad)"[^>]*height="([\d.]+)"', drawn)]
     assert sum(tall) == pytest.approx(110 * 4 / 2)  # the tallest bar holds two and is 110 high
     assert 'class="limit"' in drawn
+
+
+def test_a_build_without_pairs_has_its_page_too(tmp_path):
+    (tmp_path / "album" / "somebody").mkdir(parents=True)
+    (tmp_path / "album" / "somebody" / "empty.jpg").touch()
+    (tmp_path / "points.txt").touch()
+    source = parse_source(f"folder={tmp_path / 'album'}")
+    landmarks = f"file:{tmp_path / 'points.txt'}"
+    build_pairs(BuildConfig(sources=(source,), out=tmp_path / "pairs", landmarks=landmarks))
+    assert Page((tmp_path / "pairs" / "report.html").read_text(encoding="utf-8")).open == []
