@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +58,15 @@ class LandmarkFile:
 
 
 def _key(folder: Path, name: str) -> int:
-    """64 bits that stand for a path."""
-    path = os.path.normpath(folder.absolute() / name)
-    return int.from_bytes(hashlib.blake2b(os.fsencode(path), digest_size=8).digest(), "big")
+    """64 bits that stand for a path, links to folders resolved: a source's root is."""
+    path = folder / name
+    real = f"{_real(path.parent)}/{path.name}"
+    return int.from_bytes(hashlib.blake2b(os.fsencode(real), digest_size=8).digest(), "big")
+
+
+@lru_cache(maxsize=4096)
+def _real(folder: Path) -> str:
+    return str(folder.resolve())
 
 
 def _read(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:

@@ -40,9 +40,10 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pth"
-        torch.save(FAN(4).state_dict(), path)
+        network = FAN(4).eval().to(device)  # in the package's own layout, not compiled
+        torch.save(network.state_dict(), path)
         ours = Fan(path, device)
-    theirs = package(ours.network, device)
+    theirs = package(network, device)
     image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     boxes = [np.array([100.0, 80, 300, 330]) + shift for shift in range(faces)]
     requests = [LandmarkRequest(Path(), "", image, box, square_around(box)) for box in boxes]

@@ -61,6 +61,15 @@ def test_a_source_may_be_a_folder_below(tmp_path):
     assert found.points[0] == pytest.approx([0, 1])
 
 
+def test_links_to_folders_are_followed(tmp_path):
+    """A source's root is resolved, the path of the file of points as it was given."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    _csv(tmp_path / "real" / "p.csv", list(POINTS))
+    (found,) = open_provider(f"file:{tmp_path / 'link' / 'p.csv'}")([_request(tmp_path / "real", "a/one.jpg")])
+    assert found is not None
+
+
 def test_points_of_the_photograph_become_points_of_the_crop(tmp_path):
     _csv(tmp_path / "p.csv", list(POINTS))
     geometry = CropGeometry(10.0, 20.0, 128.0)
