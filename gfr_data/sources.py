@@ -38,14 +38,14 @@ class Identity:
 def parse_source(text: str) -> Source:
     """Read 'LAYOUT=ROOT' or 'LAYOUT:NAME=ROOT'.
 
-    Raises ConfigError for another form or an unknown layout, DataError when ROOT is no folder.
+    Raises ConfigError for another form, DataError for an unknown layout or when ROOT is no folder.
     """
     head, equals, root = text.partition("=")
     layout, _, name = head.partition(":")
     if not equals or not root or not layout:
         raise ConfigError(f"--source {text!r}: expected LAYOUT=ROOT, with LAYOUT one of {', '.join(LAYOUTS)}")
     if layout not in LAYOUTS:
-        raise ConfigError(f"--source {text!r}: unknown layout {layout!r}; choose one of {', '.join(LAYOUTS)}")
+        raise DataError(f"--source {text!r}: unknown layout {layout!r}; choose one of {', '.join(LAYOUTS)}")
     if name and not re.fullmatch(r"[\w.-]+", name):
         raise ConfigError(f"--source {text!r}: the name {name!r} may hold letters, digits, '.', '_' and '-' only")
     folder = Path(root).expanduser()

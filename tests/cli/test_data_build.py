@@ -17,7 +17,7 @@ def call(*arguments: object) -> Result:
     ("source", "code", "said"),
     [
         ("lfw=nowhere", 1, "nowhere is not a folder"),
-        ("faces=.", 2, "unknown layout 'faces'"),
+        ("faces=.", 1, "unknown layout 'faces'"),
         ("vggface2", 2, "expected LAYOUT=ROOT"),
     ],
 )

@@ -111,10 +111,15 @@ def test_source_option_is_read(tmp_path) -> None:
     assert parse_source(f"folder:celebref={tmp_path}").dataset == "celebref"
 
 
-@pytest.mark.parametrize("text", ["vggface2", "=x", "vgg=/", "folder:a b=/", "folder="])
-def test_wrong_source_option_names_the_choices(text: str) -> None:
+@pytest.mark.parametrize("text", ["vggface2", "=x", "folder:a b=/", "folder="])
+def test_wrong_source_option_says_what_is_expected(text: str) -> None:
     with pytest.raises(ConfigError, match="--source"):
         parse_source(text)
+
+
+def test_unknown_layout_names_the_known_ones() -> None:
+    with pytest.raises(DataError, match="vggface2, casia-webface"):
+        parse_source("vgg=/")
 
 
 def test_missing_root_is_an_error_of_data(tmp_path) -> None:
