@@ -2,8 +2,8 @@
 
 import numpy as np
 
-LINES = 0.6  # curvature of the strongest twentieth of the pixels over the face's contrast: more is drawn
-FLAT = 0.22  # share of pixels with hardly any slope: more is painted
+LINES = 0.65  # curvature of the strongest twentieth of the pixels over the face's contrast: more is drawn
+FLAT = 0.24  # share of pixels with hardly any slope: more is painted
 _SLOPE = 0.5  # grey levels per px
 
 
