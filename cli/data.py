@@ -8,6 +8,7 @@ import click
 from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
 from gfr_data.engine import BACKENDS
 from gfr_data.export import FORMATS as EXPORT_FORMATS
+from gfr_data.recipe import RECIPES
 from manifests import project_version
 
 
@@ -94,6 +95,12 @@ def sample_command(
 @click.option("--seed", type=int, default=0, show_default=True, help="Keys the split by person.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N identities of each subset of each source.")
 @click.option(
+    "--recipe",
+    type=click.Choice(RECIPES),
+    help="Refuse whatever departs from it. 'paper': one vggface2 and one casia-webface source, all identities, "
+    "at most five photographs of each.",
+)
+@click.option(
     "--set",
     "settings",
     multiple=True,
@@ -116,6 +123,7 @@ def build_pairs_command(
     scheduler: str | None,
     seed: int,
     limit: int | None,
+    recipe: str | None,
     settings: tuple[str, ...],
     retry_failed: bool,
     overwrite: bool,
@@ -140,6 +148,7 @@ def build_pairs_command(
         device=device,
         seed=seed,
         limit=limit,
+        recipe=recipe,
         thresholds=thresholds,
         rules=rules,
         engine=Engine(backend, jobs or cores(), scheduler),

@@ -28,6 +28,7 @@ from gfr_data.examine import Examination, ShardTask, examine_shard
 from gfr_data.landmarks import points_file, require_weights, unknown_provider
 from gfr_data.publish import CROPS, CropTask, crop_paths, face_tables, pair_table, write_crops
 from gfr_data.quality import Thresholds
+from gfr_data.recipe import departures
 from gfr_data.report import write_report
 from gfr_data.selection import SelectionRules
 from gfr_data.shards import SHARD_PHOTOGRAPHS, Work, write_index
@@ -63,6 +64,7 @@ class BuildConfig:
     device: str = "cpu"  # 'cpu' or 'cuda': where the networks run
     seed: int = 0  # keys the split by person
     limit: int | None = None  # first identities of each subset of each source; None is all
+    recipe: str | None = None  # one of RECIPES: refuse what departs from it
     thresholds: Thresholds = field(default_factory=Thresholds)  # quality
     rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
     shard_photographs: int = SHARD_PHOTOGRAPHS  # a shard ends with the identity that reaches this
@@ -81,6 +83,7 @@ class BuildConfig:
             "device": self.device,
             "seed": self.seed,
             "limit": self.limit,
+            "recipe": self.recipe,
             "thresholds": asdict(self.thresholds),
             "selection": asdict(self.rules),
             "shard_photographs": self.shard_photographs,
@@ -149,6 +152,8 @@ def check(config: BuildConfig) -> None:
         problems.append(f"--jobs is {config.engine.jobs}, must be at least 1")
     if problem := unknown_provider(config.landmarks):
         problems.append(f"--landmarks: {problem}")
+    if config.recipe is not None:
+        problems += departures(config.recipe, config.sources, config.limit, config.rules)
     if problems:
         raise ConfigError("; ".join(problems))
 
