@@ -16,7 +16,7 @@ from gfr_data.quality import Measures, Thresholds
 from gfr_data.selection import mouth_shape
 from gfr_data.shards import Work, text
 from gfr_data.sources import Source
-from manifests import FACES, DataError, atomic_path, hash_file
+from manifests import FACES, DataError, atomic_path, hash_file, keep_freed_memory
 
 if TYPE_CHECKING:
     from gfr_data.crop import CropGeometry
@@ -167,6 +167,7 @@ def _tools(how: Examination) -> Tools:
     # One thread each: the processes are as many as the cores, and sums in another order would change the last digits.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    keep_freed_memory()
     return Tools(Mtcnn(device=how.device), open_provider(how.landmarks, how.fan_weights, how.device), how.thresholds)
 
 

@@ -25,7 +25,7 @@ from gfr_model.schedule import Plan, Schedule, after_validation, begin, finished
 from gfr_model.step import Learner, load_perceptual
 from gfr_model.summary import write_summary
 from gfr_model.validation import validate
-from manifests import ConfigError, DataError, Progress, silent
+from manifests import ConfigError, DataError, Progress, keep_freed_memory, silent
 
 SANITY_BATCHES = 2  # of validation before the first step, so that what comes an hour later fails now
 
@@ -84,6 +84,8 @@ def train(
     Raises ConfigError or DataError with a line for a person, and KeyboardInterrupt after a signal once all is saved.
     """
     with join(device) as world, interrupts() as stopped, _arithmetic(config):
+        if world.device.type == "cpu":
+            keep_freed_memory()
         if not world.leads:
             progress, say = silent, lambda line: None
         if config.batch_size % world.size:

@@ -3,6 +3,7 @@
 from manifests.checking import validate_dataset
 from manifests.errors import ConfigError, DataError, GfrError
 from manifests.files import atomic_path, hash_bytes, hash_file, unsafe_path, write_bytes, write_text
+from manifests.memory import keep_freed_memory
 from manifests.progress import Progress, silent
 from manifests.provenance import Provenance, project_version, provenance
 from manifests.schemas import (
@@ -40,6 +41,7 @@ __all__ = [
     "atomic_path",
     "hash_bytes",
     "hash_file",
+    "keep_freed_memory",
     "project_version",
     "provenance",
     "read_provenance",

@@ -20,6 +20,7 @@ from face_alignment.models import FAN
 from gfr_data.crop import square_around
 from gfr_data.fan import Fan
 from gfr_data.landmarks import LandmarkRequest
+from manifests import keep_freed_memory
 
 ROUNDS = 3
 
@@ -38,6 +39,7 @@ def main() -> None:
     device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
     faces = int(sys.argv[2]) if len(sys.argv) > 2 else (8 if device == "cpu" else 256)
     torch.set_num_threads(1)
+    keep_freed_memory()  # as the workers of a build do
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pth"
         network = FAN(4).eval().to(device)  # in the package's own layout, not compiled

@@ -25,6 +25,7 @@ import torch
 
 from gfr_data.decode import read_image
 from gfr_data.mtcnn import Mtcnn
+from manifests import keep_freed_memory
 
 DATA = Path(__file__).parents[1] / "gfr_data" / "data"
 SIDE = 512  # px, longer side of the rendered people
@@ -49,6 +50,7 @@ def detectors() -> dict[str, Detector]:
     """What there is to compare, each as a function of one photograph."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    keep_freed_memory()  # as the workers of a build do
     ours = Mtcnn()
     found: dict[str, Detector] = {
         f"ours, faces from {SMALLEST} px": lambda image: ours([image], SMALLEST),

@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gfr_data import mtcnn_networks
 from gfr_data.decode import read_image
-from gfr_data.mtcnn import Mtcnn
+from gfr_data.mtcnn import Mtcnn, _shrink
 from manifests import DataError
 
 DATA = Path(__file__).parent / "data"  # rendered people, and what record_mtcnn.py recorded of them
@@ -37,6 +41,17 @@ def test_parity_with_the_package_at_its_default_minimum_face_size(detector, reco
     assert np.median(boxes) < 0.01
     assert np.median(points) < 0.01
     assert np.median(scores) < 1e-4
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(12, 200), st.integers(12, 200), st.floats(0.05, 1), st.floats(0.05, 1), st.integers(0, 2**32 - 1))
+def test_the_pyramid_shrinks_as_opencv_does(height, width, tall, wide, seed):
+    image = np.random.default_rng(seed).uniform(-1, 1, (height, width, 3)).astype(np.float32)
+    size = max(1, int(height * tall)), max(1, int(width * wide))
+    small = _shrink(torch.from_numpy(image).transpose(0, 1).contiguous(), *size)
+    assert small.is_contiguous(memory_format=torch.channels_last)
+    expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(small[0].permute(1, 2, 0).numpy(), expected, atol=1e-5)
 
 
 def test_a_photograph_does_not_depend_on_its_company(detector, recorded):
