@@ -149,6 +149,7 @@ class Learner:
 
         Returns an empty string, or the reason why the networks stay as they are.
         """
+        import torch._dynamo.config as dynamo
         import torch._functorch.config as functorch
 
         try:
@@ -156,11 +157,11 @@ class Learner:
         except Exception as error:  # no compiler, no Triton, a platform without either
             return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         functorch.donated_buffer = False  # the critics' graph is walked twice
-        self.network.compile()
-        if self.network.warpnet is not None:
-            self.network.warpnet.compile()
-        for critic in self.critics.values():
-            critic.compile()
+        dynamo.suppress_errors = True  # what cannot be compiled runs as it is, with a warning
+        warpnet = [] if self.network.warpnet is None else [self.network.warpnet]
+        for module in (self.network, *warpnet, *self.critics.values()):
+            # Shapes are few and known: full batches, the last one of a validation, and a critic for each of two sizes.
+            module.compile(dynamic=False)
         return ""
 
     def _precision(self) -> AbstractContextManager[Any]:

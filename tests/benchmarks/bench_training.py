@@ -1,21 +1,25 @@
-"""Training speed: our step against the loop of published reimplementations, interleaved in one run.
+"""Training speed: our step against the loop of published reimplementations, in turns in one run.
 
     python tests/benchmarks/bench_training.py --preset fast --device cuda
     python tests/benchmarks/bench_training.py --preset paper --batch 4 --width 16 --device cpu
 
 The plain loop is what one writes first: crops decoded and degraded one by one in DataLoader workers, float32, eager,
-contiguous memory, the discriminators and the generator updated one after the other with a forward pass each.
+contiguous memory, the discriminators and the generator updated one after the other with a forward pass each. Each
+loop has a process of its own, for ours asks the allocator for another behaviour.
 Both train the same networks on the same losses. Data are random images; only time is measured.
 """
 
 import argparse
+import multiprocessing
 import platform
+import resource
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +38,11 @@ from gfr_model.feed import Feed
 from gfr_model.parallel import World
 from gfr_model.step import Inputs, Learner
 from gfr_model.warp import normalise
-from manifests import PAIRS, PAIRS_FILE, provenance, to_table, write_table
+from manifests import PAIRS, PAIRS_FILE, keep_freed_memory, provenance, to_table, write_table
 
 PAIRS_MADE = 64
 SETTLE = 2.0  # seconds
+WARM_UP = 3  # steps
 
 
 def main() -> None:
@@ -60,13 +65,11 @@ def main() -> None:
     world = World(device=torch.device(options.device))
     with tempfile.TemporaryDirectory() as folder:
         make_pairs(Path(folder), config.image_size)
-        table = read_splits(Path(folder), 0.1, 0).train
-        measure(table, config, world, options)
+        measure(Path(folder), config, world, options)
 
 
-def measure(table: PairTable, config: TrainConfig, world: World, options: argparse.Namespace) -> None:
-    """Run both loops in turns and print the table."""
-    ours = our_loop(table, config, world)
+def measure(folder: Path, config: TrainConfig, world: World, options: argparse.Namespace) -> None:
+    """Run both loops in turns, each in a process of its own, and print the table."""
     plain_config = replace(
         config,
         batch_size=options.plain_batch,
@@ -75,17 +78,20 @@ def measure(table: PairTable, config: TrainConfig, world: World, options: argpar
         compile=False,
         fused_adam=False,
     )
-    plain = plain_loop(table, plain_config, world, options.workers)
+    ours = Runner("ours", folder, config, options.device, options.workers)
+    plain = Runner("plain", folder, plain_config, options.device, options.workers)
     seconds: dict[str, list[float]] = {"ours": [], "plain": []}
-    for loop in (ours, plain):  # warm up: compilation, caches, workers
-        timed(loop, 3, world)
+    for runner in (ours, plain):  # warm up: compilation, caches, workers
+        runner.seconds(WARM_UP)
     for _ in range(options.rounds):
         time.sleep(SETTLE)  # the plain loop's workers fill their queue and fall idle
-        seconds["ours"].append(timed(ours, options.steps, world) / options.steps)
-        timed(plain, options.workers, world)  # and what they had queued meanwhile is used up before it counts
-        seconds["plain"].append(timed(plain, options.steps, world) / options.steps)
+        seconds["ours"].append(ours.seconds(options.steps) / options.steps)
+        plain.seconds(options.workers)  # and what they had queued meanwhile is used up before it counts
+        seconds["plain"].append(plain.seconds(options.steps) / options.steps)
+    gigabytes = {runner.name: runner.close() / 2**30 for runner in (ours, plain)}
     our_rate = config.batch_size / statistics.median(seconds["ours"])
     plain_rate = options.plain_batch / statistics.median(seconds["plain"])
+    table = read_splits(folder, 0.1, 0).train
     peak, kind = matmul_peak(world, config.precision)
     operations = step_operations(table, config, world)
     print(f"machine   {machine(world)}")
@@ -94,17 +100,58 @@ def measure(table: PairTable, config: TrainConfig, world: World, options: argpar
     print(f"{'batch':<36}{config.batch_size:>12}{options.plain_batch:>12}")
     print(f"{'samples/s':<36}{our_rate:>12.2f}{plain_rate:>12.2f}{our_rate / plain_rate:>8.2f}")
     print(f"{'ms/sample':<36}{1e3 / our_rate:>12.2f}{1e3 / plain_rate:>12.2f}{plain_rate / our_rate:>8.2f}")
+    print(f"{'most memory, GiB':<36}{gigabytes['ours']:>12.2f}{gigabytes['plain']:>12.2f}")
     print(f"{f'share of measured {kind} peak':<36}{our_rate * operations / peak:>12.1%}", end="")
     print(f"{plain_rate * operations / peak:>12.1%}")
     print(f"measured {kind} matmul peak: {peak / 1e12:.2f} TFLOP/s; {operations / 1e9:.1f} GFLOP a training sample")
     print(f"100 epochs of 20,273 pairs at this rate: {2027300 / our_rate / 3600:.2f} h")
-    if world.device.type == "cuda":
-        print(f"peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB (both loops)")
+    if world.device.type == "cpu":
+        keep_freed_memory()
     for name, value in parts(table, config, world).items():
         print(f"  {name:<34}{value * 1e3:>12.2f} ms a step")
 
 
-def our_loop(table: PairTable, config: TrainConfig, world: World) -> Iterator[object]:
+class Runner:
+    """A loop in a process of its own, which does steps when it is asked to."""
+
+    def __init__(self, name: str, folder: Path, config: TrainConfig, device: str, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.name = name
+        self.pipe, theirs = context.Pipe()
+        # Not a daemon: the plain loop's process has workers of its own.
+        self.process = context.Process(target=serve, args=(theirs, name, folder, config, device, workers))
+        self.process.start()
+        theirs.close()  # so that the end of the process ends the waiting for it
+
+    def seconds(self, steps: int) -> float:
+        """Do so many steps."""
+        self.pipe.send(steps)
+        return float(self.pipe.recv())
+
+    def close(self) -> float:
+        """End the process; the most memory that it held, in bytes: of the device, or without one of its own."""
+        self.pipe.send(0)
+        most = float(self.pipe.recv())
+        self.process.join()
+        return most
+
+
+def serve(pipe: Connection, name: str, folder: Path, config: TrainConfig, device: str, workers: int) -> None:
+    """What a runner's process does."""
+    world = World(device=torch.device(device))
+    table = read_splits(folder, 0.1, 0).train
+    if name == "ours" and device == "cpu":
+        keep_freed_memory()  # as `train` does
+    loop = our_loop(table, config, world) if name == "ours" else plain_loop(table, config, world, workers)
+    while steps := pipe.recv():
+        pipe.send(timed(loop, steps, world))
+    on_device = world.device.type == "cuda"
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    pipe.send(torch.cuda.max_memory_allocated() if on_device else own)
+    loop.close()  # and with it the DataLoader's workers
+
+
+def our_loop(table: PairTable, config: TrainConfig, world: World) -> Generator[object, None, None]:
     """One joint step of ours at every `next`."""
     learner = Learner(config, world, None)
     if config.compile and (reason := learner.compile()):
@@ -147,7 +194,7 @@ class PlainPairs(Dataset[tuple[Tensor, ...]]):
         return *images, *(normalise(one, size) for one in points)
 
 
-def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int) -> Iterator[object]:
+def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int) -> Generator[object, None, None]:
     """One step of the plain loop at every `next`."""
     learner = Learner(config, world, None)
     network, critics = learner.network, learner.critics

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch._dynamo.config as dynamo
 
 from gfr_model import losses
 from gfr_model.config import resolve
@@ -159,3 +160,21 @@ def test_a_step_never_waits_for_the_device():
         learner.joint_step(inputs)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_compiled_networks_take_the_same_steps(monkeypatch):
+    """The two discriminators are one class at two sizes, which once met in a graph that could not be compiled."""
+    inputs = _inputs()
+    config = _config(channels_last=True)
+    plain, compiled = (Learner(config, World(), None) for _ in range(2))
+    with monkeypatch.context() as undone:
+        undone.setattr(dynamo, "suppress_errors", False)
+        if reason := compiled.compile():
+            pytest.skip(f"torch.compile does not work here: {reason}")
+        dynamo.suppress_errors = False  # what cannot be compiled is an error here
+        for learner in (plain, compiled):
+            learner.warp_step(inputs)
+        wanted, found = (learner.joint_step(inputs) for learner in (plain, compiled))
+    assert {name: float(v) for name, v in found.items()} == pytest.approx(
+        {name: float(v) for name, v in wanted.items()}, rel=1e-3
+    )
