@@ -14,7 +14,7 @@ The folder a build writes:
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,9 @@ def _prepare(config: BuildConfig) -> Work:
     if config.retry_failed:
         # With other faces selected, a crop's name could stand for another photograph.
         shutil.rmtree(out / CROPS, ignore_errors=True)
-    for part in [*out.rglob(".*.part*"), *work.folder.glob("shards/*.now")]:
+    # What an earlier run's workers were at matters only where that run itself may have died of it.
+    notes = [] if config.engine.in_process else work.folder.glob("shards/*.now")
+    for part in [*out.rglob(".*.part*"), *notes]:
         part.unlink(missing_ok=True)
     write_text(out / CONFIG_FILE, _json(config.result_settings()))
     work.make()
@@ -225,11 +227,14 @@ def examine_all(
 ) -> None:
     """Examine every unfinished shard. A worker that dies costs its shards a retry, then its photograph its place.
 
-    `examine` is what a worker does with a shard.
+    Where the work is done in this process, the death is noticed by the next run. `examine` is what a worker does with a
+    shard.
     """
     how = Examination(config.sources, config.landmarks, config.fan_weights, config.device, config.thresholds)
     if config.retry_failed:
         _again(config, work, how, progress)
+    if config.engine.in_process:
+        _examine_carefully(config, work, how, examine, work.in_flight())
     sizes = work.sizes()
     total = sum(sizes)
     waiting = work.missing()
@@ -242,18 +247,17 @@ def examine_all(
                 done += count
                 progress("examine", done, total)
         except WorkerDiedError as death:
-            _examine_carefully(config, work, how, examine, death)
+            if not (begun := work.in_flight()):
+                raise DataError(f"workers die before they begin ({death}); fewer --jobs need less memory") from death
+            _examine_carefully(config, work, how, examine, begun)
         waiting = work.missing()
         done = total - sum(sizes[number] for number in waiting)
 
 
 def _examine_carefully(
-    config: BuildConfig, work: Work, how: Examination, examine: Callable[[ShardTask], int], death: WorkerDiedError
+    config: BuildConfig, work: Work, how: Examination, examine: Callable[[ShardTask], int], begun: Sequence[int]
 ) -> None:
     """Finish what dead workers were at, a shard and a photograph at a time. What kills a worker twice is skipped."""
-    begun = work.in_flight()
-    if not begun:
-        raise DataError(f"workers die before they begin ({death}); fewer --jobs need less memory") from death
     for number in begun:
         deaths = dict.fromkeys(work.noted(number), 1)
         while not work.shard(number).is_file():

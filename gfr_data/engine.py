@@ -26,6 +26,11 @@ class Engine:
     jobs: int = 1  # tasks at a time; with loky, 1 works in this process
     scheduler: str | None = None  # address of the Dask scheduler or Ray head
 
+    @property
+    def in_process(self) -> bool:
+        """Whether tasks run in this process, so that what kills a worker kills all."""
+        return self.backend == "loky" and self.jobs == 1
+
 
 def cores() -> int:
     """CPU cores that this process may use."""

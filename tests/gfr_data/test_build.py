@@ -186,17 +186,39 @@ def deadly(task: ShardTask) -> int:
     return examine_shard(task)
 
 
-def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(people: Path, tmp_path: Path) -> None:
+EXAMINE_DEADLY = """
+import sys
+from pathlib import Path
+from gfr_data.build import examine_all
+from gfr_data.shards import Work
+from manifests import silent
+from test_build import config_of, deadly
+out = Path(sys.argv[2])
+examine_all(config_of(Path(sys.argv[1]), out, "casia-webface", jobs=1), Work(out / "work"), silent, deadly)
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(
+    people: Path, tmp_path: Path, jobs: int
+) -> None:
+    """Where the worker is the build's own process, its second run is the one that finishes."""
     root = tmp_path / "people"
     shutil.copytree(people / "casia-webface", root / "casia-webface")
     shutil.copy(people / "landmarks68.csv", root)
     identity = min(path for path in (root / "casia-webface").iterdir() if path.is_dir())
     shutil.copy(min(identity.glob("*.jpg")), identity / "deadly.jpg")
-    config = config_of(root, tmp_path / "pairs", "casia-webface", jobs=2)
+    config = config_of(root, tmp_path / "pairs", "casia-webface", jobs=jobs)
     work = Work(config.out / "work")
     work.make()
     write_index(work.index, ((0, identity) for identity in list_identities(config.sources[0])), size=1)
-    examine_all(config, work, silent, deadly)
+    if jobs == 1:
+        alone = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        command = [sys.executable, "-c", EXAMINE_DEADLY, str(root), str(config.out)]
+        ends = [subprocess.run(command, check=False, env=alone).returncode for _ in range(2)]
+        assert ends == [-signal.SIGKILL, 0]
+    else:
+        examine_all(config, work, silent, deadly)
     rows = [row for number in range(work.count()) for row in _rows(work, number)]
     dead = [row for row in rows if row["status"] == "unreadable"]
     assert [(Path(row["source_path"]).name, row["message"]) for row in dead] == [("deadly.jpg", WORKER_DIED)]
