@@ -95,6 +95,17 @@ def test_flat_areas_with_outlines_are_a_drawing(person):
     assert drawing(_face(image)) < 1 < drawing(_face(flat))
 
 
+def test_lines_beside_quiet_areas_are_a_drawing(person):
+    """Neither alone: a sharpened photograph has lines, a smoothed one quiet areas."""
+    import cv2
+
+    image = person[0]
+    stylised = cv2.stylization(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), None, 60, 0.3)
+    smooth = cv2.bilateralFilter(image, 9, 40, 5)
+    sharp = np.asarray(Image.fromarray(image).filter(ImageFilter.UnsharpMask(1.5, 80, 2)))
+    assert max(drawing(_face(image)), drawing(_face(smooth)), drawing(_face(sharp))) < 1 < drawing(_face(stylised))
+
+
 def test_bare_faces_show_eyes_mouth_and_one_skin(person):
     assert occlusion(*person) < 1
 
