@@ -4,7 +4,7 @@
 
 The photographs are views of rendered people (`gfr-data sample`), each turned, scaled, shifted, lit and perhaps mirrored
 by chance, twenty of an identity; the points move along. Ten thousand rendered anew would take a quarter of an hour.
-Memory is the sum of what all processes of the build hold alone plus their parts of what they share (Linux's PSS).
+Memory is what a process holds alone plus its part of what it shares (Linux's PSS).
 """
 
 import argparse
@@ -38,13 +38,16 @@ def main() -> None:
         folder = Path(name)
         people = options.people or render(folder / "people")
         print(f"{platform.machine()}, {os.cpu_count()} cores, {options.jobs} jobs, points from a file")
-        print(f"{'photographs':>12}{'pairs':>8}{'seconds':>9}{'ms/photograph':>15}{'most memory, MB':>17}")
+        print(
+            f"{'photographs':>12}{'pairs':>8}{'seconds':>9}{'ms/photograph':>15}{'MB, builder':>13}{'MB, workers':>13}"
+        )
         for size in options.sizes:
             points = make_views(people, folder / f"views{size}", size, options.jobs)
             out = folder / f"pairs{size}"
             command = ["build-pairs", "--source", f"folder={points.parent}", "--landmarks", f"file:{points}"]
-            seconds, megabytes = watched([*command, "--out", str(out), "--jobs", str(options.jobs)])
-            print(f"{size:>12,}{pairs_of(out):>8,}{seconds:>9.1f}{1e3 * seconds / size:>15.1f}{megabytes:>17.0f}")
+            seconds, own, workers = watched([*command, "--out", str(out), "--jobs", str(options.jobs)])
+            speed = f"{seconds:>9.1f}{1e3 * seconds / size:>15.1f}"
+            print(f"{size:>12,}{pairs_of(out):>8,}{speed}{own:>13.0f}{workers:>13.0f}")
 
 
 def render(out: Path) -> Path:
@@ -91,14 +94,15 @@ def view(photograph: Path, points: np.ndarray, to: Path, seed: int) -> list[obje
     return [f"{to.parent.name}/{to.name}", *moved.round(3).ravel()]
 
 
-def watched(command: list[str]) -> tuple[float, float]:
-    """Seconds of a gfr-data command, and the most memory that it held, in MB."""
-    process = subprocess.Popen([sys.executable, "-m", "cli.data", *command], stdout=subprocess.DEVNULL, text=True)
-    most, done = [0.0], threading.Event()
+def watched(command: list[str]) -> tuple[float, float, float]:
+    """Seconds of a gfr-data command, and the most MB that it held: its own process, and all others together."""
+    process = subprocess.Popen([sys.executable, "-m", "cli.data", *command], stdout=subprocess.DEVNULL)
+    most, done = [0.0, 0.0], threading.Event()
 
     def look() -> None:
         while not done.wait(ASK_EVERY):
-            most[0] = max(most[0], sum(map(memory_of, family(process.pid))))
+            own, *others = map(memory_of, family(process.pid))
+            most[:] = max(most[0], own), max(most[1], sum(others))
 
     start = time.perf_counter()
     watcher = threading.Thread(target=look)
@@ -109,7 +113,7 @@ def watched(command: list[str]) -> tuple[float, float]:
     watcher.join()
     if code:
         raise SystemExit(f"gfr-data {' '.join(command)} ended with {code}")
-    return seconds, most[0]
+    return seconds, most[0], most[1]
 
 
 def family(pid: int) -> list[int]:
