@@ -1,4 +1,4 @@
-# make demo    photographs in, restored photographs out, on rendered people (about 10 minutes on two cores)
+# make demo    photographs in, restored photographs out, on rendered people (6 to 10 minutes on two cores)
 # make test    lint, types, all tests
 # make format  put the source in the project's form
 # make clean   remove what the other targets made
