@@ -48,7 +48,7 @@ class Mtcnn:
 
     def _detect(self, image: np.ndarray, min_face_size: float | None) -> list[Face]:
         smallest = max(LEAST_FACE, FACE_SHARE * min(image.shape[:2])) if min_face_size is None else min_face_size
-        normal = torch.tensor(image).to(self.device).float().sub_(127.5).div_(128)
+        normal = torch.tensor(np.ascontiguousarray(image)).to(self.device).float().sub_(127.5).div_(128)
         boxes = self._propose(normal, smallest)
         boxes = self._refine(normal, boxes)
         return self._finish(normal, boxes)

@@ -63,6 +63,16 @@ def test_a_photograph_does_not_depend_on_its_company(detector, recorded):
         assert all(np.array_equal(a.keypoints, b.keypoints) for a, b in zip(alone, together, strict=True))
 
 
+def test_any_view_of_pixels_is_taken(detector, recorded):
+    image = read_image(DATA / next(iter(recorded)))
+    mirrored = image[:, ::-1]
+    locked = np.ascontiguousarray(mirrored)
+    locked.setflags(write=False)
+    views = detector([mirrored, locked])
+    assert views[0]
+    assert [face.score for face in views[0]] == [face.score for face in views[1]]
+
+
 def test_keypoints_lie_in_the_order_that_is_documented(detector):
     (found,) = detector([read_image(DATA / "person_0.jpg")])
     (left_eye, right_eye, nose, mouth_left, mouth_right) = found[0].keypoints
