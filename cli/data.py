@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+from cli.command import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
 from gfr_data.engine import BACKENDS
 from gfr_data.export import FORMATS as EXPORT_FORMATS
-from gfr_data.recipe import RECIPES
+from gfr_data.pairs.recipe import RECIPES
 from manifests import project_version
 
 
@@ -137,7 +137,7 @@ def build_pairs_command(
     from gfr_data.build import BuildConfig, build_pairs, plan
     from gfr_data.engine import Engine, cores
     from gfr_data.settings import read_rules
-    from gfr_data.sources import parse_source
+    from gfr_data.sources.layouts import parse_source
 
     thresholds, rules = read_rules(settings)
     config = BuildConfig(
@@ -216,16 +216,16 @@ def degrade_command(
 
     Stores the low-resolution files themselves. Run it again after an interruption: it goes on where it stopped.
     """
-    from gfr_data.degrade import degrade_dataset, plan
+    from gfr_data.degradation.dataset import degrade_dataset, plan
     from gfr_data.engine import cores
-    from manifests.degradation import parse_space
+    from manifests.degradation.space import parse_space
 
     space = parse_space(blur_sigma, scale, noise_sigma, jpeg_quality)
     if out is None and preview is None:
         raise click.UsageError("Missing option '--out': the folder to write.")
     if preview is not None and not dry_run:
-        from gfr_data.preview import preview_pairs
-        from gfr_model.degrade import degrade_arrays
+        from gfr_data.degradation.sheet import preview_pairs
+        from gfr_model.degradation.batch import degrade_arrays
 
         preview_pairs(folder, preview, splits or None, degrade_arrays, overwrite)
         if out is None:
@@ -268,7 +268,7 @@ def validate_command(folder: Path, as_json: bool) -> None:
 @reports_errors
 def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
     """Draw the page of a build anew: funnel, splits, pairs, what fell out and why, histograms."""
-    from gfr_data.report import write_report
+    from gfr_data.report.build_page import write_report
 
     page = out or folder / "report.html"
     write_report(folder, page)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+from cli.command import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
 from manifests import project_version
 
 EXPORTS = ("onnx", "torchscript")
@@ -81,7 +81,7 @@ def score_command(
     DIR2 is what gfr-data degrade wrote. Bicubic upsampling is always scored too. Run it again after an interruption: it
     goes on where it stopped; methods that SCORES holds already stay in its table.
     """
-    from gfr_model.score import ScoreConfig, plan, score
+    from gfr_model.scoring.score import ScoreConfig, plan, score
 
     config = ScoreConfig(
         folders=folders,
@@ -127,8 +127,8 @@ def table_command(
     seed: int,
 ) -> None:
     """Print Table 1's form: methods by split and scale, from any number of score folders."""
-    from gfr_model.table import compare_methods, tabulate
-    from gfr_model.table_formats import render, render_comparison
+    from gfr_model.results.formats import render, render_comparison
+    from gfr_model.results.table import compare_methods, tabulate
 
     if compare:
         click.echo(render_comparison(compare_methods(folders, *compare, seed), *compare, form))
@@ -143,7 +143,7 @@ def table_command(
 @reports_errors
 def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
     """Draw the page of a score folder: table, pictures side by side, what the gain depends on."""
-    from gfr_model.score_report import write_report
+    from gfr_model.results.report import write_report
 
     target = out or folder / "report.html"
     with progress_bars() as progress:
@@ -210,9 +210,9 @@ def restore_command(
     whole photograph with its EXIF and colour profile. PHOTO may be a folder, also with a folder for each person.
     Results have 8 bits and no transparency. Run it again after an interruption: it goes on where it stopped.
     """
-    from gfr_model.album import restore_album
-    from gfr_model.album_plan import AlbumConfig, plan_jobs
-    from gfr_model.restore import Options
+    from gfr_model.restoration.album import restore_album
+    from gfr_model.restoration.album_plan import AlbumConfig, plan_jobs
+    from gfr_model.restoration.restore import Options
 
     options = Options(face=face, enlarge=enlarge)
     config = AlbumConfig(photos, run, guide, out, options, compare, device, overwrite)
@@ -245,7 +245,7 @@ def export_command(run: Path, form: str, out: Path, overwrite: bool, as_json: bo
 
     Inputs: degraded and guide, (B, 3, 256, 256) float32 RGB in [0, 1]. Outputs: restored, warped, flow.
     """
-    from gfr_model.network_export import export_network
+    from gfr_model.export import export_network
 
     exported = export_network(run, form, out, overwrite)
     state = "written" if exported.new else "nothing to do"

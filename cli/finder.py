@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gfr_model.faces import FoundFace, Square
+from gfr_model.restoration.faces import FoundFace, Square
 from manifests import DataError
 
 if TYPE_CHECKING:
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class Finder:
-    """A `gfr_model.faces.Vision`."""
+    """A `gfr_model.restoration.faces.Vision`."""
 
     def __init__(self, device: str = "cpu") -> None:
-        from gfr_data.mtcnn import Mtcnn
+        from gfr_data.faces.mtcnn import Mtcnn
 
         self._detect = Mtcnn(device)
 
     def read(self, path: Path) -> "np.ndarray":
         """The photograph; raises DataError naming the file."""
-        from gfr_data.decode import Unreadable, read_image
+        from gfr_data.faces.decode import Unreadable, read_image
 
         try:
             return read_image(path)
@@ -30,7 +30,7 @@ class Finder:
 
     def find(self, image: "np.ndarray") -> Sequence[FoundFace]:
         """Every face that MTCNN finds, with the square that training crops."""
-        from gfr_data.crop import square_around
+        from gfr_data.faces.crop import square_around
 
         found = []
         for face in self._detect([image])[0]:
@@ -41,6 +41,6 @@ class Finder:
 
     def cut(self, image: "np.ndarray", square: Square, size: int) -> "np.ndarray":
         """The crop that training makes of `square`."""
-        from gfr_data.crop import CropGeometry, crop
+        from gfr_data.faces.crop import CropGeometry, crop
 
         return crop(image, CropGeometry(square.x0, square.y0, square.width, square.height), size)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cli.common import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+from cli.command import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
 
 PRESETS = ("paper", "fast", "demo")
 VARIANTS = ("full", "-F", "-W", "-WG", "-W2", "-WG2")
@@ -59,14 +59,14 @@ def main(
     options = {"variant": variant, "model": model, "vgg_face": vgg_face, "on_nonfinite": on_nonfinite}
     config = resolve(preset, file, assignments, {key: value for key, value in options.items() if value is not None})
     if describe:
-        from gfr_model.describe import describe as describe_networks
+        from gfr_model.networks.describe import describe as describe_networks
 
         description = describe_networks(config)
         print_summary(description.as_dict(), as_json, str(description))
         return
     if run is None:
         raise click.UsageError("Missing option '--out': the folder of this run.")
-    from gfr_model.train import summary_lines, survey, train
+    from gfr_model.training.train import summary_lines, survey, train
 
     if dry_run:
         plan = survey(folder, run, config)

@@ -22,18 +22,18 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gfr_data.choose import Choice, choose, read_entries
 from gfr_data.engine import Engine, WorkerDiedError, run
-from gfr_data.examine import Examination, ShardTask, examine_shard
-from gfr_data.landmarks import points_file, require_weights, unknown_provider
-from gfr_data.publish import CROPS, CropTask, crop_paths, face_tables, pair_table, write_crops
-from gfr_data.quality import Thresholds
-from gfr_data.recipe import departures
-from gfr_data.report import write_report
-from gfr_data.selection import SelectionRules
-from gfr_data.shards import SHARD_PHOTOGRAPHS, Work, write_index
-from gfr_data.sources import Identity, Source, list_identities
-from gfr_data.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
+from gfr_data.examination.shard import Examination, ShardTask, examine_shard
+from gfr_data.examination.work import SHARD_PHOTOGRAPHS, Work, write_index
+from gfr_data.faces.landmarks import points_file, require_weights, unknown_provider
+from gfr_data.pairs.choose import Choice, choose, read_entries
+from gfr_data.pairs.guide import SelectionRules
+from gfr_data.pairs.recipe import departures
+from gfr_data.pairs.tables import CROPS, CropTask, crop_paths, face_tables, pair_table, write_crops
+from gfr_data.quality.judge import Thresholds
+from gfr_data.report.build_page import write_report
+from gfr_data.report.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
+from gfr_data.sources.layouts import Identity, Source, list_identities
 from manifests import (
     FACES,
     FACES_FILE,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from gfr_data.quality import Thresholds
-from gfr_data.selection import SelectionRules
+from gfr_data.pairs.guide import SelectionRules
+from gfr_data.quality.judge import Thresholds
 from manifests import ConfigError
 
 Rules = TypeVar("Rules", Thresholds, SelectionRules)

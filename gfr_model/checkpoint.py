@@ -148,7 +148,7 @@ def _about(metadata: str) -> dict[str, Any]:
 
 
 def _build(config: TrainConfig) -> nn.Module:
-    from gfr_model.gfrnet import build_network
+    from gfr_model.networks.gfrnet import build_network
 
     return build_network(config)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from manifests import ConfigError, DataError
-from manifests.degradation import parse_space
+from manifests.degradation.space import parse_space
 
 OFF = "off"
 VARIANTS = ("full", "-F", "-W", "-WG", "-W2", "-WG2")  # §4.3; Ours(R) is a choice at test time

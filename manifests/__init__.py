@@ -1,12 +1,13 @@
 """The contract between data construction and training: Parquet tables, their schemas, reading, writing, checking."""
 
-from manifests.checking import validate_dataset
 from manifests.errors import ConfigError, DataError, GfrError
 from manifests.files import atomic_path, hash_bytes, hash_file, unsafe_path, write_bytes, write_text
 from manifests.memory import keep_freed_memory
 from manifests.progress import Progress, silent
-from manifests.provenance import Provenance, project_version, provenance
-from manifests.schemas import (
+from manifests.tables.checking import validate_dataset
+from manifests.tables.io import read_provenance, read_schema, read_table, to_table, write_parts, write_table
+from manifests.tables.provenance import Provenance, project_version, provenance
+from manifests.tables.schemas import (
     DEGRADED,
     DEGRADED_FILE,
     FACES,
@@ -19,7 +20,6 @@ from manifests.schemas import (
     SCORES_FILE,
     STATUSES,
 )
-from manifests.tables import read_provenance, read_schema, read_table, to_table, write_parts, write_table
 
 __all__ = [
     "DEGRADED",

@@ -9,14 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gfr_data.sample.background import paint_room
-from gfr_data.sample.expression import Expression
+from gfr_data.sample.camera.background import paint_room
+from gfr_data.sample.camera.photograph import photograph
+from gfr_data.sample.camera.render import Posed, develop, draw, pose
+from gfr_data.sample.camera.scene import Scene, draw_scene, with_pose
 from gfr_data.sample.folder import Fact, describe, encode
-from gfr_data.sample.person import make_person
-from gfr_data.sample.photograph import photograph
+from gfr_data.sample.person.expression import Expression
+from gfr_data.sample.person.person import make_person
 from gfr_data.sample.plan import Shot
-from gfr_data.sample.render import Posed, develop, draw, pose
-from gfr_data.sample.scene import Scene, draw_scene, with_pose
 from manifests import write_bytes
 
 ALBUM = "album"

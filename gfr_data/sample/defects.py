@@ -8,14 +8,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from gfr_data.sample.background import paint_background
-from gfr_data.sample.chart import smoothstep
-from gfr_data.sample.identity import draw_identity
-from gfr_data.sample.landmarks import landmarks
-from gfr_data.sample.person import Person, make_person
-from gfr_data.sample.photograph import Photograph
-from gfr_data.sample.render import Drawing, Posed, develop, draw, pose
-from gfr_data.sample.scene import Scene, draw_scene, with_pose
+from gfr_data.sample.camera.background import paint_background
+from gfr_data.sample.camera.landmarks import landmarks
+from gfr_data.sample.camera.photograph import Photograph
+from gfr_data.sample.camera.render import Drawing, Posed, develop, draw, pose
+from gfr_data.sample.camera.scene import Scene, draw_scene, with_pose
+from gfr_data.sample.person.chart import smoothstep
+from gfr_data.sample.person.identity import draw_identity
+from gfr_data.sample.person.person import Person, make_person
 
 ACCEPT = "accept"
 # What is wrong, and the reason a build should give; a face with closed eyes is accepted, but no guide.

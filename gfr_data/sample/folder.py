@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from gfr_data.sample.camera.landmarks import landmarks
+from gfr_data.sample.camera.photograph import photograph
+from gfr_data.sample.camera.render import Posed, pose
+from gfr_data.sample.camera.scene import Scene, draw_scene
 from gfr_data.sample.defects import BROKEN, break_file, defective, defective_scene, jpeg_quality
-from gfr_data.sample.landmarks import landmarks
-from gfr_data.sample.person import Person, make_person
-from gfr_data.sample.photograph import photograph
+from gfr_data.sample.person.person import Person, make_person
 from gfr_data.sample.plan import Folder, Shot
-from gfr_data.sample.render import Posed, pose
-from gfr_data.sample.scene import Scene, draw_scene
 from manifests import write_bytes
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from gfr_data.sample import album
 from gfr_data.sample.defects import DEFECTS
 from gfr_data.sample.folder import Fact, render_folder
-from gfr_data.sample.identity import draw_identity
+from gfr_data.sample.person.identity import draw_identity
 from gfr_data.sample.plan import CASIA, META, NAMES, TRAIN, Folder, plan_album, plan_folders
 from manifests import DataError, Progress, silent, write_text
 

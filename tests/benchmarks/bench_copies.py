@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from gfr_data.duplicates import HASH_BITS, PICTURE, find_copies
+from gfr_data.quality.copies import HASH_BITS, PICTURE, find_copies
 
 ALIKE = 0.70  # how often a bit is that of the common face; 34 real photographs are 27 bits apart on average
 COPIES = 0.02  # share of faces that copy an earlier one

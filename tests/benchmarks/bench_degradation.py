@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 import torch
 
-from gfr_data.degrade import degrade_image
-from gfr_model.degrade import degrade_batch
-from manifests.degradation import PAPER_SPACE, Degradation, Draws, draw_many, low_size, pair_keys
+from gfr_data.degradation.dataset import degrade_image
+from gfr_model.degradation.batch import degrade_batch
+from manifests.degradation.space import PAPER_SPACE, Degradation, Draws, draw_many, low_size, pair_keys
 
 SIZE = 256
 REFERENCE = "ours, reference"
@@ -38,8 +38,8 @@ Run = Callable[[Draws], object]  # degrades as many images as there are draws
 
 def pictures(count: int) -> np.ndarray:
     """Rendered faces, (count, 256, 256, 3) uint8: what images cost depends on what is in them."""
-    from gfr_data.crop import crop, square_around
-    from gfr_data.sample.photograph import render_person
+    from gfr_data.faces.crop import crop, square_around
+    from gfr_data.sample.camera.photograph import render_person
 
     faces = []
     for number in range(min(count, 8)):

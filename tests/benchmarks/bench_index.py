@@ -15,8 +15,8 @@ PER_IDENTITY = 100
 MEASURE = """
 import resource, sys, time
 from pathlib import Path
-from gfr_data.shards import write_index
-from gfr_data.sources import Source, list_identities
+from gfr_data.examination.work import write_index
+from gfr_data.sources.layouts import Source, list_identities
 root, out = Path(sys.argv[1]), Path(sys.argv[2])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.perf_counter()

@@ -17,9 +17,9 @@ import torch
 from face_alignment import FaceAlignment, LandmarksType
 from face_alignment.models import FAN
 
-from gfr_data.crop import square_around
-from gfr_data.fan import Fan
-from gfr_data.landmarks import LandmarkRequest
+from gfr_data.faces.crop import square_around
+from gfr_data.faces.fan import Fan
+from gfr_data.faces.landmarks import LandmarkRequest
 from manifests import keep_freed_memory
 
 ROUNDS = 3

@@ -18,7 +18,7 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from gfr_model import metrics
+from gfr_model.scoring import metrics
 
 ROUNDS = 7
 Measure = Callable[[], np.ndarray]

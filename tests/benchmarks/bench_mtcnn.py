@@ -23,11 +23,11 @@ import cv2
 import numpy as np
 import torch
 
-from gfr_data.decode import read_image
-from gfr_data.mtcnn import Mtcnn
+from gfr_data.faces.decode import read_image
+from gfr_data.faces.mtcnn import Mtcnn
 from manifests import keep_freed_memory
 
-DATA = Path(__file__).parents[1] / "gfr_data" / "data"
+DATA = Path(__file__).parents[1] / "gfr_data" / "faces" / "data"
 SIDE = 512  # px, longer side of the rendered people
 SMALLEST = 20  # px, the package's and facenet-pytorch's default minimum face size
 

@@ -14,8 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gfr_model.config import TrainConfig, resolve
-from gfr_model.run import read_metrics
-from gfr_model.train import train
+from gfr_model.training.run import read_metrics
+from gfr_model.training.train import train
 
 SHOWN = ("reconstruction", "psnr", "landmark_error")
 

@@ -23,14 +23,14 @@ from PIL import Image
 from cli.finder import Finder
 from gfr_data.sample.album import render_album
 from gfr_data.sample.plan import plan_album
-from gfr_model.blend import blend
 from gfr_model.checkpoint import TrainedModel
 from gfr_model.config import TrainConfig
-from gfr_model.faces import look
-from gfr_model.gfrnet import GfrNet
-from gfr_model.guides import read_guides
-from gfr_model.photograph import Metadata, encode
-from gfr_model.restore import run_network
+from gfr_model.networks.gfrnet import GfrNet
+from gfr_model.restoration.blend import blend
+from gfr_model.restoration.faces import look
+from gfr_model.restoration.guides import read_guides
+from gfr_model.restoration.metadata import Metadata, encode
+from gfr_model.restoration.restore import run_network
 
 
 def main() -> None:

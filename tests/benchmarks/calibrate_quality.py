@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from gfr_data.crop import crop, square_around
-from gfr_data.decode import read_image
-from gfr_data.mtcnn import Mtcnn
-from gfr_data.pose import head_pose
-from gfr_data.quality import Measures, Thresholds, judge, measure_crop, measure_landmarks
-from gfr_data.subject import choose_subject
+from gfr_data.faces.crop import crop, square_around
+from gfr_data.faces.decode import read_image
+from gfr_data.faces.mtcnn import Mtcnn
+from gfr_data.faces.pose import head_pose
+from gfr_data.faces.subject import choose_subject
+from gfr_data.quality.judge import Measures, Thresholds, judge, measure_crop, measure_landmarks
 
 SIDE = 300  # px, of the crops that defects are made of
 FRAMING = 1.9  # side of those crops over the landmarks' extent

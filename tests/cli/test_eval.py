@@ -19,11 +19,11 @@ def folders(make_pairs, tmp_path_factory):
     """A degraded folder, and a run folder with a small untrained network."""
     import torch
 
-    from gfr_data.degrade import degrade_dataset
+    from gfr_data.degradation.dataset import degrade_dataset
     from gfr_model.checkpoint import MODEL_FILE, write
     from gfr_model.config import TrainConfig
-    from gfr_model.gfrnet import build_network
-    from manifests.degradation import parse_space
+    from gfr_model.networks.gfrnet import build_network
+    from manifests.degradation.space import parse_space
 
     root = tmp_path_factory.mktemp("eval")
     degrade_dataset(make_pairs(train=1, val=3, size=256), root / "degraded", None, parse_space(None, "4", None, None))

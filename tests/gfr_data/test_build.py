@@ -17,9 +17,9 @@ import pytest
 
 from gfr_data.build import BuildConfig, build_pairs, examine_all, plan
 from gfr_data.engine import Engine
-from gfr_data.examine import WORKER_DIED, ShardTask, examine_shard
-from gfr_data.shards import Work, write_index
-from gfr_data.sources import list_identities, parse_source
+from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
+from gfr_data.examination.work import Work, write_index
+from gfr_data.sources.layouts import list_identities, parse_source
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, ConfigError, DataError, read_table, silent, validate_dataset
 
 KILLS = int(os.environ.get("GFR_KILLS", "3"))  # set it to 20 for the long form of the test that kills the build
@@ -190,7 +190,7 @@ EXAMINE_DEADLY = """
 import sys
 from pathlib import Path
 from gfr_data.build import examine_all
-from gfr_data.shards import Work
+from gfr_data.examination.work import Work
 from manifests import silent
 from test_build import config_of, deadly
 out = Path(sys.argv[2])

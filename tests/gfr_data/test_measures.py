@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from gfr_data.blockiness import blockiness
-from gfr_data.drawing import drawing
-from gfr_data.occlusion import occlusion, visibility
-from gfr_data.quality import grey
-from gfr_data.sharpness import FACE, bandwidth
+from gfr_data.quality.blockiness import blockiness
+from gfr_data.quality.drawing import drawing
+from gfr_data.quality.judge import grey
+from gfr_data.quality.occlusion import occlusion, visibility
+from gfr_data.quality.sharpness import FACE, bandwidth
 
 
 @pytest.fixture(scope="module")
 def person():
     """A rendered face that nearly fills 256 px, and its landmarks."""
-    from gfr_data.crop import crop, square_around
-    from gfr_data.sample.photograph import render_person
+    from gfr_data.faces.crop import crop, square_around
+    from gfr_data.sample.camera.photograph import render_person
 
     photograph = render_person(7, 2, 0)
     low, high = photograph.landmarks.min(axis=0), photograph.landmarks.max(axis=0)

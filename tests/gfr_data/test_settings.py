@@ -2,7 +2,7 @@
 
 import pytest
 
-from gfr_data.selection import SelectionRules
+from gfr_data.pairs.guide import SelectionRules
 from gfr_data.settings import read_rules
 from manifests import ConfigError
 

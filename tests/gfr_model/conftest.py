@@ -30,8 +30,8 @@ class Evaluation:
 @pytest.fixture(scope="session")
 def evaluation(make_pairs: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """What the tests of the evaluation read; copy it to change it."""
-    from gfr_data.degrade import degrade_dataset
-    from manifests.degradation import parse_space
+    from gfr_data.degradation.dataset import degrade_dataset
+    from manifests.degradation.space import parse_space
 
     pairs = make_pairs(train=4, val=3, size=256, persons=2)
     table = read_table(pairs / PAIRS_FILE, PAIRS)
@@ -53,7 +53,7 @@ def untrained_run(folder: Path, variant: str, seed: int = 1) -> None:
     """Write a run folder's model file."""
     from gfr_model.checkpoint import MODEL_FILE, write
     from gfr_model.config import TrainConfig
-    from gfr_model.gfrnet import build_network
+    from gfr_model.networks.gfrnet import build_network
 
     config = TrainConfig(width=2, variant=variant, output_skip=True)
     with torch.random.fork_rng():

@@ -4,19 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from gfr_model.baselines.arcnn import ArCnn
-from gfr_model.baselines.build import GUIDED, NAMES, build_baseline
-from gfr_model.baselines.deblurgan import DeblurGan
-from gfr_model.baselines.deepdeblur import DeepDeblur
-from gfr_model.baselines.dncnn import DnCnn
-from gfr_model.baselines.memnet import MemNet
-from gfr_model.baselines.srcnn import Srcnn
-from gfr_model.baselines.srgan import Srgan
-from gfr_model.baselines.vdsr import Vdsr
 from gfr_model.config import MODELS, resolve
-from gfr_model.gfrnet import build_network
-from gfr_model.parallel import World
-from gfr_model.step import Inputs, Learner
+from gfr_model.networks.baselines.arcnn import ArCnn
+from gfr_model.networks.baselines.build import GUIDED, NAMES, build_baseline
+from gfr_model.networks.baselines.deblurgan import DeblurGan
+from gfr_model.networks.baselines.deepdeblur import DeepDeblur
+from gfr_model.networks.baselines.dncnn import DnCnn
+from gfr_model.networks.baselines.memnet import MemNet
+from gfr_model.networks.baselines.srcnn import Srcnn
+from gfr_model.networks.baselines.srgan import Srgan
+from gfr_model.networks.baselines.vdsr import Vdsr
+from gfr_model.networks.gfrnet import build_network
+from gfr_model.training.processes import World
+from gfr_model.training.step import Inputs, Learner
 from manifests import ConfigError
 
 

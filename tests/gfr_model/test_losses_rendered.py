@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from gfr_data.sample.photograph import render_person, true_flow
-from gfr_model.losses import landmark_loss
-from gfr_model.warp import identity_flow, normalise, warp
+from gfr_data.sample.camera.photograph import render_person, true_flow
+from gfr_model.networks.warp import identity_flow, normalise, warp
+from gfr_model.training.losses import landmark_loss
 
 SIZE = 250  # px of the rendered photographs
 SURE = 2  # px: no jump of the flow this near to a landmark that counts

@@ -5,9 +5,9 @@ from functools import cache
 
 import pytest
 
-from gfr_data.sample.person import Person, make_person
-from gfr_data.sample.photograph import Photograph, photograph
-from gfr_data.sample.scene import draw_scene
+from gfr_data.sample.camera.photograph import Photograph, photograph
+from gfr_data.sample.camera.scene import draw_scene
+from gfr_data.sample.person.person import Person, make_person
 
 
 @pytest.fixture(scope="session")

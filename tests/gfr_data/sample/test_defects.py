@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gfr_data.sample.camera.photograph import photograph
 from gfr_data.sample.defects import BROKEN, DEFECTS, break_file, defective, defective_scene, jpeg_quality
 from gfr_data.sample.folder import encode
-from gfr_data.sample.photograph import photograph
 
 EXPECTED = {"accept", "occluded", "low_resolution", "artifacts", "cartoon", "blurred", "bad_exposure"}
 EXPECTED |= {"extreme_pose", "multiple_faces", "no_face", "unreadable"}

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gfr_data.sample import plan_sample, render_sample
 from gfr_data.sample.defects import ACCEPT, DEFECTS
-from gfr_data.sources import list_identities, parse_source
+from gfr_data.sources.layouts import list_identities, parse_source
 from manifests import DataError
 
 SETTINGS = {"identities": 3, "photos": 2, "seed": 5}

@@ -1,0 +1,329 @@
+"""Pairs to degraded observations: `pairs.parquet` -> `degraded.parquet`, the low-resolution files and their crops.
+
+DIR2/degraded.parquet     one row per observation; written last
+DIR2/lq/<pair_id>-<copy>  the low-resolution file itself: .jpg, or .png when q = 0
+DIR2/crops/...            the targets and guides, as in the pairs' folder
+DIR2/degrade.json         what the folder is made with, so that two settings never mix
+
+Every file is whole or absent and depends on its own key alone: killed anywhere and run again, what is missing is made.
+"""
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from gfr_data.degradation.crops import BadCropError, Crop, keep_crops, read_crop
+from gfr_data.degradation.reference import LowQuality, degrade_image, encode, low_resolution
+from gfr_data.engine import Engine, WorkerDiedError, run
+from manifests import (
+    DEGRADED,
+    DEGRADED_FILE,
+    PAIRS,
+    PAIRS_FILE,
+    ConfigError,
+    DataError,
+    Progress,
+    Provenance,
+    hash_bytes,
+    hash_file,
+    provenance,
+    read_provenance,
+    read_table,
+    silent,
+    write_bytes,
+    write_table,
+    write_text,
+)
+from manifests.degradation.space import (
+    PARAMETERS,
+    DegradationSpace,
+    Draws,
+    describe,
+    draw_many,
+    pair_keys,
+)
+
+__all__ = ["DegradeSummary", "LowQuality", "degrade_dataset", "degrade_image", "plan"]
+
+SETTINGS_FILE = "degrade.json"
+TOOL = "gfr-data degrade"
+TASK_PAIRS = 16  # pairs that a worker does at a time
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
+OURS = ("lq", "crops", DEGRADED_FILE, SETTINGS_FILE)
+
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class DegradeSummary:
+    splits: dict[str, int]  # observations by split
+    files: dict[str, int]  # by extension
+    written: int  # files of observations that were not there yet
+    changed: bool  # whether anything was done
+
+    def text(self) -> str:
+        """The summary as lines for a person."""
+        total = sum(self.splits.values())
+        parts = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
+        kinds = ", ".join(f"{count:,} {extension}" for extension, count in self.files.items())
+        return f"{total:,} observations ({parts}): {kinds}; {self.written:,} of them new"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything there is to make."""
+
+    folder: Path  # of the pairs
+    out: Path
+    table: pa.Table  # PAIRS, the rows of the splits
+    rows: np.ndarray  # (pairs,) int64, their numbers in pairs.parquet
+    draws: Draws  # of all observations, copies of a pair one after another
+    names: tuple[str, ...]  # lq_path of each observation
+    copies: int
+    made_by: Provenance
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Pairs of which one worker makes the observations that are not there yet."""
+
+    folder: Path
+    out: Path
+    targets: tuple[Crop, ...]
+    names: tuple[tuple[str, ...], ...]  # lq_path of each target's observations
+    draws: Draws  # of all of them
+
+
+@dataclass(frozen=True)
+class _Done:
+    hashes: dict[str, str]  # lq_path -> hash of the file
+    written: int
+
+
+def degrade_dataset(
+    pairs_dir: Path,
+    out: Path,
+    splits: Sequence[str] | None,  # None: every 'test-...' split, or 'val' where there is none
+    space: DegradationSpace,
+    copies: int = 1,  # observations of each pair
+    seed: int = 0,
+    jobs: int = 1,  # processes; the result does not depend on it
+    progress: Progress = silent,
+    overwrite: bool = False,  # replace a folder made with other settings
+) -> DegradeSummary:
+    """Degrade the targets of a build folder's pairs into the folder `out`, which then stands alone.
+
+    Continues what was interrupted, and does nothing where all is done. Raises ConfigError for settings that cannot be
+    used, DataError when `out` holds something else, or crops are unreadable: these are named, and all others are done.
+    """
+    job = _prepare(pairs_dir, out, splits, space, copies, seed)
+    if _finished(job):
+        return _summary(job, written=0, changed=False)
+    _claim(out, job.made_by.config, overwrite)
+    engine = Engine(jobs=jobs)
+    kept = _run_all(keep_crops, list(_crop_tasks(job)), engine, "crops", progress)
+    done = _run_all(_degrade_pairs, list(_tasks(job)), engine, "degrade", progress)
+    problems = sorted(problem for part in kept for problem in part)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise DataError(f"{problems[0][1]}{more}; build the pairs again, then run this again: what is done stays")
+    hashes: dict[str, str] = {}
+    for part in done:
+        hashes |= part.hashes
+    write_table(out / DEGRADED_FILE, _table(job, hashes, seed), DEGRADED, job.made_by)
+    for rest in out.rglob(".*.part*"):  # of runs that were killed
+        rest.unlink(missing_ok=True)
+    return _summary(job, written=sum(part.written for part in done), changed=True)
+
+
+def plan(
+    pairs_dir: Path, out: Path, splits: Sequence[str] | None, space: DegradationSpace, copies: int = 1, seed: int = 0
+) -> DegradeSummary:
+    """What `degrade_dataset` would do; writes nothing. Raises what it would raise before it begins."""
+    job = _prepare(pairs_dir, out, splits, space, copies, seed)
+    missing = sum(not (out / name).is_file() for name in job.names)
+    return _summary(job, written=missing, changed=not _finished(job))
+
+
+def choose_splits(table: pa.Table, splits: Sequence[str] | None, where: Path) -> list[str]:
+    """The splits to degrade, sorted. Raises ConfigError for one that the table does not have."""
+    present = sorted(set(table["split"].to_pylist()))
+    if splits:
+        unknown = sorted(set(splits) - set(present))
+        if unknown:
+            raise ConfigError(f"{where} has no split {', '.join(unknown)}; it has {', '.join(present) or 'no pairs'}")
+        return sorted(set(splits))
+    chosen = [split for split in present if split.startswith("test-")] or [split for split in present if split == "val"]
+    if not chosen:
+        raise ConfigError(f"{where} has no test split and no 'val'; name one of its splits: {', '.join(present)}")
+    return chosen
+
+
+# Before the work
+
+
+def _prepare(
+    folder: Path, out: Path, splits: Sequence[str] | None, space: DegradationSpace, copies: int, seed: int
+) -> _Job:
+    if copies < 1:
+        raise ConfigError(f"--copies must be at least 1, but is {copies}")
+    if out.resolve() == folder.resolve():
+        raise ConfigError(f"--out is the folder of the pairs, {folder}; give another one")
+    table = read_table(folder / PAIRS_FILE, PAIRS)
+    chosen = choose_splits(table, splits, folder / PAIRS_FILE)
+    rows = np.array([row for row, split in enumerate(table["split"].to_pylist()) if split in chosen])
+    table = table.select(PAIRS.names).take(pa.array(rows))
+    keys = np.repeat(pair_keys(seed, table["pair_id"].to_pylist()), copies)
+    draws = draw_many(space, keys, np.tile(np.arange(copies), len(rows)))
+    observations = [(pair_id, copy) for pair_id in table["pair_id"].to_pylist() for copy in range(copies)]
+    names = tuple(
+        f"lq/{_plain(pair_id)}-{copy}{'.jpg' if quality else '.png'}"
+        for (pair_id, copy), quality in zip(observations, draws.jpeg_quality.tolist(), strict=True)
+    )
+    settings: dict[str, Any] = {name: describe(getattr(space, name)) for name in PARAMETERS}
+    settings |= {"splits": chosen, "copies": copies, "seed": seed, "pairs_hash": hash_file(folder / PAIRS_FILE)}
+    return _Job(folder, out, table, rows, draws, names, copies, provenance(TOOL, settings))
+
+
+def _plain(pair_id: str) -> str:
+    """`pair_id` where it can be the name of a file; otherwise its hash."""
+    return pair_id if PLAIN_NAME.fullmatch(pair_id) and len(pair_id) < 200 else hash_bytes(pair_id.encode())
+
+
+def _finished(job: _Job) -> bool:
+    """Whether `out` holds the result already, with all its files."""
+    path = job.out / DEGRADED_FILE
+    if not path.is_file() or read_provenance(path).config != job.made_by.config:
+        return False
+    crops = {path for role in ("target", "guide") for path in job.table[f"{role}_path"].to_pylist()}
+    return all((job.out / name).is_file() for name in (*job.names, *crops))
+
+
+def _claim(out: Path, config: str, overwrite: bool) -> None:
+    """Make `out` a folder for `config`: new, or continued, or cleared. Raises DataError when it is something else."""
+    settings = out / SETTINGS_FILE
+    if settings.is_file() and settings.read_text() == config:
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if not settings.is_file():
+            raise DataError(f"{out} holds something that {TOOL} did not write; give another --out")
+        if not overwrite:
+            changed = ", ".join(_changes(settings, config))
+            raise DataError(f"{out} was made with other settings ({changed}); give another --out, or --overwrite")
+        settings.unlink()
+        for name in OURS:
+            path = out / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    write_text(settings, config)
+
+
+def _changes(settings: Path, config: str) -> Iterator[str]:
+    try:
+        before, now = json.loads(settings.read_text()), json.loads(config)
+        yield from (f"{name}: {before.get(name)}, now {now[name]}" for name in now if before.get(name) != now[name])
+    except (ValueError, AttributeError):
+        yield f"{settings} is damaged"
+
+
+# The work
+
+
+def _crop_tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Crop, ...]]]:
+    """Each crop once, in parts."""
+    crops = {crop.path: crop for role in ("guide", "target") for crop in _crops(job, role)}
+    listed = sorted(crops.values(), key=lambda crop: crop.path)
+    for start in range(0, len(listed), TASK_PAIRS):
+        yield job.folder, job.out, tuple(listed[start : start + TASK_PAIRS])
+
+
+def _crops(job: _Job, role: str) -> Iterator[Crop]:
+    paths, digests = (job.table[f"{role}_{name}"].to_pylist() for name in ("path", "hash"))
+    for row, path, digest in zip(job.rows.tolist(), paths, digests, strict=True):
+        yield Crop(path, digest, job.folder / PAIRS_FILE, row, f"{role}_path")
+
+
+def _tasks(job: _Job) -> Iterator[_Task]:
+    targets = list(_crops(job, "target"))
+    for start in range(0, len(targets), TASK_PAIRS):
+        part = targets[start : start + TASK_PAIRS]
+        span = slice(start * job.copies, (start + len(part)) * job.copies)
+        names = job.names[span]
+        cut = [names[at : at + job.copies] for at in range(0, len(names), job.copies)]
+        yield _Task(job.folder, job.out, tuple(part), tuple(cut), job.draws[span])
+
+
+def _degrade_pairs(task: _Task) -> _Done:
+    """Make the observations that are not there yet."""
+    hashes: dict[str, str] = {}
+    written, first = 0, 0
+    for crop, names in zip(task.targets, task.names, strict=True):
+        missing = [number for number, name in enumerate(names) if not (task.out / name).is_file()]
+        try:
+            image = read_crop(task.folder, crop) if missing else None
+        except BadCropError:  # the task that keeps it has told
+            missing, image = [], None
+        for number in missing:
+            assert image is not None
+            draw = task.draws.at(first + number)
+            content, _ = encode(low_resolution(image, draw), draw.jpeg_quality)
+            write_bytes(task.out / names[number], content)
+        written += len(missing)
+        hashes |= {name: hash_file(task.out / name) for name in names if (task.out / name).is_file()}
+        first += len(names)
+    return _Done(hashes, written)
+
+
+def _run_all(
+    function: Callable[[Task], Result], tasks: list[Task], engine: Engine, stage: str, progress: Progress
+) -> list[Result]:
+    done = []
+    progress(stage, 0, len(tasks))
+    try:
+        for result in run(function, tasks, engine):
+            done.append(result)
+            progress(stage, len(done), len(tasks))
+    except WorkerDiedError as error:
+        raise DataError(f"a worker process ended ({error}); run again with fewer --jobs: what is done stays") from error
+    return done
+
+
+# After the work
+
+
+def _table(job: _Job, hashes: dict[str, str], seed: int) -> pa.Table:
+    count = len(job.names)
+    repeated = job.table.take(pa.array(np.repeat(np.arange(job.table.num_rows), job.copies)))
+    columns: dict[str, Any] = {name: repeated[name] for name in PAIRS.names}
+    columns |= {name: getattr(job.draws, name) for name in PARAMETERS}
+    columns |= {
+        "copy": np.tile(np.arange(job.copies), job.table.num_rows),
+        "lq_path": job.names,
+        "lq_hash": [hashes[name] for name in job.names],
+        "seed": np.full(count, seed),
+    }
+    return pa.table([_column(columns[field.name], field) for field in DEGRADED], schema=DEGRADED)
+
+
+def _column(values: Any, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+    return values.cast(field.type) if isinstance(values, pa.ChunkedArray) else pa.array(values).cast(field.type, False)
+
+
+def _summary(job: _Job, written: int, changed: bool) -> DegradeSummary:
+    splits = Counter(job.table["split"].to_pylist())
+    files = Counter(Path(name).suffix for name in job.names)
+    return DegradeSummary(
+        {split: count * job.copies for split, count in sorted(splits.items())},
+        dict(sorted(files.items())),
+        written,
+        changed,
+    )

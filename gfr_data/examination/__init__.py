@@ -1,0 +1,1 @@
+"""What a worker does with a shard of photographs, and the rows that it leaves."""

@@ -1,0 +1,155 @@
+"""The build's work folder: the index cut into shards of whole identities, and what was found out about each shard.
+
+work/index.parquet          every photograph in order, one row group per shard
+work/shards/00000.parquet   the faces of shard 0, whole or absent
+work/shards/00000.now       rows of the shard that a worker is at; what is left of it when the worker dies
+work/shards/00000.skip      rows that killed their worker twice
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gfr_data.sources.layouts import Identity
+from manifests import DataError, atomic_path, write_text
+
+SHARD_PHOTOGRAPHS = 512  # a shard ends with the identity that reaches this: minutes of work that a kill can cost
+
+INDEX = pa.schema(
+    [
+        pa.field("source", pa.int32(), nullable=False),  # number of the source in the configuration
+        pa.field("subset", pa.string(), nullable=False),
+        pa.field("identity", pa.string(), nullable=False),
+        pa.field("person", pa.string(), nullable=False),
+        pa.field("path", pa.binary(), nullable=False),  # as the file system has it: not every name is text
+        pa.field("hint", pa.list_(pa.float64(), 4)),  # the dataset's own box
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Work:
+    folder: Path
+
+    @property
+    def index(self) -> Path:
+        return self.folder / "index.parquet"
+
+    def make(self) -> None:
+        """Make the folders."""
+        (self.folder / "shards").mkdir(parents=True, exist_ok=True)
+
+    def shard(self, number: int) -> Path:
+        return self.folder / "shards" / f"{number:05d}.parquet"
+
+    def sizes(self) -> list[int]:
+        """Photographs of each shard. Raises DataError when the index is damaged."""
+        try:
+            metadata = pq.read_metadata(self.index)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{self.index} is damaged ({error}); build again with --overwrite") from error
+        return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+
+    def count(self) -> int:
+        """How many shards the index has."""
+        return len(self.sizes())
+
+    def missing(self) -> list[int]:
+        """Shards that are not finished."""
+        return [number for number in range(self.count()) if not self.shard(number).is_file()]
+
+    def photographs(self, number: int) -> pa.Table:
+        """The index rows of one shard."""
+        return pq.ParquetFile(self.index).read_row_group(number)
+
+    # What a worker is at. Not flushed to disk: it is read only when the worker died and the machine did not.
+
+    def note(self, number: int, rows: Sequence[int]) -> None:
+        """Remember that a worker is at `rows` of a shard."""
+        self._now(number).write_text(json.dumps(list(rows)))
+
+    def forget(self, number: int) -> None:
+        """The worker is done with the shard."""
+        self._now(number).unlink(missing_ok=True)
+
+    def noted(self, number: int) -> list[int]:
+        """Rows that a worker was at when it died; [] when it was at none."""
+        try:
+            return [int(row) for row in json.loads(self._now(number).read_text())]
+        except (OSError, ValueError):
+            return []
+
+    def in_flight(self) -> list[int]:
+        """Unfinished shards that a worker has begun."""
+        numbers = sorted(int(path.stem) for path in self.folder.glob("shards/*.now"))
+        return [number for number in numbers if not self.shard(number).is_file()]
+
+    def skipped(self, number: int) -> set[int]:
+        """Rows that are not examined, because they killed their worker."""
+        path = self._skip(number)
+        return set(json.loads(path.read_text())) if path.is_file() else set()
+
+    def skip(self, number: int, rows: Iterable[int]) -> None:
+        """Examine `rows` of a shard never again."""
+        write_text(self._skip(number), json.dumps(sorted(self.skipped(number) | set(rows))))
+
+    def unskip(self, number: int) -> None:
+        """Examine all rows of a shard again."""
+        self._skip(number).unlink(missing_ok=True)
+
+    def _now(self, number: int) -> Path:
+        return self.folder / "shards" / f"{number:05d}.now"
+
+    def _skip(self, number: int) -> Path:
+        return self.folder / "shards" / f"{number:05d}.skip"
+
+
+def write_index(path: Path, identities: Iterable[tuple[int, Identity]], size: int = SHARD_PHOTOGRAPHS) -> int:
+    """Write the index atomically, a row group per shard of whole identities; return the number of photographs.
+
+    Holds one shard at a time.
+    """
+    total = 0
+    with atomic_path(path) as part, pq.ParquetWriter(part, INDEX, compression="zstd") as writer:
+        for shard in _cut(identities, size):
+            table = _index_rows(shard)
+            writer.write_table(table, row_group_size=table.num_rows)
+            total += table.num_rows
+    return total
+
+
+def text(name: str) -> str:
+    """`name` as Unicode text without a backslash: what the tables cannot hold is written as %XX."""
+    return "".join(
+        f"%{ord(letter) & 0xFF:02X}" if letter == "\\" or "\ud800" <= letter <= "\udfff" else letter for letter in name
+    )
+
+
+def _cut(identities: Iterable[tuple[int, Identity]], size: int) -> Iterator[list[tuple[int, Identity]]]:
+    shard: list[tuple[int, Identity]] = []
+    photographs = 0
+    for item in identities:
+        shard.append(item)
+        photographs += len(item[1].paths)
+        if photographs >= size:
+            yield shard
+            shard, photographs = [], 0
+    if shard:
+        yield shard
+
+
+def _index_rows(shard: list[tuple[int, Identity]]) -> pa.Table:
+    columns: list[list[object]] = [[] for _ in INDEX.names]
+    for source, identity in shard:
+        many = len(identity.paths)
+        who: list[object] = [source, identity.subset, text(identity.name), text(identity.person)]
+        for column, value in zip(columns, who, strict=False):
+            column.extend([value] * many)
+        columns[-2].extend(os.fsencode(path) for path in identity.paths)
+        columns[-1].extend(identity.boxes)
+    return pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, INDEX, strict=True)], schema=INDEX)

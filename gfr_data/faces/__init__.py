@@ -1,0 +1,1 @@
+"""One photograph: decoded, its faces found, the subject chosen, cropped, landmarks and pose."""

@@ -1,0 +1,121 @@
+"""Landmarks that exist already: a CSV, Parquet or TCDCN-style text file of paths and 136 numbers."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
+from manifests import DataError
+
+COLUMNS = [f"{axis}{k}" for k in range(POINTS) for axis in "xy"]
+_BATCH = 16384  # rows read at a time
+
+
+class LandmarkFile:
+    """A provider that looks points up by the photograph's path.
+
+    The file's paths are absolute or relative to the folder that holds it. CSV and Parquet have the columns path, x0, y0
+    ... x67, y67; Parquet may have one list column `landmarks` instead; text has a path and 136 numbers (x y x y ...) a
+    line. Points are px of the upright photograph, or with `in_crop` of the crop. A row with a number that is missing or
+    not finite counts as missing.
+
+    Holds 560 bytes a row in memory. Raises DataError when the file is missing or of another form.
+    """
+
+    def __init__(self, path: Path, in_crop: bool = False) -> None:
+        self.in_crop = in_crop
+        if not path.is_file():
+            raise DataError(f"{path}: no such file of landmarks; give --landmarks file:PATH of one that exists")
+        keys, self.parts = [np.empty(0, np.uint64)], []
+        for paths, values in _read(path):
+            keys.append(np.array([_key(path.parent, name) for name in paths], np.uint64))
+            self.parts.append(values)  # left as they are: to join or sort them would take the memory twice
+        self.first = np.cumsum([0, *(len(part) for part in self.parts)])  # row of each part
+        self.rows = np.argsort(np.concatenate(keys), kind="stable")
+        self.keys = np.concatenate(keys)[self.rows]
+
+    def __call__(self, requests: Sequence[LandmarkRequest]) -> list[Landmarks | None]:
+        """The points of each face, None where the file has none."""
+        return [self._find(request) for request in requests]
+
+    def _find(self, request: LandmarkRequest) -> Landmarks | None:
+        key = _key(request.root, request.source_path)
+        at = int(np.searchsorted(self.keys, np.uint64(key)))
+        if at == len(self.keys) or self.keys[at] != key:
+            return None
+        part = int(np.searchsorted(self.first, self.rows[at], side="right")) - 1
+        points = self.parts[part][self.rows[at] - self.first[part]].reshape(POINTS, 2)
+        if not np.isfinite(points).all():
+            return None
+        return Landmarks(points.copy() if self.in_crop else request.geometry.to_crop(points))
+
+
+def _key(folder: Path, name: str) -> int:
+    """64 bits that stand for a path, links to folders resolved: a source's root is."""
+    path = folder / name
+    real = f"{_real(path.parent)}/{path.name}"
+    return int.from_bytes(hashlib.blake2b(os.fsencode(real), digest_size=8).digest(), "big")
+
+
+@lru_cache(maxsize=4096)
+def _real(folder: Path) -> str:
+    return str(folder.resolve())
+
+
+def _read(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Paths and their points (N, 136) float32, a part of the file at a time."""
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            yield from (_columns(path, batch) for batch in pq.ParquetFile(path).iter_batches(_BATCH))
+        elif path.suffix.lower() == ".csv":
+            names = pa.csv.ConvertOptions(column_types={"path": pa.string()}, strings_can_be_null=False)
+            yield from (_columns(path, batch) for batch in pa.csv.open_csv(path, convert_options=names))
+        else:
+            yield from _lines(path)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as landmarks: {str(error).splitlines()[0]}") from error
+
+
+def _columns(path: Path, batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
+    names = set(batch.schema.names)
+    missing = [name for name in ["path", *COLUMNS] if name not in names]
+    if "path" in names and "landmarks" in names and missing:
+        rows = batch.column("landmarks").to_pylist()
+        if any(row is not None and len(row) != 2 * POINTS for row in rows):
+            raise DataError(f"{path}: each list in `landmarks` must have 136 numbers, x y x y ...")
+        nothing = [np.nan] * (2 * POINTS)
+        return batch.column("path").to_pylist(), np.array([row or nothing for row in rows], np.float32)
+    if missing:
+        raise DataError(f"{path} lacks the column {missing[0]}; it needs path, x0, y0 ... x67, y67")
+    values = [batch.column(name).cast(pa.float32()).to_numpy(zero_copy_only=False) for name in COLUMNS]
+    return batch.column("path").to_pylist(), np.stack(values, axis=1)
+
+
+def _lines(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:
+    paths: list[str] = []
+    rows: list[np.ndarray] = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            name, *numbers = line.rsplit(None, 2 * POINTS)
+            try:
+                row = np.array(numbers, dtype=np.float32)
+            except ValueError:
+                row = np.empty(0, np.float32)
+            if len(row) != 2 * POINTS:
+                raise DataError(f"{path}:{number}: expected a path and 136 numbers, x y x y ...")
+            paths.append(name.strip())
+            rows.append(row)
+            if len(rows) == _BATCH:
+                yield paths, np.stack(rows)
+                paths, rows = [], []
+    if rows:
+        yield paths, np.stack(rows)

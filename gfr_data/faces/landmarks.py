@@ -1,0 +1,79 @@
+"""68 landmarks in iBUG order, from a provider: something that is called with faces and returns their points.
+
+There are two, `fan` (the network of the face-alignment package) and `file:PATH` (points that exist already). Others can
+be installed: a package names a function `open(**options) -> provider` in the entry point group `gfr.landmarks`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import numpy as np
+
+from gfr_data.faces.crop import CropGeometry
+from manifests import ConfigError
+
+GROUP = "gfr.landmarks"  # of entry points
+CROP_PIXELS = "?pixels=crop"  # after the path: the points are px of the 256 px crop, not of the photograph
+POINTS = 68
+
+
+@dataclass(frozen=True)
+class LandmarkRequest:
+    """A face whose landmarks are wanted."""
+
+    root: Path  # of the source
+    source_path: str  # relative to it
+    image: np.ndarray  # the upright photograph, (H, W, 3) uint8 RGB
+    box: np.ndarray  # (4,) x1, y1, x2, y2, px of the photograph
+    geometry: CropGeometry  # how it is cropped
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    points: np.ndarray  # (68, 2) float32, px of the 256 px crop
+    scores: np.ndarray | None = None  # (68,) float32, the provider's confidence
+
+
+Provider = Callable[[Sequence[LandmarkRequest]], list[Landmarks | None]]
+
+
+def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu") -> Provider:
+    """The provider that `spec` names: 'fan', 'file:PATH', or one that another package registers.
+
+    Raises ConfigError for an unknown one, DataError when its weights or its file are missing or wrong.
+    """
+    if problem := unknown_provider(spec):
+        raise ConfigError(problem)
+    if spec == "fan":
+        from gfr_data.faces.fan import Fan
+
+        return Fan(fan_weights, device)
+    if spec.startswith("file:"):
+        from gfr_data.faces.landmark_file import LandmarkFile
+
+        return LandmarkFile(points_file(spec), in_crop=spec.endswith(CROP_PIXELS))
+    provider: Provider = entry_points(group=GROUP)[spec].load()(fan_weights=fan_weights, device=device)
+    return provider
+
+
+def unknown_provider(spec: str) -> str | None:
+    """What is wrong with the name of a provider; None when there is one."""
+    others = sorted(entry_points(group=GROUP).names)
+    if spec == "fan" or spec.startswith("file:") or spec in others:
+        return None
+    return f"{spec!r} is no provider of landmarks; choose {', '.join(['fan', 'file:PATH', *others])}"
+
+
+def require_weights(spec: str, fan_weights: Path | None = None) -> None:
+    """Raise DataError when the weights of `spec` are missing: better now than after hours of detection."""
+    if spec == "fan":
+        from gfr_data.faces.fan import find_weights
+
+        find_weights(fan_weights)
+
+
+def points_file(spec: str) -> Path:
+    """The file that 'file:PATH' names, without what may follow the path."""
+    return Path(spec.removeprefix("file:").removesuffix(CROP_PIXELS)).expanduser()

@@ -1,0 +1,1 @@
+"""From examined faces to pairs: guides, targets, splits, the tables."""

@@ -1,0 +1,134 @@
+"""From what was examined to pairs: put copies aside, select of each identity, split by person.
+
+Holds the candidates of all identities (at most 24 of each), not the photographs.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gfr_data.examination.work import Work
+from gfr_data.pairs.guide import Candidate, Selection, SelectionRules, select
+from gfr_data.pairs.splits import Group, assign_splits, home, precedence
+from gfr_data.quality.copies import find_copies
+from gfr_data.sources.layouts import Source
+
+IdentityKey = tuple[str, str, str]  # dataset, subset, identity
+RowKey = tuple[int, int]  # shard, row in the shard
+
+_COLUMNS = ["dataset", "subset", "identity", "person", "source_path", "perceptual_hash", "picture"]
+_NUMBERS = ["quality", "yaw", "pitch", "roll", "eye_open_left", "eye_open_right", "mouth_open", "mouth_wide"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An acceptable face with landmarks, and where its row is."""
+
+    row: RowKey
+    dataset: str
+    subset: str
+    identity: str
+    person: str
+    face: Candidate
+    hash: int
+    picture: bytes
+
+    @property
+    def whose(self) -> IdentityKey:
+        return self.dataset, self.subset, self.identity
+
+
+@dataclass(frozen=True)
+class Pair:
+    split: str
+    target: Entry
+    guide: Entry
+
+
+@dataclass(frozen=True)
+class Choice:
+    pairs: tuple[Pair, ...]  # by dataset, subset, identity; an identity's targets in the order they were chosen
+    copies: dict[RowKey, str]  # copy -> 'dataset/path' of the photograph that is kept
+    excluded: dict[IdentityKey, tuple[str, str]]  # identity -> reason, and the split that has the person
+    without_pair: Counter[str]  # reason -> identities that gave no pair
+
+    def roles(self) -> dict[RowKey, str]:
+        """'guide' or 'target' of each selected row."""
+        return {pair.target.row: "target" for pair in self.pairs} | {pair.guide.row: "guide" for pair in self.pairs}
+
+
+def choose(entries: Sequence[Entry], sources: Sequence[Source], rules: SelectionRules, seed: int) -> Choice:
+    """Which faces become pairs of which split, and why the others do not."""
+    layouts = {source.dataset: source.layout for source in sources}
+    copies = _copies(entries, layouts, seed)
+    kept = sorted((entry for entry in entries if entry.row not in copies), key=lambda entry: entry.whose)
+    selected: dict[IdentityKey, tuple[list[Entry], Selection]] = {}
+    for whose, group in groupby(kept, key=lambda entry: entry.whose):
+        faces = list(group)
+        selected[whose] = faces, select([entry.face for entry in faces], rules)
+    giving = [(faces[0], selection) for faces, selection in selected.values() if selection.guide is not None]
+    groups = [_group(entry, layouts[entry.dataset], selection) for entry, selection in giving]
+    places = assign_splits(groups, seed)
+    pairs: list[Pair] = []
+    excluded: dict[IdentityKey, tuple[str, str]] = {}
+    for (entry, selection), place in zip(giving, places, strict=True):
+        if place.split is None:
+            excluded[entry.whose] = (place.reason or "", place.other or "")
+        else:
+            pairs += _pairs(place.split, selected[entry.whose][0], selection)
+    reasons = Counter(selection.reason for _, selection in selected.values() if selection.reason is not None)
+    reasons.update(reason for reason, _ in excluded.values())
+    return Choice(tuple(pairs), copies, excluded, reasons)
+
+
+def read_entries(work: Work, numbers: Iterable[int]) -> list[Entry]:
+    """The candidates of finished shards."""
+    entries: list[Entry] = []
+    for number in numbers:
+        table = pq.read_table(work.shard(number), columns=["status", "yaw", *_COLUMNS, *_NUMBERS[:1], *_NUMBERS[2:]])
+        acceptable = pc.and_(pc.equal(table["status"], "spare"), pc.is_valid(table["yaw"]))
+        rows = pc.indices_nonzero(acceptable).to_pylist()
+        entries += [_entry((number, row), values) for row, values in zip(rows, _rows(table, rows), strict=True)]
+    return entries
+
+
+def _rows(table: pa.Table, rows: list[int]) -> list[tuple[object, ...]]:
+    part = table.take(pa.array(rows, pa.int64()))
+    return list(zip(*(part[name].to_pylist() for name in [*_COLUMNS, *_NUMBERS]), strict=True))
+
+
+def _entry(row: RowKey, values: tuple[object, ...]) -> Entry:
+    dataset, subset, identity, person, path, code, picture, *numbers = values
+    face = Candidate(path, *numbers)  # type: ignore[arg-type]  # the schema says what each column is
+    return Entry(row, dataset, subset, identity, person, face, code, picture)  # type: ignore[arg-type]
+
+
+def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dict[RowKey, str]:
+    """Copies among all entries. Of two, that of the earlier split (`train` first) is kept, then the better one."""
+
+    def rank(entry: Entry) -> tuple[int, float, str, str]:
+        at = home(layouts[entry.dataset], entry.dataset, entry.subset, entry.person, seed)
+        return precedence(at), -entry.face.quality, entry.dataset, entry.face.key
+
+    ranked = sorted(entries, key=rank)
+    found = find_copies([entry.hash for entry in ranked], [entry.picture for entry in ranked])
+    return {
+        entry.row: f"{ranked[first].dataset}/{ranked[first].face.key}"
+        for entry, first in zip(ranked, found.tolist(), strict=True)
+        if first >= 0
+    }
+
+
+def _group(entry: Entry, layout: str, selection: Selection) -> Group:
+    return Group(entry.dataset, layout, entry.subset, entry.identity, entry.person, len(selection.targets))
+
+
+def _pairs(split: str, faces: Iterable[Entry], selection: Selection) -> list[Pair]:
+    by_face = {id(entry.face): entry for entry in faces}
+    guide = by_face[id(selection.guide)]
+    return [Pair(split, by_face[id(target)], guide) for target in selection.targets]

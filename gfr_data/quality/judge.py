@@ -1,0 +1,113 @@
+"""Is a face good enough to learn from (§4.1)? Named measures, their thresholds, and the first reason that holds."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gfr_data.faces.pose import Pose
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Calibrated on real photographs and on defects made of them (tests/benchmarks/quality.md)."""
+
+    face_size: float = 60.0  # px, least longer side of the box: the paper's real low-quality faces are smaller (§4.4)
+    bandwidth: float = 28.0  # cycles per face, least effective resolution
+    blockiness: float = 0.42  # most regularity of block edges
+    occlusion: float = 1.0  # most evidence of something before the face
+    cartoon: float = 1.0  # most evidence of a drawing
+    exposure: float = 0.16  # least share of the tonal range that the face uses
+    yaw: float = 55.0  # degrees, largest |yaw|
+    pitch: float = 40.0  # degrees, largest |pitch|
+    roll: float = 45.0  # degrees, largest |roll|
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured of a face; None is not known yet."""
+
+    face_size: float  # px, longer side of the detected box
+    bandwidth: float  # cycles per face, see `sharpness`
+    blockiness: float  # see `blockiness`
+    cartoon: float  # see `drawing`
+    exposure: float  # share of the tonal range between the face's dark and bright parts
+    occlusion: float | None = None  # see `occlusion`; needs landmarks
+    yaw: float | None = None  # degrees
+    pitch: float | None = None
+    roll: float | None = None
+
+
+def measure_crop(image: np.ndarray, box: np.ndarray) -> Measures:
+    """Measure the face at `box` (x1, y1, x2, y2) in a photograph (H, W, 3) uint8 RGB, without landmarks."""
+    from gfr_data.faces.crop import crop, square_around
+    from gfr_data.quality.blockiness import blockiness
+    from gfr_data.quality.drawing import drawing
+    from gfr_data.quality.sharpness import FACE, bandwidth
+
+    face = grey(crop(image, square_around(box, factor=1.0), FACE))
+    dark, bright = np.percentile(face, [5, 95])
+    return Measures(
+        face_size=float(max(box[2] - box[0], box[3] - box[1])),
+        bandwidth=bandwidth(face),
+        blockiness=blockiness(grey(_around(image, box))),
+        cartoon=drawing(face),
+        exposure=float(bright - dark) / 255,
+    )
+
+
+def measure_landmarks(measures: Measures, crop: np.ndarray, points: np.ndarray, pose: "Pose") -> Measures:
+    """Add what landmarks (68, 2), px of `crop` (S, S, 3) uint8 RGB, tell."""
+    from gfr_data.quality.occlusion import occlusion
+
+    return replace(measures, occlusion=occlusion(crop, points), yaw=pose.yaw, pitch=pose.pitch, roll=pose.roll)
+
+
+def judge(measures: Measures, thresholds: Thresholds) -> str | None:
+    """The first reason to reject a face, in DESIGN's order of precedence; None when it is good."""
+    return next((reason for reason, holds in _reasons(measures, thresholds) if holds), None)
+
+
+def _reasons(m: Measures, t: Thresholds) -> list[tuple[str, bool]]:
+    return [
+        ("low_resolution", m.face_size < t.face_size),
+        ("blurred", m.bandwidth < t.bandwidth),
+        ("artifacts", m.blockiness > t.blockiness),
+        ("occluded", m.occlusion is not None and m.occlusion > t.occlusion),
+        ("cartoon", m.cartoon > t.cartoon),
+        ("bad_exposure", m.exposure < t.exposure),
+        ("extreme_pose", any(_beyond(m, t, angle) for angle in ("yaw", "pitch", "roll"))),
+    ]
+
+
+def _beyond(measures: Measures, thresholds: Thresholds, angle: str) -> bool:
+    value = getattr(measures, angle)
+    return value is not None and abs(value) > getattr(thresholds, angle)
+
+
+def overall(measures: Measures) -> float:
+    """One number that ranks photographs of a person, 0 to 1: the geometric mean of how good each measure is.
+
+    Each saturates where more does not help a 256 px crop: a face of 256 px, 50 of its 64 cycles, half the tonal range.
+    """
+    grades = [
+        measures.face_size / 256,
+        measures.bandwidth / 50,
+        1 - measures.blockiness / 2,
+        measures.exposure / 0.5,
+    ]
+    return float(np.prod(np.clip(grades, 1e-3, 1)) ** (1 / len(grades)))
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """Luma (BT.601) of (H, W, 3) uint8 RGB, float32, 0 to 255."""
+    return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def _around(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The face and 0.3 of its size around it, at the photograph's own pixels."""
+    height, width = image.shape[:2]
+    margin = 0.3 * max(box[2] - box[0], box[3] - box[1])
+    left, top = (int(max(value - margin, 0)) for value in box[:2])
+    return image[top : int(min(box[3] + margin, height)), left : int(min(box[2] + margin, width))]

@@ -1,0 +1,1 @@
+"""What a build found: counts, and `report.html`."""

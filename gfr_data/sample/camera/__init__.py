@@ -1,0 +1,1 @@
+"""A photograph of an invented person: scene, light, rays, paint, exact landmarks."""

@@ -1,0 +1,1 @@
+"""An invented person: identity, head, skin, expression."""

@@ -1,0 +1,1 @@
+"""Datasets indexed without decoding: layouts, persons, the dataset's own boxes."""

@@ -1,0 +1,72 @@
+"""What a configuration would train: its networks, their parameters, and the operations of one sample."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gfr_model.config import TrainConfig
+from gfr_model.networks.discriminators import PatchDiscriminator
+from gfr_model.networks.gfrnet import build_network
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """One network, or a part of one."""
+
+    name: str
+    parameters: int
+    operations: int  # multiplications and additions of one forward pass on one sample
+
+
+@dataclass(frozen=True)
+class Description:
+    """The networks of a configuration."""
+
+    networks: tuple[NetworkSize, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"networks": [asdict(network) for network in self.networks]}
+
+    def __str__(self) -> str:
+        lines = [f"{'network':<24}{'parameters':>16}{'GFLOP/sample':>16}"]
+        for network in self.networks:
+            lines.append(f"{network.name:<24}{network.parameters:>16,}{network.operations / 1e9:>16.2f}")
+        return "\n".join(lines)
+
+
+def describe(config: TrainConfig) -> Description:
+    """Count parameters and operations; nothing is computed, so that it is quick at any size."""
+    size = config.image_size
+    with torch.device("meta"):
+        network = build_network(config)
+        critics = {
+            name: PatchDiscriminator(config.discriminator_width)
+            for name, weight in (("global", config.lambda_adv_global), ("local", config.lambda_adv_local))
+            if weight
+        }
+        image, face = torch.empty(1, 3, size, size), torch.empty(1, 3, size // 2, size // 2)
+        sizes = _measure(config.model, network, image, 2)
+        for name, critic in critics.items():
+            sizes += _measure(f"discriminator {name}", critic, image if name == "global" else face, 3)[:1]
+    return Description(tuple(sizes))
+
+
+def _measure(name: str, network: nn.Module, image: torch.Tensor, inputs: int) -> list[NetworkSize]:
+    """The whole network, and each of its direct parts."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(*[image] * inputs)
+    counts = counter.get_flop_counts()
+    root = type(network).__name__
+    found = [NetworkSize(name, _parameters(network), counter.get_total_flops())]
+    for part, module in network.named_children():
+        operations = sum(counts.get(f"{root}.{part}", {}).values())
+        found.append(NetworkSize(f"  {part}", _parameters(module), operations))
+    return found
+
+
+def _parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,49 @@
+"""Sampling an image through a flow field (eq. 2), and the coordinates in which flows and landmarks are given.
+
+Coordinates are normalised to [-1, 1]: -1 is the centre of the first pixel, 1 that of the last (`align_corners=True`).
+A flow holds, for each pixel of the result, the position in the source at which it looks: x, then y.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gfr_model.networks.layers import full_precision
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Return `image` (B, C, H, W) seen through `flow` (B, 2, h, w), as (B, C, h, w): bilinear, eq. 2.
+
+    Positions outside [-1, 1] look at the nearest pixel of the border.
+    """
+    if flow.dim() != 4 or flow.shape[1] != 2 or flow.shape[0] != image.shape[0]:
+        raise ValueError(f"flow must have shape ({image.shape[0]}, 2, h, w), but is {tuple(flow.shape)}")
+    flow = full_precision(flow)
+    positions = flow.permute(0, 2, 3, 1)
+    return F.grid_sample(image.to(flow.dtype), positions, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def identity_flow(
+    height: int, width: int, device: torch.device | str | None = None, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Return the flow in which each pixel looks at itself, (1, 2, height, width)."""
+    x = torch.linspace(-1, 1, width, device=device, dtype=dtype).expand(height, width)
+    y = torch.linspace(-1, 1, height, device=device, dtype=dtype)[:, None].expand(height, width)
+    return torch.stack((x, y))[None]
+
+
+def sample_flow(flow: Tensor, points: Tensor) -> Tensor:
+    """Read `flow` (B, 2, H, W) at `points` (B, N, 2) in [-1, 1], bilinearly; returns positions (B, N, 2)."""
+    flow = full_precision(flow)
+    found = F.grid_sample(flow, points[:, :, None].to(flow.dtype), padding_mode="border", align_corners=True)
+    return found[..., 0].transpose(1, 2)
+
+
+def normalise(points: Tensor, size: int = 256) -> Tensor:
+    """Bring pixel coordinates (centres at integers) of a square of `size` px to [-1, 1]."""
+    return points * (2 / (size - 1)) - 1
+
+
+def to_pixels(points: Tensor, size: int = 256) -> Tensor:
+    """Undo `normalise`."""
+    return (points + 1) * ((size - 1) / 2)

@@ -1,0 +1,136 @@
+"""Restore the faces of one photograph: find, crop as in training, choose a guide, restore, blend back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gfr_model.checkpoint import TrainedModel
+from gfr_model.pictures import grid
+from gfr_model.restoration.blend import blend
+from gfr_model.restoration.faces import FoundFace, Vision, look
+from gfr_model.restoration.guides import Choice, Guides, choose
+from gfr_model.scoring.methods import repeatable, to_levels
+from manifests import DataError
+
+MOST_PIXELS = 250_000_000  # of a result that is enlarged
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to restore, and how."""
+
+    face: str = "largest"  # or 'all', or a number: faces count from the left, from 1 on
+    enlarge: int = 1  # size of the result over the photograph's: a small face needs pixels for what it regains
+
+
+@dataclass(frozen=True)
+class RestoredFace:
+    """One face, as the network saw and made it; each image (S, S, 3) uint8 RGB."""
+
+    seen: np.ndarray
+    restored: np.ndarray
+    warped: np.ndarray | None
+    choice: Choice | None  # None for a network without guide
+
+
+@dataclass(frozen=True)
+class RestoredPhotograph:
+    image: np.ndarray  # (H, W, 3) uint8 RGB, upright
+    faces: tuple[RestoredFace, ...]
+    notes: tuple[str, ...]  # lines for a person
+
+
+def restore_photograph(
+    image: np.ndarray, photo_hash: str, guides: Guides | None, model: TrainedModel, vision: Vision, options: Options
+) -> RestoredPhotograph:
+    """Restore `image` (H, W, 3) uint8 RGB. guides: None for a network that uses none.
+
+    Raises DataError when there is no face, no such face, or no usable guide.
+    """
+    found = look(image, vision)
+    if not found:
+        raise DataError("no face was found; crop the photograph closely around the face, then retry")
+    picked = pick(found, options.face)
+    notes = _notes(found, picked, guides)
+    size = model.config.image_size
+    result = _enlarged(image, options.enlarge)
+    faces: list[RestoredFace] = []
+    for face in picked:
+        choice = choose(guides, face, photo_hash) if guides is not None else None
+        square = face.square.enlarged(options.enlarge)
+        # The first is cropped from the photograph itself, not from its enlarged copy, which would filter it twice. The
+        # others are shown what changed before, or it would be changed again where squares overlap.
+        seen = vision.cut(result, square, size) if faces else vision.cut(image, face.square, size)
+        restored, warped = run_network(model, seen, seen if choice is None else choice.guide.image)
+        result = blend(result, seen, restored, square)
+        faces.append(RestoredFace(seen, restored, warped, choice))
+    return RestoredPhotograph(result, tuple(faces), notes)
+
+
+def pick(found: Sequence[FoundFace], which: str) -> list[FoundFace]:
+    """The faces that `which` names: 'largest', 'all', or a number from 1 on. Raises DataError for a number too high."""
+    if which == "all":
+        return list(found)
+    if which == "largest":
+        return [max(found, key=lambda face: face.square.width)]
+    number = int(which)
+    if number > len(found):
+        raise DataError(f"--face {number}, but there are only {len(found)} faces, counted from the left")
+    return [found[number - 1]]
+
+
+def run_network(model: TrainedModel, seen: np.ndarray, guide: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Restore one crop (S, S, 3) uint8; returns it and the warped guide, alike. Raises DataError for no numbers."""
+    device = next(model.network.parameters()).device
+    with torch.inference_mode(), repeatable():
+        made = model.network(_to_batch(seen, device), _to_batch(guide, device))
+    if not torch.isfinite(made.restored).all():
+        raise DataError(f"{model.name} gave values that are no numbers; use another checkpoint of its run")
+    return _to_image(made.restored), None if made.warped is None else _to_image(made.warped)
+
+
+def comparison(faces: Sequence[RestoredFace]) -> np.ndarray:
+    """Input, guide, warped guide and output side by side, a row for each face, with titles; (H, W, 3) uint8."""
+    columns = {"input": [face.seen for face in faces]}
+    if all(face.choice is not None for face in faces):
+        columns["guide"] = [face.choice.guide.image for face in faces if face.choice is not None]
+    if all(face.warped is not None for face in faces):
+        columns["warped guide"] = [face.warped for face in faces if face.warped is not None]
+    columns["output"] = [face.restored for face in faces]
+    return grid({title: np.stack(images) for title, images in columns.items()})
+
+
+def _notes(found: Sequence[FoundFace], picked: Sequence[FoundFace], guides: Guides | None) -> tuple[str, ...]:
+    notes = []
+    if found[0].keypoints is None:
+        notes.append("no face was found; the picture is small and square, so it is taken for a crop of a face")
+    if len(picked) < len(found):
+        rank = 1 + next(number for number, face in enumerate(found) if face is picked[0])
+        notes.append(f"{len(found)} faces; number {rank} from the left is restored (--face all or a number for others)")
+    if len(picked) > 1 and guides is not None:
+        notes.append(f"{len(picked)} faces are restored with guides of one person; use --face for that person's alone")
+    return tuple(notes)
+
+
+def _enlarged(image: np.ndarray, factor: int) -> np.ndarray:
+    from PIL import Image
+
+    if factor == 1:
+        return image
+    height, width = image.shape[:2]
+    size = (width * factor, height * factor)
+    if size[0] * size[1] > MOST_PIXELS:
+        raise DataError(
+            f"--enlarge {factor} would make {size[0]} x {size[1]} px; at most {MOST_PIXELS / 1e6:.0f} megapixels"
+        )
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+
+
+def _to_batch(image: np.ndarray, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(np.array(image)).to(device).permute(2, 0, 1)[None].float() / 255
+
+
+def _to_image(batch: torch.Tensor) -> np.ndarray:
+    return to_levels(batch)[0].permute(1, 2, 0).cpu().numpy()

@@ -1,0 +1,123 @@
+"""What is to be scored: the settings of one call, and everything that they name, opened."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gfr_model.scoring.learned_metrics import Judge, open_judge
+from gfr_model.scoring.methods import Method, gather
+from gfr_model.scoring.observations import Folder, Guide, own_guide, random_guides, read_folder
+from manifests import ConfigError, hash_bytes
+
+PARTS, PANELS = "parts", "panels"
+PART = 32  # observations that are scored, and kept, together
+PROTOCOL = (
+    "gfr-1: 256x256, restored rounded to 8 bits; PSNR and SSIM (11x11 Gaussian, sigma 1.5, K 0.01 0.03, population "
+    "covariance, windows inside the image) on RGB and on BT.601 Y (16 to 235), data range 255; bicubic a=-0.5"
+)
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """What to score, with what. Only `device` and `panels` do not decide about the numbers."""
+
+    folders: tuple[Path, ...]  # of gfr-data degrade
+    out: Path
+    runs: tuple[str, ...] = ()  # '[NAME=]RUN', a run folder or a checkpoint
+    restored: tuple[str, ...] = ()  # 'NAME=FOLDER' of another system
+    random_guide: bool = False  # also score each guided network with the guide of another person
+    splits: tuple[str, ...] = ()  # none: all of the folders' splits
+    limit: int | None = None  # observations of each split and folder
+    seed: int = 0  # keys the random guides
+    panels: int = 24  # observations whose pictures are kept
+    identity_weights: Path | None = None  # TorchScript: images -> embeddings
+    lpips_weights: Path | None = None  # TorchScript: two batches of images -> distances
+    device: str = "cpu"
+    overwrite: bool = False  # replace a folder of other inputs
+
+
+@dataclass(frozen=True)
+class Part:
+    """Observations of one folder that are scored together."""
+
+    folder: Folder
+    number: int  # of the folder
+    start: int
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.number}-{self.start:07d}.parquet"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything there is to score."""
+
+    config: ScoreConfig
+    device: torch.device
+    folders: tuple[Folder, ...]
+    methods: tuple[Method, ...]
+    others: dict[int, list[Guide | None]]  # random guides of each folder's rows, where they are asked for
+    identity: Judge | None
+    lpips: Judge | None
+    protocol: str
+
+    @property
+    def parts(self) -> list[Part]:
+        """The observations, cut."""
+        return [
+            Part(folder, number, start, folder.rows[start : start + PART])
+            for number, folder in enumerate(self.folders)
+            for start in range(0, len(folder.rows), PART)
+        ]
+
+    def guides(self, part: Part, method: Method) -> list[Guide | None]:
+        """The guide of each of the part's observations."""
+        if method.random_guide:
+            return self.others[part.number][part.start : part.start + len(part.rows)]
+        return [own_guide(row) for row in part.rows]
+
+    def file(self, part: Part, method: Method) -> Path:
+        """Where the rows of a part are kept."""
+        return self.config.out / PARTS / safe_name(method.name) / part.name
+
+
+def prepare(config: ScoreConfig) -> Job:
+    """Read what is to be scored. Raises what `score` would raise before it begins; writes nothing."""
+    device = open_device(config.device)
+    folders = tuple(read_folder(path, config.splits, config.limit) for path in config.folders)
+    if len({folder.path.resolve().name for folder in folders}) < len(folders):
+        raise ConfigError("two of the degraded folders have the same name; rename one, or score them apart")
+    identity = open_judge(config.identity_weights, device) if config.identity_weights else None
+    lpips = open_judge(config.lpips_weights, device) if config.lpips_weights else None
+    protocol = PROTOCOL
+    protocol += f"; identity similarity by {identity.file_hash[:12]}" if identity else ""
+    protocol += f"; perceptual distance by {lpips.file_hash[:12]}" if lpips else ""
+    others = {
+        n: random_guides(folder.rows, folder.guides, config.seed)
+        for n, folder in enumerate(folders)
+        if config.random_guide
+    }
+    methods = gather(config.runs, config.restored, config.random_guide, config.seed, device)
+    return Job(config, device, folders, methods, others, identity, lpips, protocol)
+
+
+def safe_name(name: str) -> str:
+    """A method's name as the name of a folder: the same where that is harmless, otherwise with a hash."""
+    plain = "".join(c if c.isalnum() or c in "-_.()" else "_" for c in name).lstrip(".")
+    return plain if plain == name and len(name) < 100 else f"{plain[:60]}-{hash_bytes(name.encode())[:8]}"
+
+
+def open_device(name: str) -> torch.device:
+    """The device that `name` names. Raises ConfigError when there is none."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"--device {name!r} is none; use cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: this machine has no CUDA device that torch can use; use --device cpu")
+    return device

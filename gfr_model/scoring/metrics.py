@@ -1,0 +1,130 @@
+"""How close a restoration is to the truth: PSNR, SSIM (Wang et al. 2004), on RGB and on luma; landmark error.
+
+Images are grey levels, (B, C, H, W), 0 to `data_range`. Everything is computed in float64, and each function returns
+one value per image; who reports them averages.
+"""
+
+import functools
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from gfr_model.networks.warp import normalise, sample_flow
+
+RADIUS = 5  # of the 11x11 window
+SIGMA = 1.5  # px, of its Gaussian
+K1, K2 = 0.01, 0.03  # of SSIM's constants
+BAND = 8  # rows of a block of the filter's matrix: the fastest of 8, 16, 24, 32, 41 on a CPU
+TOGETHER = {"cpu": 1, "cuda": 32}  # images at a time: what a core's cache holds
+LUMA = (65.481, 128.553, 24.966)  # BT.601, 16 to 235, as MATLAB's rgb2ycbcr has it
+
+
+def psnr(image: Tensor, truth: Tensor, data_range: float = 255.0) -> Tensor:
+    """PSNR of each image over all its values, (B,) dB; infinite where the two are equal."""
+    _check(image, truth)
+    error = torch.cat([(x.double() - y).square_().mean(dim=(1, 2, 3)) for x, y in _parts(image, truth)])
+    return 10 * torch.log10(data_range**2 / error)
+
+
+def ssim(image: Tensor, truth: Tensor, data_range: float = 255.0) -> Tensor:
+    """SSIM of each image, (B,): mean over the channels of `ssim_of_channels`."""
+    return ssim_of_channels(image, truth, data_range).mean(dim=1)
+
+
+def ssim_of_channels(image: Tensor, truth: Tensor, data_range: float = 255.0) -> Tensor:
+    """SSIM of each channel, (B, C): 11x11 Gaussian window, mean over the pixels whose window lies inside the image.
+
+    Raises ValueError when the shapes differ or a side is shorter than the window.
+    """
+    _check(image, truth)
+    if min(image.shape[-2:]) <= 2 * RADIUS:
+        raise ValueError(f"images must be at least {2 * RADIUS + 1} px wide and high, but are {tuple(image.shape)}")
+    return torch.cat([_ssim(x.double(), y.double(), data_range) for x, y in _parts(image, truth)])
+
+
+def luma(image: Tensor) -> Tensor:
+    """Y of RGB grey levels 0 to 255, (B, 3, H, W) -> (B, 1, H, W) float64, 16 to 235, not rounded."""
+    red, green, blue = (weight / 255 for weight in LUMA)
+    y = image[:, :1].double() * red + 16
+    return y.add_(image[:, 1:2], alpha=green).add_(image[:, 2:3], alpha=blue)
+
+
+def landmark_error(flow: Tensor, target_points: Tensor, guide_points: Tensor, size: int) -> Tensor:
+    """Distance of where the flow looks at the target's landmarks from the guide's, (B,) px, mean over points.
+
+    What eq. 9 squares and sums. Flow (B, 2, H, W) in [-1, 1], points (B, N, 2) in px of a crop of `size` px.
+    """
+    looked_at = sample_flow(flow, normalise(target_points, size))
+    return point_distance(looked_at, normalise(guide_points, size)) * ((size - 1) / 2)
+
+
+def point_distance(points: Tensor, others: Tensor) -> Tensor:
+    """Mean distance of two sets of points (B, N, 2), (B,) in their unit."""
+    return (points.double() - others.double()).norm(dim=-1).mean(dim=1)
+
+
+def _parts(image: Tensor, truth: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """A few images at a time."""
+    together = TOGETHER.get(image.device.type, 1)
+    return zip(image.split(together), truth.split(together), strict=True)
+
+
+def _ssim(x: Tensor, y: Tensor, data_range: float) -> Tensor:
+    """Wang et al., eq. 13, (B, C), from the four filtered maps that it needs."""
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    count, channels, height, width = x.shape
+    x, y = _rows_first(x), _rows_first(y)
+    maps = x, y, x.square().addcmul_(y, y), x * y
+    mean_x, mean_y, squares, products = (_filtered(values, height, width) for values in maps)
+    mean_xy = mean_x * mean_y
+    mean_squares = mean_x.square_().addcmul_(mean_y, mean_y)
+    below = squares.sub_(mean_squares).add_(c2).mul_(mean_squares.add_(c1))
+    above = products.sub_(mean_xy).mul_(2).add_(c2).mul_(mean_xy.mul_(2).add_(c1))
+    return above.div_(below).view(width - 2 * RADIUS, -1, count, channels).mean(dim=(0, 1))
+
+
+def _rows_first(image: Tensor) -> Tensor:
+    """(B, C, H, W) -> (H', B C, W') with zeros behind, so that whole blocks of the filter fit."""
+    count, channels, height, width = image.shape
+    rows = image.new_zeros((_whole(height), count * channels, _whole(width)))
+    rows[:height, :, :width] = image.flatten(0, 1).transpose(0, 1)
+    return rows
+
+
+def _whole(side: int) -> int:
+    return -(-(side - 2 * RADIUS) // BAND) * BAND + 2 * RADIUS
+
+
+def _filtered(values: Tensor, height: int, width: int) -> Tensor:
+    """Filter (H', n, W') where the window fits, first along H, then along W: (W - 10, (H - 10) n)."""
+    rows = _blur(values.flatten(1))[: height - 2 * RADIUS]
+    return _blur(rows.view(-1, values.shape[2]).T)[: width - 2 * RADIUS]
+
+
+def _blur(values: Tensor) -> Tensor:
+    """Filter along the first axis where the window fits: (n, m) -> (n - 10, m), n - 10 a multiple of BAND.
+
+    As products with blocks of the filter's banded matrix, which is faster than a convolution in float64.
+    """
+    blocks = values.unfold(0, BAND + 2 * RADIUS, BAND).transpose(1, 2)
+    band = _band(values.device).expand(len(blocks), -1, -1)
+    return torch.bmm(band, blocks).flatten(0, 1)
+
+
+@functools.cache
+def _band(device: torch.device) -> Tensor:
+    """Row i holds the normalised Gaussian from column i on, (BAND, BAND + 10)."""
+    offsets = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64)
+    window = torch.exp(-offsets.square() / (2 * SIGMA**2))
+    band = torch.zeros((BAND, BAND + 2 * RADIUS), dtype=torch.float64)
+    for row in range(BAND):
+        band[row, row : row + 2 * RADIUS + 1] = window / window.sum()
+    return band.to(device)
+
+
+def _check(image: Tensor, truth: Tensor) -> None:
+    if image.shape != truth.shape or image.dim() != 4:
+        raise ValueError(
+            f"image and truth must have one shape (B, C, H, W), but have {tuple(image.shape)}, {tuple(truth.shape)}"
+        )

@@ -1,0 +1,192 @@
+"""What is scored: the rows of degraded folders with their files, each checked against the hash in its table."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gfr_model.degradation.batch import upsample
+from manifests import DEGRADED, DEGRADED_FILE, ConfigError, DataError, hash_bytes, hash_file, read_table
+from manifests.degradation.space import CROP_SIZE
+
+THREADS = 8  # that read files
+
+
+class UnusableError(Exception):
+    """A file that cannot be scored; says which and why."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that `gfr-data degrade` wrote."""
+
+    path: Path
+    table_hash: str  # of its degraded.parquet
+    rows: tuple[dict[str, Any], ...]  # those to score, in the table's order
+    guides: dict[str, list["Guide"]]  # all guides of each split, by person
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The photograph that helps to restore one observation."""
+
+    path: str
+    digest: str
+    person: str
+    landmarks: np.ndarray  # (68, 2) float32, crop px
+    pose: tuple[float, float, float]  # yaw, pitch, roll in degrees
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Observations of which all files could be read. Values 0 to 255 unless said otherwise."""
+
+    rows: tuple[int, ...]  # places in the list that was asked for
+    degraded: Tensor  # (B, 3, S, S) float32 in [0, 1]: I^d, upsampled
+    guide: Tensor  # (B, 3, S, S) uint8
+    truth: Tensor  # (B, 3, S, S) uint8
+
+
+def read_folder(path: Path, splits: Sequence[str], limit: int | None) -> Folder:
+    """Read a degraded folder's rows of `splits` (all when empty), at most `limit` of each split.
+
+    Raises ConfigError for a split that it does not have, DataError for a table that cannot be read.
+    """
+    file = path / DEGRADED_FILE
+    table = read_table(file, DEGRADED)
+    present = sorted(set(table["split"].to_pylist()))
+    if unknown := sorted(set(splits) - set(present)):
+        raise ConfigError(f"{file} has no split {', '.join(unknown)}; it has {', '.join(present) or 'no rows'}")
+    rows, seen = [], dict.fromkeys(present, 0)
+    every = table.select(DEGRADED.names).to_pylist()
+    for row in every:
+        if (not splits or row["split"] in splits) and (limit is None or seen[row["split"]] < limit):
+            seen[row["split"]] += 1
+            rows.append(row)
+    if not rows:
+        raise DataError(f"{file} has no rows to score; degrade a split that has pairs")
+    return Folder(path, hash_file(file), tuple(rows), guides_of(every))
+
+
+def own_guide(row: dict[str, Any]) -> Guide:
+    """The guide of the observation's own pair."""
+    points = np.array(row["guide_landmarks"], dtype=np.float32).reshape(-1, 2)
+    return Guide(row["guide_path"], row["guide_hash"], row["person"], points, pose_of(row, "guide"))
+
+
+def guides_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Guide]]:
+    """The different guides of each split, sorted by person."""
+    found: dict[str, dict[tuple[str, str], Guide]] = {}
+    for row in rows:
+        known = found.setdefault(row["split"], {})
+        if (row["person"], row["guide_path"]) not in known:
+            known[row["person"], row["guide_path"]] = own_guide(row)
+    return {split: [known[key] for key in sorted(known)] for split, known in found.items()}
+
+
+def random_guides(rows: Sequence[dict[str, Any]], guides: dict[str, list[Guide]], seed: int) -> list[Guide | None]:
+    """For each observation a guide of another person of its split, as in the paper's Ours(R); None where there is none.
+
+    The choice is keyed by (seed, pair_id): it does not depend on which other observations are scored.
+    """
+    return [_other(guides[row["split"]], row, seed) for row in rows]
+
+
+def pose_of(row: dict[str, Any], role: str) -> tuple[float, float, float]:
+    """Yaw, pitch, roll of the row's 'target' or 'guide', degrees."""
+    return row[f"{role}_yaw"], row[f"{role}_pitch"], row[f"{role}_roll"]
+
+
+def pose_difference(first: tuple[float, float, float], second: tuple[float, float, float]) -> float:
+    """The angle of the rotation that brings one head pose (yaw, pitch, roll) to the other, degrees, 0 to 180."""
+    turn = _rotation(first).T @ _rotation(second)
+    return float(np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))))
+
+
+def load(
+    folder: Folder, rows: Sequence[dict[str, Any]], guides: Sequence[Guide | None], device: torch.device
+) -> tuple[Batch | None, dict[int, str]]:
+    """Read the files of `rows`; None where none can be used. What cannot be read is named, with the reason."""
+
+    def read(place: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | str:
+        row, guide = rows[place], guides[place]
+        if guide is None:
+            return f"no guide of another person in split {row['split']}"
+        try:
+            low = read_pixels(folder.path / row["lq_path"], row["lq_hash"])
+            truth = read_pixels(folder.path / row["target_path"], row["target_hash"], CROP_SIZE)
+            return low, read_pixels(folder.path / guide.path, guide.digest, CROP_SIZE), truth
+        except UnusableError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = dict(enumerate(pool.map(read, range(len(rows)))))
+    errors = {place: result for place, result in found.items() if isinstance(result, str)}
+    good = {place: result for place, result in found.items() if not isinstance(result, str)}
+    if not good:
+        return None, errors
+    lows, guide_images, truths = zip(*good.values(), strict=True)
+    degraded = torch.stack([upsample(to_tensor(low[None], device)[0]) for low in lows])
+    images = (to_tensor(np.stack(part), device) for part in (guide_images, truths))
+    return Batch(tuple(good), degraded, *images), errors
+
+
+def read_pixels(path: Path, digest: str | None, side: int | None = None) -> np.ndarray:
+    """An image file as (S, S, 3) uint8 RGB, S = `side` px, or at most a crop's where it is None.
+
+    Raises UnusableError when it cannot be read, is not such an image, or has other bytes than `digest` says.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnusableError(f"{path} cannot be read ({error.strerror})") from error
+    if digest is not None and hash_bytes(content) != digest:
+        raise UnusableError(f"{path} has other bytes than its table says")
+    return decode(content, path, side)
+
+
+def decode(content: bytes, path: Path, side: int | None) -> np.ndarray:
+    """`read_pixels` for bytes that were read already; `path` is only for the message."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            size, deep = image.size, image.mode.startswith(("I", "F"))
+            fits = size == (side, side) if side else size[0] == size[1] <= CROP_SIZE
+            if fits and not deep:
+                return np.array(image.convert("RGB"))
+    except Exception as error:  # whatever a decoder says about broken bytes
+        raise UnusableError(f"{path} cannot be read as an image ({type(error).__name__})") from error
+    if deep:
+        raise UnusableError(f"{path} is not in 8 bits; save it with 8 bits a channel")
+    wanted = f"{side}x{side}" if side else f"square and at most {CROP_SIZE}"
+    raise UnusableError(f"{path} is {size[0]}x{size[1]} px, but must be {wanted}")
+
+
+def to_tensor(images: np.ndarray, device: torch.device) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) uint8 on `device`."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
+
+
+def _other(guides: Sequence[Guide], row: dict[str, Any], seed: int) -> Guide | None:
+    others = [guide for guide in guides if guide.person != row["person"]]
+    if not others:
+        return None
+    digest = hashlib.blake2b(f"{seed} {row['pair_id']}".encode(), digest_size=8).digest()
+    return others[int.from_bytes(digest, "little") % len(others)]
+
+
+def _rotation(pose: tuple[float, float, float]) -> np.ndarray:
+    """Roll after yaw after pitch."""
+    (cy, cp, cr), (sy, sp, sr) = np.cos(np.radians(pose)), np.sin(np.radians(pose))
+    yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    return roll @ yaw @ pitch

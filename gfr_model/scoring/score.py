@@ -1,0 +1,271 @@
+"""Degraded observations and methods -> `scores.parquet`: how close each method comes to the truth, image by image.
+
+SCORES/scores.parquet   one row per (observation, method); written last
+SCORES/parts/...        the rows of one method for PART observations, whole or absent
+SCORES/panels/...       kept pictures of some observations: input, guide, warped guide, output, truth, flow
+SCORES/score.json       what is scored, by hash, so that two inputs never mix
+
+Killed anywhere and run again, what is missing is scored; a row with an error is tried again.
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare, safe_name
+from gfr_model.scoring.methods import Method, find_restored
+from gfr_model.scoring.observations import Batch, UnusableError, load
+from gfr_model.scoring.panels import Scored, write_panels
+from gfr_model.scoring.score_rows import score_part
+from manifests import (
+    SCORES,
+    SCORES_FILE,
+    DataError,
+    Progress,
+    hash_bytes,
+    provenance,
+    read_provenance,
+    read_table,
+    silent,
+    to_table,
+    write_table,
+    write_text,
+)
+
+__all__ = ["ScoreConfig", "ScoreSummary", "plan", "read_scores", "score"]
+
+TOOL = "gfr-eval score"
+SETTINGS_FILE = "score.json"
+OURS = (PARTS, PANELS, SCORES_FILE, SETTINGS_FILE)
+
+
+@dataclass(frozen=True)
+class ScoreSummary:
+    """What a folder of scores holds."""
+
+    methods: dict[str, dict[str, float | None]]  # means of psnr and ssim, over all rows that have them
+    rows: int
+    errors: int  # rows without a score
+    first_error: str
+    scored: int  # rows that this call computed
+    changed: bool  # whether anything was done
+
+    def record(self) -> dict[str, Any]:
+        """The summary for a program: JSON has no infinity, so that a PSNR of equal images is null."""
+        means = {
+            name: {
+                metric: value if value is not None and math.isfinite(value) else None for metric, value in mean.items()
+            }
+            for name, mean in self.methods.items()
+        }
+        return asdict(self) | {"methods": means}
+
+    def text(self) -> str:
+        """The summary as lines for a person."""
+        lines = [
+            f"{name}: PSNR {mean['psnr']:.2f} dB, SSIM {mean['ssim']:.4f}"
+            if mean["psnr"] is not None and mean["ssim"] is not None
+            else f"{name}: no score"
+            for name, mean in self.methods.items()
+        ]
+        lines.append(f"{self.rows:,} rows, {self.scored:,} of them new")
+        if self.errors:
+            lines.append(f"{self.errors:,} rows have no score, the first because {self.first_error}")
+        return "\n".join(lines)
+
+
+def score(config: ScoreConfig, progress: Progress = silent) -> ScoreSummary:
+    """Score every method on every observation and write the table. Does nothing where all is done.
+
+    Methods that the folder holds from an earlier call stay in its table. A file that cannot be read gives a row with
+    an `error`, and the rest goes on. Raises DataError when nothing can be scored, or `out` was made from other inputs.
+    """
+    job = prepare(config)
+    settings = _claim(job)
+    scored = _score_missing(job, progress)
+    found = _collect(job, settings)
+    if all(one.row["error"] for one in found):
+        raise DataError(f"nothing could be scored: {found[0].row['error']}")
+    rows = write_panels(job, found, progress)
+    table = to_table(rows, SCORES)
+    made_by = provenance(TOOL, settings)
+    path = config.out / SCORES_FILE
+    if not path.is_file() or read_provenance(path) != made_by or not read_table(path, SCORES).equals(table):
+        write_table(path, table, SCORES, made_by)
+        return summarise(rows, scored, changed=True)
+    return summarise(rows, scored, changed=scored > 0)
+
+
+def plan(config: ScoreConfig) -> dict[str, Any]:
+    """What `score` would do; writes nothing. Raises what it would raise before it begins."""
+    job = prepare(config)
+    settings = _settings(job)
+    return {
+        "observations": sum(len(folder.rows) for folder in job.folders),
+        "methods": settings["methods"],
+        "protocol": job.protocol,
+        "missing": sum(not _is_done(job, part, method) for part in job.parts for method in job.methods),
+    }
+
+
+def summarise(rows: Sequence[dict[str, Any]], scored: int, changed: bool) -> ScoreSummary:
+    """Means by method."""
+    methods: dict[str, dict[str, float | None]] = {}
+    for name in dict.fromkeys(row["method"] for row in rows):
+        good = [row for row in rows if row["method"] == name and row["psnr"] is not None]
+        methods[name] = {
+            metric: sum(row[metric] for row in good) / len(good) if good else None for metric in ("psnr", "ssim")
+        }
+    errors = [row["error"] for row in rows if row["error"]]
+    return ScoreSummary(methods, len(rows), len(errors), errors[0] if errors else "", scored, changed)
+
+
+# Before the work
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    config = job.config
+    return {
+        "degraded": [folder.table_hash for folder in job.folders],
+        "splits": sorted(config.splits),
+        "limit": config.limit,
+        "protocol": job.protocol,
+        "methods": {method.name: method.kind for method in job.methods},
+    }
+
+
+def _claim(job: Job) -> dict[str, Any]:
+    """Make `out` a folder for these inputs: new, continued, or cleared. Returns the settings with all its methods."""
+    out, now = job.config.out, _settings(job)
+    path = out / SETTINGS_FILE
+    if path.is_file() and job.config.overwrite:
+        before = _read_settings(path)
+        if _changes(before, now):
+            _clear(out)
+            before = {}
+    elif path.is_file():
+        before = _read_settings(path)
+        if changes := _changes(before, now):
+            raise DataError(
+                f"{out} holds scores of other inputs ({'; '.join(changes)}); give another --out, or --overwrite"
+            )
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} holds something that {TOOL} did not write; give another --out")
+    else:
+        before = {}
+    whole = now | {"methods": before.get("methods", {}) | now["methods"]}
+    if whole != before:
+        write_text(path, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    return whole
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"methods": {}}
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    names = {"degraded": "the degraded tables", "splits": "--split", "limit": "--limit", "protocol": "the protocol"}
+    found = [what for key, what in names.items() if before.get(key) != now[key]]
+    methods = before.get("methods", {})
+    return found + [
+        f"method {name} was {methods[name]!r} and is {kind!r}"
+        for name, kind in now["methods"].items()
+        if methods.get(name, kind) != kind
+    ]
+
+
+def _clear(out: Path) -> None:
+    for name in OURS:
+        path = out / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+# The work
+
+
+def _score_missing(job: Job, progress: Progress) -> int:
+    """Score the parts that are not there; returns the number of rows."""
+    missing = {
+        number: methods
+        for number, part in enumerate(job.parts)
+        if (methods := [method for method in job.methods if not _is_done(job, part, method)])
+    }
+    parts = job.parts
+    scored, total = 0, sum(len(parts[number].rows) * len(methods) for number, methods in missing.items())
+    if total:
+        progress("score", 0, total)
+    for number, methods in missing.items():
+        part = parts[number]
+        own: tuple[Batch | None, dict[int, str]] | None = None
+        for method in methods:
+            if method.random_guide:
+                loaded = load(part.folder, part.rows, job.guides(part, method), job.device)
+            else:
+                loaded = own = own or load(part.folder, part.rows, job.guides(part, method), job.device)
+            rows = score_part(job, part, method, *loaded)
+            for place, row in enumerate(rows):  # pictures of an earlier score
+                shutil.rmtree(job.config.out / Scored(part.number, part.start + place, row).panel, ignore_errors=True)
+            write_table(job.file(part, method), to_table(rows, SCORES), SCORES, provenance(TOOL, {}))
+            scored += len(rows)
+            progress("score", scored, total)
+    return scored
+
+
+def _is_done(job: Job, part: Part, method: Method) -> bool:
+    """Whether a part is scored, without an error. Raises DataError when a restored file has changed since."""
+    path = job.file(part, method)
+    if not path.is_file():
+        return False
+    try:
+        table = read_table(path, SCORES, ["error", "checkpoint_hash"])
+    except DataError:  # damaged: scored again
+        return False
+    if table["error"].null_count < table.num_rows:
+        return False
+    changed = _changed(job, part, method, table["checkpoint_hash"].to_pylist()) if method.folder is not None else ""
+    if changed and not job.config.overwrite:
+        raise DataError(f"{changed} since it was scored; give another --out, or --overwrite")
+    return not changed
+
+
+def _changed(job: Job, part: Part, method: Method, hashes: Sequence[str]) -> str:
+    """Which restored file is not what it was, and what became of it; empty where all are."""
+    for row, digest in zip(part.rows, hashes, strict=True):
+        try:
+            file, content = find_restored(method, part.folder, len(job.folders) > 1, row)
+        except UnusableError as error:
+            return str(error)
+        if hash_bytes(content) != digest:
+            return f"{file} has changed"
+    return ""
+
+
+def _collect(job: Job, settings: dict[str, Any]) -> list[Scored]:
+    """The rows of all methods that the folder holds: folder by folder, method by method."""
+    found: list[Scored] = []
+    for number in range(len(job.folders)):
+        for name in settings["methods"]:
+            for part in (part for part in job.parts if part.number == number):
+                path = job.config.out / PARTS / safe_name(name) / part.name
+                if path.is_file():  # a method of an earlier call that was interrupted may lack some
+                    rows = read_table(path, SCORES).to_pylist()
+                    found += [Scored(number, part.start + place, row) for place, row in enumerate(rows)]
+    return found
+
+
+def read_scores(folder: Path) -> pa.Table:
+    """The table of a folder of scores. Raises DataError as `read_table` does."""
+    return read_table(folder / SCORES_FILE, SCORES)

@@ -1,0 +1,60 @@
+"""Batches for the trainer: pairs, mirrored or not, each with its own degradation; a function of the step alone."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gfr_model.config import TrainConfig
+from gfr_model.degradation.batch import degrade_batch
+from gfr_model.networks.warp import normalise
+from gfr_model.training.pairs import Pairs, PairSet, flips_of, samples_of_step
+from gfr_model.training.processes import World
+from gfr_model.training.step import Inputs
+from manifests.degradation.space import draw_many, pair_keys, parse_space
+
+
+class Feed:
+    """The samples of one split, ready for the networks."""
+
+    def __init__(self, pairs: PairSet, config: TrainConfig, world: World) -> None:
+        self.pairs, self.config, self.world = pairs, config, world
+        self.space = parse_space(config.blur_sigma, config.scale, config.noise_sigma, config.jpeg_quality)
+        self.keys = pair_keys(config.seed, pairs.table.pair_ids)
+        self.dtype = torch.float64 if config.precision == "float64" else torch.float32
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def step(self, step: int) -> Inputs:
+        """This process's part of the batch of a training step."""
+        epoch, index = samples_of_step(step, self.config.batch_size, len(self.pairs), self.config.seed)
+        epoch, index = self.world.share(epoch), self.world.share(index)
+        flip = flips_of(epoch, index, len(self.pairs), self.config.seed) & self.config.flip
+        return self._inputs(index, flip, copy=epoch + 1)
+
+    def validation(self, index: np.ndarray) -> Inputs:
+        """Pairs `index` as they stand, each with the degradation that it has in every validation."""
+        return self._inputs(index, np.zeros(len(index), dtype=bool), copy=np.zeros(len(index), dtype=np.int64))
+
+    def pair_ids(self, step: int) -> list[str]:
+        """The pairs of a training step, of all processes."""
+        _, index = samples_of_step(step, self.config.batch_size, len(self.pairs), self.config.seed)
+        return [self.pairs.table.pair_ids[i] for i in index]
+
+    def _inputs(self, index: np.ndarray, flip: np.ndarray, copy: np.ndarray) -> Inputs:
+        device = self.world.device
+        pairs = self.pairs.batch(index, flip, device)
+        draws = draw_many(self.space, self.keys[index], copy)
+        return self._to_float(pairs, degrade_batch(pairs.target, draws))
+
+    def _to_float(self, pairs: Pairs, degraded: Tensor) -> Inputs:
+        layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
+        size = pairs.target.shape[-1]
+        degraded, guide, target = (
+            image.to(dtype=self.dtype, memory_format=layout)
+            for image in (degraded, pairs.guide.float().div_(255), pairs.target.float().div_(255))
+        )
+        target_points, guide_points = (
+            normalise(points, size).to(self.dtype) for points in (pairs.target_points, pairs.guide_points)
+        )
+        return Inputs(degraded, guide, target, target_points, guide_points)

@@ -1,0 +1,59 @@
+"""The losses (§3.3), each a pure function of tensors that returns one scalar.
+
+They are computed in float32 at least, whatever type the networks work in. Positions are in [-1, 1] (see `warp`).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gfr_model.networks.layers import full_precision
+from gfr_model.networks.warp import sample_flow
+
+
+def l2_loss(restored: Tensor, target: Tensor) -> Tensor:
+    """eq. 6, first term: squared distance of two batches (B, 3, H, W), mean over all values.
+
+    The paper writes a sum. With its weight of 100 beside the others that can only be meant as a mean.
+    """
+    return (full_precision(restored) - full_precision(target)).square().mean()
+
+
+def perceptual_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """eq. 5: squared distance of two feature maps (B, C, H, W) over C H W, mean over the batch."""
+    return (full_precision(found) - full_precision(wanted)).square().mean()
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, *, real_label: float = 0.9, fake_label: float = 0.0) -> Tensor:
+    """eq. 7 as the discriminator sees it, with smoothed labels; logits of real and of restored images."""
+    return _cross_entropy(real, real_label) + _cross_entropy(fake, fake_label)
+
+
+def generator_loss(fake: Tensor, label: float = 0.9) -> Tensor:
+    """eq. 7 as the restoring network sees it: the discriminator's logits of its images should say `label`.
+
+    Like pix2pix it maximises log D instead of minimising log(1 - D), whose gradient vanishes when it loses.
+    """
+    return _cross_entropy(fake, label)
+
+
+def landmark_loss(flow: Tensor, target_points: Tensor, guide_points: Tensor) -> Tensor:
+    """eq. 9: at the target's landmarks the flow should look at the guide's.
+
+    Flow (B, 2, H, W), points (B, 68, 2); sum over points, mean over the batch.
+    """
+    missed = sample_flow(flow, target_points) - full_precision(guide_points)
+    return missed.square().sum() / len(flow)
+
+
+def tv_loss(flow: Tensor) -> Tensor:
+    """eq. 10: squared forward differences of the flow (B, 2, H, W), summed, mean over the batch."""
+    flow = full_precision(flow)
+    along_x = (flow[..., :, 1:] - flow[..., :, :-1]).square().sum()
+    along_y = (flow[..., 1:, :] - flow[..., :-1, :]).square().sum()
+    return (along_x + along_y) / len(flow)
+
+
+def _cross_entropy(logits: Tensor, label: float) -> Tensor:
+    logits = full_precision(logits)
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))

@@ -1,0 +1,283 @@
+"""The training procedure (§4.2): WarpNet alone on the flow loss, then everything, at three learning rates.
+
+A run is a function of its configuration and its pairs. It can be killed anywhere: the same call goes on from the newest
+checkpoint, and on a CPU ends with the same weights, bit for bit, as if nothing had happened.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from gfr_model import checkpoint
+from gfr_model.config import TrainConfig
+from gfr_model.training.batches import Feed
+from gfr_model.training.interrupts import interrupts
+from gfr_model.training.meter import Meter
+from gfr_model.training.pairs import Splits, load, read_splits
+from gfr_model.training.processes import World, any_of, join, wait
+from gfr_model.training.run import RunLog, held, open_run
+from gfr_model.training.schedule import Plan, Schedule, after_validation, begin, finished, make_plan, rate
+from gfr_model.training.step import Learner, load_perceptual
+from gfr_model.training.summary import write_summary
+from gfr_model.training.validation import validate
+from manifests import ConfigError, DataError, Progress, keep_freed_memory, silent
+
+SANITY_BATCHES = 2  # of validation before the first step, so that what comes an hour later fails now
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands: with the weights, everything that its next step depends on."""
+
+    step: int = 0  # steps done
+    skipped: int = 0  # of them without an update, for a loss or gradient that was not finite
+    schedule: Schedule = field(default_factory=Schedule)
+    validation: dict[str, float] = field(default_factory=dict)  # the last one's values
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a run came to."""
+
+    run: Path
+    steps: int  # done in all
+    new_steps: int  # done by this call
+    epochs: float
+    skipped: int  # steps without an update
+    best_step: int  # of the lowest validation loss, -1 without one
+    validation: dict[str, float]  # the last one's values, empty without one
+    note: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the loop works with."""
+
+    run: Path
+    config: TrainConfig
+    world: World
+    splits: Splits
+    plan: Plan
+    learner: Learner
+    feed: Feed
+    val_feed: Feed
+    log: RunLog
+    meter: Meter
+
+
+def train(
+    folder: Path,  # build folder with pairs.parquet
+    run: Path,  # folder of this run; an earlier part of it is continued
+    config: TrainConfig,
+    device: str = "cpu",  # 'cpu', 'cuda', or one device of several, 'cuda:1'
+    overwrite: bool = False,  # begin anew where `run` holds one
+    progress: Progress = silent,
+    say: Callable[[str], None] = lambda line: None,  # told what a person should know
+) -> TrainSummary:
+    """Train a network on the pairs of `folder`, or finish training it.
+
+    Raises ConfigError or DataError with a line for a person, and KeyboardInterrupt after a signal once all is saved.
+    """
+    with join(device) as world, interrupts() as stopped, _arithmetic(config):
+        if world.device.type == "cpu":
+            keep_freed_memory()
+        if not world.leads:
+            progress, say = silent, lambda line: None
+        if config.batch_size % world.size:
+            raise ConfigError(f"batch_size {config.batch_size} cannot be shared equally by {world.size} processes")
+        perceptual = load_perceptual(config, world)
+        splits = read_splits(folder, config.hold_out, config.seed)
+        if splits.note:
+            say(splits.note)
+        with held(run, world.leads):
+            if world.leads:
+                open_run(run, config, splits.manifest_hash, overwrite)
+            wait(world)
+            learner = Learner(config, world, perceptual)
+            if config.compile and (reason := learner.compile()):
+                say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
+            start = _resume(run, learner, splits, say)
+            plan = make_plan(config, len(splits.train))
+            if start.step >= plan.total_steps or finished(start.schedule, config):
+                say(f"{run} is finished: nothing to do")
+                return _conclude(run, start, start, splits, config, world)
+            feed, val_feed = (
+                Feed(load(table, config.image_size, config.storage, world.device, progress), config, world)
+                for table in (splits.train, splits.val)
+            )
+            log = RunLog(run, start.step, active=world.leads)
+            session = Session(run, config, world, splits, plan, learner, feed, val_feed, log, Meter(world))
+            validate(learner, val_feed, world, batches=SANITY_BATCHES)
+            end = _fit(session, start, stopped, progress)
+            log.close()
+            return _conclude(run, end, start, splits, config, world)
+
+
+def _fit(session: Session, position: Position, stopped: threading.Event, progress: Progress) -> Position:
+    """The loop. It knows stages, rates and when to look; what a step does, the learner knows."""
+    config, plan, learner, meter = session.config, session.plan, session.learner, session.meter
+    step, skipped, schedule, found = position.step, position.skipped, position.schedule, position.validation
+    while step < plan.total_steps:
+        warping = step < plan.warp_steps
+        if not warping:
+            schedule = begin(schedule, step, config)
+        if finished(schedule, config):
+            break
+        learner.set_rate(config.warp_rate if warping else rate(schedule, config))
+        inputs = session.feed.step(step)
+        meter.add(step, learner.warp_step(inputs) if warping else learner.joint_step(inputs))
+        step += 1
+        progress("train WarpNet" if warping else "train", step, plan.total_steps)
+
+        last = step in (plan.total_steps, plan.warp_steps)
+        validating = last or step % plan.validate_every == 0
+        logging = validating or step % config.log_every == 0
+        stopping = step % session.world.ask_every == 0 and any_of(stopped.is_set(), session.world)
+        keeping = stopping or last or step % config.checkpoint_every == 0
+        if logging or keeping or meter.sees_at_once:
+            skipped += _count_nonfinite(session)
+        if logging:
+            values = meter.read() | {"learning_rate": learner.rate, "skipped": float(skipped)}
+            session.log.record(step, _epochs(session, step), "train", values)
+        if validating:
+            found = _validate(session, step)
+            if not warping:
+                schedule = after_validation(schedule, found["reconstruction"], step, config)
+                if schedule.best_step == step:
+                    _write_model(session, step)
+        position = Position(step, skipped, schedule, found)
+        if keeping or finished(schedule, config):
+            _save(session, position)
+        if stopping:
+            raise KeyboardInterrupt
+    if session.world.leads and not (session.run / checkpoint.MODEL_FILE).is_file():
+        _write_model(session, step)  # a run too short for a validation of stage 2
+    position = replace(position, schedule=schedule)
+    _save(session, position)
+    return position
+
+
+def _validate(session: Session, step: int) -> dict[str, float]:
+    found, picture = validate(session.learner, session.val_feed, session.world, samples=session.config.samples)
+    session.log.record(step, _epochs(session, step), "val", found)
+    session.log.picture(step, picture)
+    return found
+
+
+def _resume(run: Path, learner: Learner, splits: Splits, say: Callable[[str], None]) -> Position:
+    """Load the newest sound checkpoint of `run` into `learner`."""
+    kept, damaged = checkpoint.newest(run)
+    for line in damaged:
+        say(f"{line}; going on from the one before it")
+    if kept is None:
+        return Position()
+    if kept.state["manifest_hash"] != splits.manifest_hash:
+        raise DataError(
+            f"{run} was trained on other pairs than this folder's pairs.parquet; "
+            "give the same build folder to continue it, another --out, or --overwrite to begin anew"
+        )
+    learner.load(kept.tensors)
+    state = kept.state
+    say(f"continuing {run} after step {state['step']}")
+    return Position(state["step"], state["skipped"], Schedule(**state["schedule"]), state["validation"])
+
+
+def _save(session: Session, position: Position) -> None:
+    if not session.world.leads:
+        return
+    session.log.flush()
+    state = asdict(position) | {"manifest_hash": session.splits.manifest_hash}
+    path = checkpoint.path_of(session.run, position.step)
+    checkpoint.write(path, session.learner.state(), session.config, state)
+    checkpoint.remove_old(session.run)
+
+
+def _write_model(session: Session, step: int) -> None:
+    """Write the network alone, as evaluation and restoration load it."""
+    if session.world.leads:
+        state = {"step": step, "manifest_hash": session.splits.manifest_hash}
+        path = session.run / checkpoint.MODEL_FILE
+        checkpoint.write(path, session.learner.network_state(), session.config, state)
+
+
+def _count_nonfinite(session: Session) -> int:
+    """Return the number of new steps without an update; where the configuration says 'stop', raise DataError instead.
+
+    No weight has been touched by such a step, however late it is noticed.
+    """
+    count, first = session.meter.nonfinite()
+    if count == 0 or session.config.on_nonfinite == "skip":
+        return count
+    pairs = ", ".join(session.feed.pair_ids(first))
+    kept = checkpoint.existing(session.run)
+    good = f"the last good checkpoint is {kept[0]}" if kept else "there was no checkpoint yet"
+    raise DataError(
+        f"the loss or a gradient was not finite at step {first + 1}, pairs {pairs}; {good}; "
+        "look at these pairs, lower learning_rates, or pass --on-nonfinite skip to go on without such steps"
+    )
+
+
+def _epochs(session: Session, step: int) -> float:
+    return step * session.config.batch_size / len(session.splits.train)
+
+
+def _conclude(
+    run: Path, end: Position, start: Position, splits: Splits, config: TrainConfig, world: World
+) -> TrainSummary:
+    summary = TrainSummary(
+        run=run,
+        steps=end.step,
+        new_steps=end.step - start.step,
+        epochs=end.step * config.batch_size / len(splits.train),
+        skipped=end.skipped,
+        best_step=end.schedule.best_step,
+        validation={name: value for name, value in end.validation.items() if math.isfinite(value)},
+        note=splits.note,
+    )
+    if world.leads:
+        write_summary(run, config, summary_lines(summary))
+    return summary
+
+
+def summary_lines(summary: TrainSummary) -> list[str]:
+    """The summary for a person."""
+    last = ", ".join(f"{name} {value:.4g}" for name, value in summary.validation.items())
+    lines = [f"{summary.steps} steps, {summary.epochs:.1f} epochs, {summary.skipped} steps skipped."]
+    if last:
+        lines.append(f"Last validation: {last}.")
+    if summary.best_step >= 0:
+        lines.append(f"Lowest validation loss: after step {summary.best_step}.")
+    return [*lines, summary.note] if summary.note else lines
+
+
+@contextmanager
+def _arithmetic(config: TrainConfig) -> Iterator[None]:
+    """Allow or forbid TensorFloat-32 for the length of a run."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+def survey(folder: Path, run: Path, config: TrainConfig) -> dict[str, int | str]:
+    """Say what `train` would do, and do nothing. Raises as it would for the pairs."""
+    splits = read_splits(folder, config.hold_out, config.seed)
+    plan = make_plan(config, len(splits.train))
+    kept = checkpoint.existing(run)
+    return {
+        "run": str(run),
+        "continues": str(kept[0]) if kept else "",
+        "training_pairs": len(splits.train),
+        "validation_pairs": len(splits.val),
+        "steps_of_WarpNet_alone": plan.warp_steps,
+        "steps_at_most": plan.total_steps,
+        "steps_between_validations": plan.validate_every,
+        "note": splits.note,
+    }

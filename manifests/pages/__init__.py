@@ -1,0 +1,1 @@
+"""Report pages: one frame, one style sheet, charts."""

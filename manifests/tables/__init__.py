@@ -1,0 +1,1 @@
+"""The Parquet tables: schemas, reading, writing, provenance, checking."""

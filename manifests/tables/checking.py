@@ -1,0 +1,114 @@
+"""`gfr-data validate`: is a dataset folder what its tables say?"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from manifests.errors import DataError
+from manifests.files import hash_file
+from manifests.progress import Progress, silent
+from manifests.tables.io import read_table
+from manifests.tables.schemas import FILES, REASONS, SCHEMAS, STATUSES
+
+# (path column, hash column) of each table: files that must exist with these bytes.
+HASHED = {
+    "faces": (),
+    "pairs": (("target_path", "target_hash"), ("guide_path", "guide_hash")),
+    "degraded": (("target_path", "target_hash"), ("guide_path", "guide_hash"), ("lq_path", "lq_hash")),
+    "scores": (),
+}
+KEYS = {
+    "faces": ("dataset", "source_path"),
+    "pairs": ("pair_id",),
+    "degraded": ("pair_id", "copy"),
+    "scores": ("pair_id", "copy", "method"),
+}
+
+
+def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[str]:
+    """Check every table in `folder`: schema, keys, files, hashes, and that no person is in two splits.
+
+    Returns the problems, a line each; an empty list means that the folder is sound.
+    Raises DataError when the folder holds none of the tables.
+    """
+    folder = Path(folder)
+    present = [name for name, file in FILES.items() if (folder / file).is_file()]
+    if not present:
+        raise DataError(f"{folder} holds none of {', '.join(FILES.values())}; name the folder that a command wrote")
+    problems: list[str] = []
+    for name in present:
+        try:
+            table = read_table(folder / FILES[name], SCHEMAS[name])
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        where = FILES[name]
+        problems += [f"{where}: {problem}" for problem in _problems(name, table, folder, progress)]
+    return problems
+
+
+def _problems(name: str, table: pa.Table, folder: Path, progress: Progress) -> Iterator[str]:
+    yield from _repeated(table, KEYS[name])
+    if name == "faces":
+        yield from _bad_faces(table, folder)
+    if name in ("pairs", "degraded"):
+        yield from _shared_persons(table)
+        yield from _shared_photographs(table)
+    yield from _bad_files(name, table, folder, progress)
+
+
+def _repeated(table: pa.Table, key: tuple[str, ...]) -> Iterator[str]:
+    seen: dict[tuple[object, ...], int] = {}
+    for row, value in enumerate(zip(*(table.column(name).to_pylist() for name in key), strict=True)):
+        if value in seen:
+            yield f"rows {seen[value]} and {row} have the same {', '.join(key)}: {value}"
+        seen.setdefault(value, row)
+
+
+def _bad_faces(table: pa.Table, folder: Path) -> Iterator[str]:
+    columns = ("status", "reason", "crop_path")
+    for row, (status, reason, crop) in enumerate(zip(*(table.column(c).to_pylist() for c in columns), strict=True)):
+        if status not in STATUSES:
+            yield f"row {row}: unknown status {status!r}"
+        if status in ("rejected", "unreadable") and reason not in REASONS:
+            yield f"row {row}: {status} without a known reason ({reason!r})"
+        if status == "selected" and (crop is None or not (folder / crop).is_file()):
+            yield f"row {row}: selected, but its crop {crop!r} is missing"
+
+
+def _shared_persons(table: pa.Table) -> Iterator[str]:
+    splits = defaultdict(set)
+    for person, split in zip(table.column("person").to_pylist(), table.column("split").to_pylist(), strict=True):
+        splits[person].add(split)
+    for person, where in sorted(splits.items()):
+        if len(where) > 1:
+            yield f"person {person!r} is in several splits: {', '.join(sorted(where))}"
+
+
+def _shared_photographs(table: pa.Table) -> Iterator[str]:
+    splits = defaultdict(set)
+    for role in ("target", "guide"):
+        hashes = table.column(f"{role}_hash").to_pylist()
+        for digest, split in zip(hashes, table.column("split").to_pylist(), strict=True):
+            splits[digest].add(split)
+    for digest, where in sorted(splits.items()):
+        if len(where) > 1:
+            yield f"one photograph (crop hash {digest}) is in several splits: {', '.join(sorted(where))}"
+
+
+def _bad_files(name: str, table: pa.Table, folder: Path, progress: Progress) -> Iterator[str]:
+    expected: dict[str, str] = {}
+    for path_column, hash_column in HASHED[name]:
+        pairs = zip(table.column(path_column).to_pylist(), table.column(hash_column).to_pylist(), strict=True)
+        for path, digest in pairs:
+            if expected.setdefault(path, digest) != digest:
+                yield f"{path} is listed with two different hashes"
+    for done, (path, digest) in enumerate(sorted(expected.items()), start=1):
+        file = folder / path
+        if not file.is_file():
+            yield f"{path} is missing"
+        elif hash_file(file) != digest:
+            yield f"{path} has other bytes than when it was written"
+        progress(f"check {name}", done, len(expected))

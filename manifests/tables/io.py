@@ -1,0 +1,145 @@
+"""Reading and writing the tables. What is written obeys its schema, and what is read is checked against it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from manifests.errors import DataError
+from manifests.files import atomic_path, unsafe_path
+from manifests.tables.provenance import Provenance
+from manifests.tables.schemas import SCHEMA_VERSION
+
+VERSION_KEY = b"gfr.schema_version"
+ROW_GROUP = 8192  # rows; a few megabytes, so that readers can skip
+
+
+def to_table(rows: Sequence[dict[str, object]], schema: pa.Schema) -> pa.Table:
+    """Build a table from plain rows. Raises pyarrow's errors when a row does not fit: that is a bug of the writer."""
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def write_table(path: str | Path, table: pa.Table, schema: pa.Schema, made_by: Provenance) -> None:
+    """Write `table` as Parquet, atomically; the same table and provenance give the same bytes.
+
+    Columns that `schema` does not name are kept behind its own. Raises DataError when a column of the schema is missing
+    or has another type, a required value is null, or a path leaves the folder.
+    """
+    write_parts(path, [table], schema, made_by)
+
+
+def write_parts(path: str | Path, parts: Iterable[pa.Table], schema: pa.Schema, made_by: Provenance) -> None:
+    """Write a table as `write_table` does, from its parts, of which it holds one at a time; one there must be."""
+    path = Path(path)
+    writer: pq.ParquetWriter | None = None
+    with atomic_path(path) as file:
+        try:
+            for part in parts:
+                known = _checked(path, part, schema)
+                if writer is None:
+                    stamped = known.schema.with_metadata(_metadata(made_by))
+                    writer = pq.ParquetWriter(file, stamped, compression="zstd")
+                writer.write_table(known.cast(writer.schema), row_group_size=ROW_GROUP)
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def _checked(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """`table` with the schema's columns first, checked."""
+    _check_columns(path, table.schema, schema)
+    known = table.select(schema.names).cast(schema)
+    _check_values(path, known, schema)
+    for name in table.schema.names:
+        if name not in schema.names:
+            known = known.append_column(table.schema.field(name), table.column(name))
+    return known.combine_chunks()
+
+
+def _metadata(made_by: Provenance) -> dict[bytes, bytes]:
+    return {
+        VERSION_KEY: str(SCHEMA_VERSION).encode(),
+        b"gfr.tool": made_by.tool.encode(),
+        b"gfr.version": made_by.version.encode(),
+        b"gfr.config": made_by.config.encode(),
+        b"gfr.config_hash": made_by.config_hash.encode(),
+    }
+
+
+def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read and check a table. `columns` limits what is read (and checked) to these.
+
+    Raises DataError naming file, row and column when the file is missing or no Parquet, was written by another schema
+    version, lacks a column, has one of another type, a null where none may be, or a path that leaves the folder.
+    """
+    path = Path(path)
+    found = read_schema(path)
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    _check_columns(path, found, wanted)
+    names = found.names if columns is None else list(columns)
+    try:
+        table = pq.read_table(path, columns=names)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is damaged: {_first_line(error)}; make it again") from error
+    _check_values(path, table, wanted)
+    return table
+
+
+def read_schema(path: str | Path) -> pa.Schema:
+    """The schema of a table file. Raises DataError when it is missing, no Parquet or of another version."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; name the folder that holds it, or make it first")
+    try:
+        found = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}; make it again") from error
+    stamp = (found.metadata or {}).get(VERSION_KEY)
+    if stamp is None:
+        raise DataError(f"{path} was not written by this project (no schema version in it)")
+    if stamp != str(SCHEMA_VERSION).encode():
+        raise DataError(
+            f"{path} has schema version {stamp.decode(errors='replace')}, this program reads {SCHEMA_VERSION}; "
+            "make the table again with this version"
+        )
+    return found
+
+
+def read_provenance(path: str | Path) -> Provenance:
+    """Who made a table, with which configuration. Raises DataError as `read_schema` does."""
+    metadata = read_schema(path).metadata
+    return Provenance(*(metadata.get(f"gfr.{key}".encode(), b"").decode() for key in Provenance.__annotations__))
+
+
+def _check_columns(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
+    missing = [name for name in wanted.names if name not in found.names]
+    if missing:
+        raise DataError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; make the table again")
+    for column in wanted:
+        kind = found.field(column.name).type
+        if kind != column.type:
+            raise DataError(
+                f"{path}: column {column.name} has type {kind}, expected {column.type}; make the table again"
+            )
+
+
+def _check_values(path: Path, table: pa.Table, schema: pa.Schema) -> None:
+    for column in schema:
+        values = table.column(column.name)
+        if not column.nullable and values.null_count:
+            row = pc.index(pc.is_null(values), True).as_py()
+            raise DataError(f"{path}, row {row}, column {column.name}: has no value")
+        if (column.metadata or {}).get(b"path"):
+            _check_paths(path, column.name, values)
+
+
+def _check_paths(path: Path, name: str, values: pa.ChunkedArray) -> None:
+    for row, value in enumerate(values.to_pylist()):
+        if value is not None and (why := unsafe_path(value)):
+            raise DataError(f"{path}, row {row}, column {name}: {value!r} {why}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

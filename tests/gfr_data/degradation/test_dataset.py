@@ -1,0 +1,216 @@
+"""Tests of degraded sets: what is in them, that they stand alone, and that nothing but the settings decides them."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from gfr_data.degradation.dataset import degrade_dataset, degrade_image, plan
+from manifests import (
+    DEGRADED,
+    PAIRS,
+    ConfigError,
+    DataError,
+    hash_bytes,
+    provenance,
+    read_table,
+    validate_dataset,
+    write_table,
+)
+from manifests.degradation.space import PAPER_SPACE, PARAMETERS, draw, parse_space
+
+SPACE = parse_space(scale="4,8")
+
+
+@pytest.fixture(scope="module")
+def pairs(make_pairs: Callable[..., Path]) -> Path:
+    """A build folder of 256 px crops with train, val and test pairs; tests only read it."""
+    folder = make_pairs(train=2, val=4, size=256, persons=2)
+    table = read_table(folder / "pairs.parquet", PAIRS)
+    splits = ["train", "train", "val", "test-a", "val", "test-b"]
+    return with_splits(folder, table, splits)
+
+
+def with_splits(folder: Path, table: pa.Table, splits: list[str]) -> Path:
+    for name, values in (("split", splits), ("person", splits)):
+        table = table.set_column(table.schema.get_field_index(name), PAIRS.field(name), pa.array(values))
+    write_table(folder / "pairs.parquet", table, PAIRS, provenance("test", {}))
+    return folder
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_rows_hold_the_draw_and_files_the_degraded_target(pairs, tmp_path):
+    summary = degrade_dataset(pairs, tmp_path / "out", ["val", "test-a"], SPACE, copies=2, seed=5)
+    table = read_table(tmp_path / "out" / "degraded.parquet", DEGRADED).to_pylist()
+    assert [(row["pair_id"], row["copy"]) for row in table] == [
+        (f"p{number:03d}", copy) for number in (2, 3, 4) for copy in (0, 1)
+    ]
+    assert summary.splits == {"test-a": 2, "val": 4}
+    for row in table:
+        one = draw(SPACE, 5, row["pair_id"], row["copy"])
+        for name in PARAMETERS:
+            assert row[name] == pytest.approx(getattr(one, name))
+        target = np.asarray(Image.open(tmp_path / "out" / row["target_path"]))
+        stored = (tmp_path / "out" / row["lq_path"]).read_bytes()
+        assert stored == degrade_image(target, one).content
+        assert row["lq_hash"] == hash_bytes(stored)
+        assert row["seed"] == 5
+
+
+def test_the_folder_stands_alone(pairs, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(pairs, copy)
+    degrade_dataset(copy, tmp_path / "out", None, SPACE)
+    shutil.rmtree(copy)
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    assert validate_dataset(tmp_path / "elsewhere") == []
+    assert {row["split"] for row in read_table(tmp_path / "elsewhere/degraded.parquet", DEGRADED).to_pylist()} == {
+        "test-a",
+        "test-b",
+    }
+
+
+def test_jobs_do_not_change_a_byte(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr("gfr_data.degradation.dataset.TASK_PAIRS", 1)
+    for jobs in (1, 2):
+        degrade_dataset(pairs, tmp_path / str(jobs), ["train", "val", "test-a"], PAPER_SPACE, 3, jobs=jobs)
+    assert files_of(tmp_path / "1") == files_of(tmp_path / "2")
+
+
+def test_a_finished_set_is_left_as_it_is(pairs, tmp_path):
+    out = tmp_path / "out"
+    assert degrade_dataset(pairs, out, None, SPACE).changed
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    again = degrade_dataset(pairs, out, None, SPACE)
+    assert (again.changed, again.written) == (False, 0)
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+
+
+def test_what_is_missing_is_made_again(pairs, tmp_path):
+    out = tmp_path / "out"
+    degrade_dataset(pairs, out, None, SPACE, copies=4)
+    whole = files_of(out)
+    for name in list(whole)[::3]:
+        if name != "degrade.json":
+            (out / name).unlink()
+    assert degrade_dataset(pairs, out, None, SPACE, copies=4).changed
+    assert files_of(out) == whole
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(pairs, tmp_path):
+    degrade_dataset(pairs, tmp_path / "whole", ["train", "val"], PAPER_SPACE, copies=40)
+    out = tmp_path / "killed"
+    command = (
+        "import sys; from pathlib import Path; from gfr_data.degradation.dataset import degrade_dataset; "
+        "from manifests.degradation.space import PAPER_SPACE; "
+        "degrade_dataset(Path(sys.argv[1]), Path(sys.argv[2]), ['train', 'val'], PAPER_SPACE, copies=40)"
+    )
+    for files in (1, 60, 150):
+        run = subprocess.Popen([sys.executable, "-c", command, pairs, out])
+        while run.poll() is None and sum(1 for _ in out.glob("lq/*.*")) < files:
+            time.sleep(0.002)
+        run.send_signal(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL, "it ended before it was killed"
+        assert not (out / "degraded.parquet").exists()
+    degrade_dataset(pairs, out, ["train", "val"], PAPER_SPACE, copies=40)
+    assert files_of(out) == files_of(tmp_path / "whole")
+
+
+def test_other_settings_never_mix_with_what_is_there(pairs, tmp_path):
+    out = tmp_path / "out"
+    degrade_dataset(pairs, out, None, SPACE)
+    with pytest.raises(DataError, match=r"other settings \(seed: 0, now 1\)"):
+        degrade_dataset(pairs, out, None, SPACE, seed=1)
+    degrade_dataset(pairs, out, None, SPACE, seed=1, overwrite=True)
+    degrade_dataset(pairs, tmp_path / "fresh", None, SPACE, seed=1)
+    assert files_of(out) == files_of(tmp_path / "fresh")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(DataError, match="did not write"):
+        degrade_dataset(pairs, tmp_path / "mine", None, SPACE, overwrite=True)
+    with pytest.raises(ConfigError, match="folder of the pairs"):
+        degrade_dataset(pairs, pairs, None, SPACE)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "other", "small", "grey"])
+def test_an_unusable_crop_is_named_with_its_row_and_the_others_are_done(pairs, tmp_path, damage):
+    folder = tmp_path / "pairs"
+    shutil.copytree(pairs, folder)
+    table = read_table(folder / "pairs.parquet", PAIRS)
+    path, row = "crops/003-target.png", 3
+    content = (folder / path).read_bytes()
+    picture = Image.open(io.BytesIO(content))
+    if damage == "missing":
+        (folder / path).unlink()
+    elif damage == "other":
+        (folder / path).write_bytes((folder / "crops/002-target.png").read_bytes())
+    else:
+        if damage == "cut":
+            (folder / path).write_bytes(content[:2000])
+        elif damage == "small":
+            picture.resize((128, 128)).save(folder / path)
+        else:
+            picture.convert("L").save(folder / path)
+        hashes = table["target_hash"].to_pylist()
+        hashes[row] = hash_bytes((folder / path).read_bytes())
+        table = table.set_column(
+            table.schema.get_field_index("target_hash"), PAIRS.field("target_hash"), pa.array(hashes)
+        )
+        write_table(folder / "pairs.parquet", table, PAIRS, provenance("test", {}))
+    what = {
+        "missing": "cannot be read",
+        "cut": "cannot be read as an image",
+        "other": "has other bytes",
+        "small": "is RGB 128x128, but crops are RGB 256x256",
+        "grey": "is L 256x256",
+    }[damage]
+    with pytest.raises(DataError, match=rf"pairs.parquet, row 3, target_path: {path} {what}.*what is done stays"):
+        degrade_dataset(folder, tmp_path / "out", ["val", "test-a"], SPACE)
+    assert not (tmp_path / "out/degraded.parquet").exists()
+    assert sorted(file.name[:4] for file in (tmp_path / "out/lq").iterdir()) == ["p002", "p004"]
+
+
+def test_without_a_test_split_val_is_taken_and_else_it_asks(make_pairs, tmp_path):
+    folder = make_pairs(train=1, val=1, size=256)
+    assert plan(folder, tmp_path / "out", None, SPACE).splits == {"val": 1}
+    with pytest.raises(ConfigError, match="has no split test-x; it has train, val"):
+        plan(folder, tmp_path / "out", ["test-x"], SPACE)
+    only_train = make_pairs(train=1, val=0, size=256)
+    with pytest.raises(ConfigError, match="name one of its splits: train"):
+        plan(only_train, tmp_path / "out", None, SPACE)
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_no_file_may_have_become_hashes(pairs, tmp_path):
+    folder = tmp_path / "pairs"
+    shutil.copytree(pairs, folder)
+    table = read_table(folder / "pairs.parquet", PAIRS)
+    names = ["../../up", "/abs", "a b", "x/./y", ".hidden", "n" * 300]
+    table = table.set_column(0, PAIRS.field("pair_id"), pa.array(names))
+    write_table(folder / "pairs.parquet", table, PAIRS, provenance("test", {}))
+    degrade_dataset(folder, tmp_path / "out", ["train", "val", "test-a", "test-b"], SPACE)
+    paths = read_table(tmp_path / "out/degraded.parquet", DEGRADED)["lq_path"].to_pylist()
+    assert [path.rpartition("-")[0] for path in paths] == [f"lq/{hash_bytes(name.encode())}" for name in names]
+    assert validate_dataset(tmp_path / "out") == []
+
+
+def test_crops_are_copied_where_links_cannot_be_made(pairs, tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError("another device")
+
+    monkeypatch.setattr(os, "link", refuse)
+    degrade_dataset(pairs, tmp_path / "out", None, SPACE)
+    assert validate_dataset(tmp_path / "out") == []

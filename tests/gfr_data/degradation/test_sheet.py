@@ -1,0 +1,36 @@
+"""Tests of the sheet that shows the degradation."""
+
+import numpy as np
+import pytest
+
+from gfr_data.degradation.sheet import ALONG, CAPTION, COLUMNS, TITLE, draw_sheet, preview_pairs
+from manifests import DataError
+from manifests.degradation.space import CROP_SIZE
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (CROP_SIZE, CROP_SIZE, 3), np.uint8)
+
+
+def cell(sheet, row):
+    """The first picture of a row."""
+    top = row * (TITLE + CROP_SIZE + CAPTION) + TITLE
+    return np.asarray(sheet)[top : top + CROP_SIZE, 8 : 8 + CROP_SIZE]
+
+
+def test_the_sheet_shows_four_parameters_and_both_implementations():
+    sheet = draw_sheet(IMAGE, batched=lambda images, draws: np.zeros(images.shape, np.float32))
+    assert sheet.height >= (len(ALONG) + 3) * CROP_SIZE
+    assert sheet.width >= COLUMNS * CROP_SIZE
+    for row in range(len(ALONG)):
+        np.testing.assert_array_equal(cell(sheet, row), IMAGE)  # each parameter begins at 'off'
+    assert not cell(sheet, len(ALONG) + 1).any()  # what `batched` gave
+    assert cell(sheet, len(ALONG) + 2).max() == 255  # a difference is seen
+
+
+def test_the_sheet_of_pairs_is_not_written_over_a_file(make_pairs, tmp_path):
+    folder = make_pairs(train=1, val=1, size=256)
+    preview_pairs(folder, tmp_path / "sheet.png", None, None)
+    before = (tmp_path / "sheet.png").read_bytes()
+    with pytest.raises(DataError, match=r"sheet\.png exists"):
+        preview_pairs(folder, tmp_path / "sheet.png", None, None)
+    preview_pairs(folder, tmp_path / "sheet.png", ["train"], None, overwrite=True)
+    assert (tmp_path / "sheet.png").read_bytes() != before

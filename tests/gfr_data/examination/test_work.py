@@ -1,0 +1,53 @@
+"""Shards hold whole identities, and every photograph is in exactly one."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gfr_data.examination.work import Work, text, write_index
+from gfr_data.sources.layouts import Identity
+
+
+def identity(name: str, photographs: int) -> Identity:
+    paths = tuple(f"{name}/{number}.jpg" for number in range(photographs))
+    return Identity("folder", "", name, name, paths, (None,) * photographs)
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20), size=st.integers(1, 12))
+def test_shards_hold_whole_identities_and_every_photograph_once(tmp_path_factory, sizes: list[int], size: int) -> None:
+    work = Work(tmp_path_factory.mktemp("work"))
+    people = [identity(f"p{number:02d}", photographs) for number, photographs in enumerate(sizes)]
+    assert write_index(work.index, ((0, person) for person in people), size) == sum(sizes)
+    shards = [work.photographs(number).to_pylist() for number in range(work.count())]
+    assert [row["path"].decode() for shard in shards for row in shard] == [
+        path for person in people for path in person.paths
+    ]
+    homes = [{row["identity"] for row in shard} for shard in shards]
+    assert sum(map(len, homes)) == len(people)
+    assert work.sizes() == [len(shard) for shard in shards]
+    assert all(len(shard) >= size for shard in shards[:-1])
+
+
+def test_index_has_the_same_bytes_twice(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_index(tmp_path / name, [(0, identity("x", 3)), (1, identity("y", 2))], 2)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_names_that_no_table_can_hold_are_written_out() -> None:
+    assert text("a\\b") == "a%5Cb"
+    assert text(b"caf\xe9".decode("utf-8", "surrogateescape")) == "caf%E9"
+    assert text("ünï 日本") == "ünï 日本"
+
+
+def test_what_a_dead_worker_was_at_is_known_until_the_shard_is_done(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    (tmp_path / "shards").mkdir()
+    work.note(3, [5, 6])
+    assert (work.in_flight(), work.noted(3), work.noted(4)) == ([3], [5, 6], [])
+    work.skip(3, [5])
+    work.skip(3, [9])
+    assert work.skipped(3) == {5, 9}
+    work.shard(3).write_bytes(b"")
+    assert work.in_flight() == []

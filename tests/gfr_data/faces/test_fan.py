@@ -1,0 +1,119 @@
+"""The network of face-alignment in batches, against the package's own API. Weights are random: mechanics only."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gfr_data.faces.crop import square_around
+from gfr_data.faces.fan import FILE, Fan, _cut, _window, find_weights
+from gfr_data.faces.landmarks import LandmarkRequest, open_provider
+from manifests import DataError
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    from face_alignment.models import FAN
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("fan") / "weights.pth"
+    torch.save(FAN(4).state_dict(), path)
+    return path
+
+
+def _package(network):
+    """The package's object around a network that is there; making one would download."""
+    from types import SimpleNamespace
+
+    from face_alignment import FaceAlignment, LandmarksType
+
+    alignment = object.__new__(FaceAlignment)
+    alignment.device, alignment.dtype, alignment.flip_input, alignment.max_batch_size = "cpu", torch.float32, True, 1
+    alignment.landmarks_type = LandmarksType.TWO_D
+    alignment.face_alignment_net = network
+    alignment.face_detector = SimpleNamespace(reference_scale=195)
+    return alignment
+
+
+def test_points_and_scores_equal_the_packages_own(weights):
+    provider = open_provider("fan", weights)
+    image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    boxes = [
+        np.array(box)
+        for box in ([100.3, 80.2, 250.9, 290.0], [-20.0, 10.0, 120.0, 170.0], [260.0, 150.0, 420.0, 330.0])
+    ]
+    found = provider([LandmarkRequest(Path(), "a.jpg", image, box, square_around(box)) for box in boxes])
+    points, scores, _ = _package(provider.network).get_landmarks_from_image(image, boxes, return_landmark_score=True)
+    for box, mine, theirs, sure in zip(boxes, found, points, scores, strict=True):
+        assert np.abs(square_around(box).to_source(mine.points) - theirs).max() < 0.05
+        assert mine.scores == pytest.approx(sure.ravel(), abs=1e-4)
+        assert mine.points.dtype == np.float32
+        assert mine.points.shape == (68, 2)
+
+
+def test_missing_weights_say_what_to_get_and_where_to_put_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(DataError, match=rf"{FILE}.*--fan-weights"):
+        find_weights()
+
+
+def test_the_packages_cache_is_used(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cached = tmp_path / "hub" / "checkpoints" / FILE
+    cached.parent.mkdir(parents=True)
+    cached.touch()
+    assert find_weights() == cached
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", None])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "other.pth"
+    if content is None:
+        torch.save({"layer": torch.zeros(3)}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match="2DFAN-4"):
+        Fan(path)
+
+
+class _Stub(torch.nn.Module):
+    """A network of TorchScript that sees the same peak in every picture."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = torch.zeros(images.shape[0], 68, 64, 64)
+        maps[:, :, 20, 31] = 1.0
+        return maps
+
+
+def _found(path, box):
+    image = np.zeros((300, 300, 3), np.uint8)
+    (found,) = Fan(path)([LandmarkRequest(Path(), "a.jpg", image, box, square_around(box))])
+    return found
+
+
+def test_weights_of_older_versions_are_programs_and_run(tmp_path):
+    path = tmp_path / "2DFAN4-cd938726ad.zip"
+    torch.jit.save(torch.jit.script(_Stub()), path)
+    box = np.array([60.0, 40.0, 160.0, 170.0])
+    points = square_around(box).to_source(_found(path, box).points)
+    # Columns 31 and, of the mirror, 32 are as high; the window is 236 px wide around (110, 89.4).
+    assert np.abs(points - [110 + 236 * (31.75 / 64 - 0.5), 89.4 + 236 * (20.5 / 64 - 0.5)]).max() < 1.5
+
+
+def test_safetensors_are_read(weights, tmp_path):
+    from safetensors.torch import save_file
+
+    tensors = torch.load(weights, weights_only=True)
+    save_file(tensors, tmp_path / "fan.safetensors")
+    read = Fan(tmp_path / "fan.safetensors").network.state_dict()
+    assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
+
+
+def test_a_face_larger_than_the_limit_is_shown_with_pixels_left_out():
+    """Its surroundings would take gigabytes in full."""
+    image = np.zeros((100, 12000, 3), np.uint8)
+    image[:, 6000:] = 255
+    shown = _cut(image, *_window(np.array([0.0, -5950.0, 12000.0, 6050.0])))
+    assert shown.shape == (256, 256, 3)
+    assert shown.any()

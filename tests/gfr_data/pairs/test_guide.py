@@ -1,0 +1,82 @@
+"""The guide is frontal with open eyes, five photographs at most, and equals are told apart by variety."""
+
+import random
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gfr_data.pairs.guide import Candidate, SelectionRules, may_guide, mouth_shape, select
+
+RULES = SelectionRules()
+
+
+def candidate(key: str, quality: float = 0.8, yaw: float = 0.0, eyes: float = 0.3, **more: float) -> Candidate:
+    values = {"pitch": 0.0, "roll": 0.0, "mouth_open": 0.0, "mouth_wide": 1.0} | more
+    return Candidate(key, quality, yaw, eye_left=eyes, eye_right=eyes, **values)
+
+
+candidates = st.lists(
+    st.builds(
+        candidate,
+        key=st.uuids().map(str),
+        quality=st.floats(0, 1),
+        yaw=st.floats(-60, 60),
+        eyes=st.floats(0, 0.5),
+        roll=st.floats(-40, 40),
+    ),
+    max_size=12,
+    unique_by=lambda face: face.key,
+)
+
+
+@given(candidates, st.randoms())
+def test_selection_obeys_its_rules_in_any_order(faces: list[Candidate], shuffle: random.Random) -> None:
+    chosen = select(faces, RULES)
+    mixed = list(faces)
+    shuffle.shuffle(mixed)
+    assert select(mixed, RULES) == chosen
+    if chosen.guide is None:
+        assert chosen.targets == ()
+        assert len(faces) < 2 or not any(may_guide(face, RULES) for face in faces)
+    else:
+        assert may_guide(chosen.guide, RULES)
+        assert chosen.guide not in chosen.targets
+        assert 1 <= len(chosen.targets) == len(set(chosen.targets)) <= RULES.most - 1
+        assert chosen.guide.quality == max(face.quality for face in faces if may_guide(face, RULES))
+
+
+def test_profile_and_closed_eyes_never_guide() -> None:
+    faces = [candidate("profile", 1.0, yaw=50), candidate("asleep", 1.0, eyes=0.02), candidate("plain", 0.2)]
+    assert select(faces, RULES).guide == faces[2]
+
+
+def test_one_face_gives_no_pair() -> None:
+    assert select([candidate("a")], RULES).reason == "too_few_faces"
+
+
+def test_no_frontal_face_gives_no_pair() -> None:
+    assert select([candidate("a", yaw=40), candidate("b", yaw=-40)], RULES).reason == "no_guide"
+
+
+def test_among_equals_the_different_pose_is_chosen() -> None:
+    same = [candidate(f"same{number}", 0.82) for number in range(6)]
+    turned = [
+        candidate("left", 0.80, yaw=25),
+        candidate("right", 0.80, yaw=-25),
+        candidate("laughing", 0.80, mouth_open=0.6),
+    ]
+    targets = {face.key for face in select([*same, *turned], RULES).targets}
+    assert {"left", "right", "laughing"} <= targets
+
+
+def test_much_worse_photograph_is_not_chosen_for_its_pose() -> None:
+    same = [candidate(f"same{number}", 0.82) for number in range(6)]
+    assert "bad" not in {face.key for face in select([*same, candidate("bad", 0.3, yaw=30)], RULES).targets}
+
+
+def test_mouth_shape_of_known_points() -> None:
+    points = np.zeros((68, 2), np.float32)
+    points[36:42], points[42:48] = (0, 0), (50, 0)
+    points[48], points[54], points[62], points[66] = (5, 60), (45, 60), (25, 55), (25, 65)
+    assert np.allclose(mouth_shape(points), (10 / 40, 40 / 50))

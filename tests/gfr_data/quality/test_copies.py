@@ -1,0 +1,99 @@
+"""Copies are found, whatever was done to the file, and the search finds just what comparing all with all would."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from gfr_data.quality.copies import PICTURE, face_picture, find_copies, hash_picture, near_pairs, small_picture
+
+KEYPOINTS = np.array([[110.0, 120.0], [170.0, 118.0], [140.0, 155.0], [118.0, 185.0], [165.0, 183.0]])
+
+
+def photograph(seed: int) -> np.ndarray:
+    """A smooth random picture with detail, (300, 280, 3) uint8, in place of a face."""
+    rng = np.random.default_rng(seed)
+    layers = [rng.normal(size=(side, side, 3)) for side in (4, 8, 16, 40)]
+    sized = [
+        np.stack(
+            [np.asarray(Image.fromarray(layer[..., c].astype(np.float32)).resize((280, 300), 2)) for c in range(3)], -1
+        )
+        for layer in layers
+    ]
+    total = sum(weight * layer for weight, layer in zip((1.0, 0.7, 0.4, 0.2), sized, strict=True))
+    return np.clip(128 + 45 * total, 0, 255).astype(np.uint8)
+
+
+def described(image: np.ndarray, keypoints: np.ndarray) -> tuple[int, bytes]:
+    picture = face_picture(image, keypoints)
+    return hash_picture(picture), small_picture(picture)
+
+
+def changed(image: np.ndarray, keypoints: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
+    if how == "encoded again":
+        content = io.BytesIO()
+        Image.fromarray(image).save(content, "JPEG", quality=45)
+        return np.asarray(Image.open(content)), keypoints
+    if how == "half the size":
+        small = Image.fromarray(image).resize((140, 150), Image.Resampling.BICUBIC)
+        return np.asarray(small), (keypoints + 0.5) / 2 - 0.5
+    if how == "double the size":
+        large = Image.fromarray(image).resize((560, 600), Image.Resampling.BICUBIC)
+        return np.asarray(large), (keypoints + 0.5) * 2 - 0.5
+    if how == "cropped":
+        return image[20:-25, 15:-20], keypoints - [15, 20]
+    return np.clip(image * 0.9 + 10, 0, 255).astype(np.uint8), keypoints  # "lighter"
+
+
+@pytest.mark.parametrize("how", ["encoded again", "half the size", "double the size", "cropped", "lighter"])
+def test_copy_is_found_though_the_detector_is_not_exact(how: str) -> None:
+    image = photograph(0)
+    shaken = KEYPOINTS + np.random.default_rng(1).normal(0, 0.6, KEYPOINTS.shape)  # px: 1% of the eye distance
+    one, other = described(image, KEYPOINTS), described(*changed(image, shaken, how))
+    assert find_copies([one[0], other[0]], [one[1], other[1]]).tolist() == [-1, 0]
+
+
+def test_different_photographs_are_no_copies() -> None:
+    found = [described(photograph(seed), KEYPOINTS) for seed in range(30)]
+    assert set(find_copies([code for code, _ in found], [picture for _, picture in found]).tolist()) == {-1}
+
+
+def test_same_hash_with_another_picture_is_no_copy() -> None:
+    pictures = [described(photograph(seed), KEYPOINTS)[1] for seed in range(2)]
+    assert find_copies([7, 7], pictures).tolist() == [-1, -1]
+
+
+def test_what_copies_only_a_copy_is_kept() -> None:
+    ramp = np.linspace(0, 255, PICTURE * PICTURE).astype(np.uint8).tobytes()
+    words = [0, (1 << 10) - 1, (1 << 20) - 1]  # 10 bits from one to the next, 20 from the first to the last
+    assert find_copies(words, [ramp] * 3).tolist() == [-1, 0, -1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0, 3, 7, 8, 11, 12]))
+def test_near_pairs_are_those_of_the_full_comparison_each_once(seed: int, radius: int) -> None:
+    rng = np.random.default_rng(seed)
+    centres = rng.integers(0, 2**64, 6, dtype=np.uint64)
+    words = rng.choice(centres, 60)
+    for _ in range(radius):
+        words = words ^ np.where(
+            rng.random(60) < 0.7, np.uint64(1) << rng.integers(0, 64, 60).astype(np.uint64), np.uint64(0)
+        )
+    expected = {
+        (i, j) for i in range(60) for j in range(i + 1, 60) if (int(words[i]) ^ int(words[j])).bit_count() <= radius
+    }
+    found = [
+        pair
+        for first, second in near_pairs(words, radius)
+        for pair in zip(first.tolist(), second.tolist(), strict=True)
+    ]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+
+def test_flat_pictures_copy_nothing() -> None:
+    flat = bytes([90]) * PICTURE * PICTURE
+    assert find_copies([0, 0], [flat, flat]).tolist() == [-1, -1]

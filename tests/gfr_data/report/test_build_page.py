@@ -1,0 +1,125 @@
+"""The page stands alone: it parses, shows what was built, and asks for nothing from outside."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gfr_data.build import BuildConfig, build_pairs
+from gfr_data.report.build_page import write_report
+from gfr_data.sources.layouts import parse_source
+from manifests import DataError
+from manifests.pages.charts import histogram
+
+
+@pytest.fixture(scope="module")
+def folder(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("reported")
+    shutil.copytree(people, root / "people")
+    identity = min((root / "people" / "casia-webface").glob("0*"))
+    (identity / "<script>alert(1)</script>.jpg".replace("/", "_")).write_bytes(b"")
+    sources = tuple(parse_source(f"{name}={root / 'people' / name}") for name in ("vggface2", "casia-webface"))
+    landmarks = f"file:{root / 'people' / 'landmarks68.csv'}"
+    build_pairs(BuildConfig(sources=sources, out=root / "pairs", landmarks=landmarks))
+    return root / "pairs"
+
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a page names, and whether its tags close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [
+            value or "" for name, value in attributes if name in {"src", "href", "xlink:href", "action", "data"}
+        ]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+
+def test_page_asks_for_nothing_from_outside(folder: Path) -> None:
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert page.links
+    assert all(link.startswith(("data:image/", "#")) for link in page.links)
+    assert not re.search(r"@import|url\(", text)
+    assert "script" not in page.tags
+
+
+def test_page_shows_every_reason_and_split(folder: Path) -> None:
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    summary = json.loads((folder / "summary.json").read_text())
+    for name in [*summary["reasons"], *summary["pairs"]]:
+        assert name in text
+
+
+def test_page_is_drawn_anew_alike_and_without_the_photographs(folder: Path, tmp_path: Path) -> None:
+    write_report(folder, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == (folder / "report.html").read_bytes()
+    people = folder.parent / "people"
+    people.rename(folder.parent / "away")
+    try:
+        write_report(folder, tmp_path / "later.html")
+    finally:
+        (folder.parent / "away").rename(people)
+    assert Page((tmp_path / "later.html").read_text(encoding="utf-8")).open == []
+
+
+def test_folder_without_a_build_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no build"):
+        write_report(tmp_path, tmp_path / "page.html")
+
+
+def test_browser_loads_the_page_without_an_error(folder: Path, tmp_path: Path) -> None:
+    browser = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+    if browser is None:
+        pytest.skip("needs Chromium")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={tmp_path / 'page.png'}"]
+    command.append((folder / "report.html").as_uri())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert (tmp_path / "page.png").stat().st_size > 5000
+    assert "CONSOLE" not in done.stderr
+
+
+def test_histogram_counts_every_finite_value_once() -> None:
+    kept, fell = np.array([0.1, 0.2, 0.2, np.nan]), np.array([0.9])
+    drawn = histogram(kept, fell, [0.5])
+    tall = [float(height) for height in re.findall(r'<rect class="(?:good|bad)"[^>]*height="([\d.]+)"', drawn)]
+    assert sum(tall) == pytest.approx(110 * 4 / 2)  # the tallest bar holds two and is 110 high
+    assert 'class="limit"' in drawn
+
+
+def test_a_build_without_pairs_has_its_page_too(tmp_path):
+    (tmp_path / "album" / "somebody").mkdir(parents=True)
+    (tmp_path / "album" / "somebody" / "empty.jpg").touch()
+    (tmp_path / "points.txt").touch()
+    source = parse_source(f"folder={tmp_path / 'album'}")
+    landmarks = f"file:{tmp_path / 'points.txt'}"
+    build_pairs(BuildConfig(sources=(source,), out=tmp_path / "pairs", landmarks=landmarks))
+    assert Page((tmp_path / "pairs" / "report.html").read_text(encoding="utf-8")).open == []

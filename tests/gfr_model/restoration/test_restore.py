@@ -1,0 +1,168 @@
+"""Tests of restoring one photograph: which face, what the network is shown, where its change goes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gfr_data.faces.crop import CropGeometry, crop
+from gfr_model.checkpoint import TrainedModel
+from gfr_model.config import TrainConfig
+from gfr_model.networks.gfrnet import Restoration
+from gfr_model.restoration.faces import FoundFace, Square
+from gfr_model.restoration.guides import Guide, Guides
+from gfr_model.restoration.head import Head
+from gfr_model.restoration.restore import Options, comparison, restore_photograph
+from manifests import DataError
+
+SIZE = 64
+FRONT = np.array([(-20.0, -20), (20, -20), (0, 3), (-18, 21), (18, 21)])
+
+
+class Eyes:
+    def __init__(self, *squares):
+        self.squares = squares
+
+    def read(self, path):
+        raise AssertionError("nothing is read here")
+
+    def find(self, image):
+        return [
+            FoundFace(Square(x, y, side, side), 0.99, FRONT * side / 100 + [x + side / 2, y + side / 2])
+            for x, y, side in self.squares
+        ]
+
+    def cut(self, image, square, size):
+        return crop(image, CropGeometry(square.x0, square.y0, square.width, square.height), size)
+
+
+class Network(nn.Module):
+    """Calls a function of (degraded, guide), and remembers what it was shown."""
+
+    guided = True
+
+    def __init__(self, function):
+        super().__init__()
+        self.function, self.shown = function, []
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, degraded, guide):
+        self.shown.append((degraded, guide))
+        return Restoration(self.function(degraded, guide), guide, None)
+
+
+def model(function):
+    return TrainedModel(Network(function), TrainConfig(image_size=SIZE), "0" * 32, "net")
+
+
+def guides(**named):
+    head = Head(0.0, 0.0, 0.0, 0.9)
+    members = (
+        Guide(Path(name), name, np.full((SIZE, SIZE, 3), level, np.uint8), head, 256.0, 0.5)
+        for name, level in named.items()
+    )
+    return Guides(Path("guides"), tuple(members), ())
+
+
+def photograph(height=200, width=300):
+    return np.random.default_rng(0).integers(60, 120, (height, width, 3), dtype=np.uint8)
+
+
+def brighter(degraded, guide):
+    return (degraded + 40 / 255).clamp(0, 1)
+
+
+def changed(before, after):
+    """The centre column and row of what changed."""
+    where = np.argwhere((before != after).any(axis=2))
+    return where.mean(axis=0)[::-1]
+
+
+def test_the_network_sees_the_crop_that_training_made_and_the_guide():
+    image, net = photograph(), model(brighter)
+    restore_photograph(image, "photo", guides(a=200), net, Eyes((50.0, 40.0, 100.0)), Options())
+    degraded, guide = net.network.shown[0]
+    wanted = crop(image, CropGeometry(50.0, 40.0, 100.0), SIZE)
+    assert np.array_equal((degraded[0].permute(1, 2, 0) * 255).round().numpy(), wanted)
+    assert (guide * 255 == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("which", "centres"),
+    [("largest", [(220, 100)]), ("1", [(60, 80)]), ("2", [(220, 100)]), ("all", [(60, 80), (220, 100)])],
+)
+def test_the_faces_that_were_asked_for_change(which, centres):
+    image = photograph()
+    eyes = Eyes((160.0, 40.0, 120.0), (30.0, 50.0, 60.0))
+    made = restore_photograph(image, "photo", guides(a=9), model(brighter), eyes, Options(face=which))
+    assert len(made.faces) == len(centres)
+    for x, y in centres:
+        assert (made.image[y, x].astype(int) - image[y, x] == 40).all()
+    if len(centres) == 1:
+        assert np.abs(changed(image, made.image) - centres[0]).max() < 2
+        assert "2 faces" in made.notes[0]
+    else:
+        assert "one person" in made.notes[0]
+
+
+def test_a_face_that_is_not_there_is_an_error():
+    eyes = Eyes((0.0, 0.0, 50.0), (100.0, 0.0, 50.0))
+    with pytest.raises(DataError, match="--face 3, but there are only 2 faces"):
+        restore_photograph(photograph(), "p", guides(a=9), model(brighter), eyes, Options(face="3"))
+    with pytest.raises(DataError, match="no face was found"):
+        restore_photograph(photograph(), "p", guides(a=9), model(brighter), Eyes(), Options())
+
+
+def test_a_small_square_without_a_face_is_restored_whole_and_that_is_said():
+    image = photograph(200, 200)
+    made = restore_photograph(image, "p", guides(a=9), model(brighter), Eyes(), Options())
+    assert (made.image.astype(int) - image == 40).all()
+    assert "taken for a crop of a face" in made.notes[0]
+
+
+def test_overlapping_faces_do_not_change_twice():
+    image = np.full((200, 300, 3), 100, np.uint8)
+    eyes = Eyes((20.0, 20.0, 150.0), (60.0, 30.0, 150.0))
+    to_150 = model(lambda degraded, guide: torch.full_like(degraded, 150 / 255))
+    made = restore_photograph(image, "p", guides(a=9), to_150, eyes, Options(face="all"))
+    assert made.image.max() <= 152
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_an_enlarged_result_changes_at_the_same_place(factor):
+    image = photograph(100, 150)
+    made = restore_photograph(
+        image, "p", guides(a=9), model(brighter), Eyes((30.0, 20.0, 60.0)), Options(enlarge=factor)
+    )
+    assert made.image.shape == (100 * factor, 150 * factor, 3)
+    kept = restore_photograph(
+        image, "p", guides(a=9), model(lambda d, g: d), Eyes((30.0, 20.0, 60.0)), Options(enlarge=factor)
+    )
+    assert np.abs(changed(kept.image, made.image) - [60 * factor, 50 * factor]).max() < 2
+    assert (made.image[50 * factor, 60 * factor].astype(int) - kept.image[50 * factor, 60 * factor] == 40).all()
+
+
+def test_a_result_too_large_is_refused_before_work():
+    with pytest.raises(DataError, match="megapixels"):
+        restore_photograph(
+            np.zeros((4000, 5000, 3), np.uint8), "p", None, model(brighter), Eyes((9.0, 9.0, 60.0)), Options(enlarge=8)
+        )
+
+
+def test_values_that_are_no_numbers_never_become_a_photograph():
+    broken = model(lambda degraded, guide: degraded * float("nan"))
+    with pytest.raises(DataError, match="no numbers"):
+        restore_photograph(photograph(), "p", guides(a=9), broken, Eyes((30.0, 20.0, 60.0)), Options())
+
+
+def test_the_comparison_shows_input_guide_warped_guide_and_output():
+    image = photograph()
+    made = restore_photograph(image, "p", guides(a=200), model(brighter), Eyes((50.0, 40.0, 100.0)), Options())
+    page = comparison(made.faces)
+    face = made.faces[0]
+    columns = [page[-SIZE - 2 : -2, left : left + SIZE] for left in range(0, 4 * (SIZE + 2), SIZE + 2)]
+    for column, wanted in zip(columns, (face.seen, face.choice.guide.image, face.warped, face.restored), strict=True):
+        assert np.array_equal(column, wanted)
+    assert (page[:16] < 128).any()  # titles

@@ -1,0 +1,231 @@
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+
+from gfr_model.results.formats import FORMATS, render, render_comparison
+from gfr_model.results.table import compare_methods, tabulate
+from manifests import SCORES, SCORES_FILE, ConfigError, DataError, provenance, to_table, write_table
+from manifests.paper import COLUMNS, OURS, ROWS, result
+
+
+def row(method, number, psnr, split="test-webface", scale=4.0, **changes):
+    return (
+        dict.fromkeys(SCORES.names)
+        | {
+            "pair_id": f"p{number}",
+            "split": split,
+            "copy": 0,
+            "dataset": "folder",
+            "identity": f"i{number // 2}",
+            "person": f"i{number // 2}",
+            "method": method,
+            "checkpoint_hash": "" if method == "bicubic" else f"weights of {method}",
+            "blur_sigma": 0.0,
+            "scale": scale,
+            "noise_sigma": 0.0,
+            "jpeg_quality": 0,
+            "psnr": psnr,
+            "ssim": psnr / 40,
+            "psnr_y": psnr + 1,
+            "ssim_y": psnr / 40 + 0.01,
+            "pose_difference": 3.0,
+            "protocol": "gfr-1: as always",
+        }
+        | changes
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A function that writes a folder of scores."""
+
+    def write(rows, name="scores"):
+        made = tmp_path / name
+        write_table(made / SCORES_FILE, to_table(rows, SCORES), SCORES, provenance("test", {}))
+        return made
+
+    return write
+
+
+def simple(methods=("bicubic", "net"), count=8, **changes):
+    return [
+        row(method, n, 25 + place + math.sin(n), **changes)
+        for place, method in enumerate(methods)
+        for n in range(count)
+    ]
+
+
+def measured(table):
+    return {found.method: found for found in table.rows if found.source == "measured"}
+
+
+def test_a_cell_is_the_mean_over_its_images(folder):
+    rows = simple() + simple(scale=8.0) + simple(split="test-vggface2", count=3)
+    table = tabulate([folder(rows)])
+    assert [(c.split, c.label, c.images) for c in table.columns] == [
+        ("test-vggface2", "4×", 3),
+        ("test-webface", "4×", 8),
+        ("test-webface", "8×", 8),
+    ]
+    net = measured(table)["net"]
+    assert net.results[0].psnr.value.mean == pytest.approx(26 + np.mean(np.sin(range(3))))
+    assert net.results[1].ssim.value.mean == pytest.approx((26 + np.mean(np.sin(range(8)))) / 40)
+    luma = measured(tabulate([folder(rows)], luma=True))["net"]
+    assert luma.results[1].psnr.value.mean == pytest.approx(27 + np.mean(np.sin(range(8))))
+
+
+def test_the_best_and_the_second_best_are_marked(folder):
+    table = tabulate([folder(simple(("bicubic", "second", "best")))], paper=False)
+    assert {name: found.results[0].psnr.rank for name, found in measured(table).items()} == {
+        "bicubic": 0,
+        "second": 2,
+        "best": 1,
+    }
+
+
+def test_the_paper_s_marks_are_those_it_prints():
+    """Its best are all of GFRNet (Full); its second best are in bold in its text."""
+    second = ["MDnCNN", "MSRGAN", "MDeblurGAN", "MARCNN"]
+    for place, (split, scale) in enumerate(COLUMNS):
+        found = {paper.method: result(paper, split, scale) for paper in ROWS}
+        psnr = {name: value[0] for name, value in found.items() if value}
+        assert max(psnr, key=psnr.get) == "GFRNet (Full)"
+        others = {p.method: psnr[p.method] for p in ROWS if p.group != OURS and p.method in psnr}
+        assert max(others, key=others.get) == second[place]
+    assert len(ROWS) == 25
+    assert sum(pair is None for paper in ROWS for pair in paper.results) == 6
+
+
+def test_the_paper_s_rows_stand_beside_ours_and_say_so(folder):
+    table = tabulate([folder(simple())])
+    paper = {found.method: found for found in table.rows if found.source == "paper"}
+    assert paper["GFRNet (Full)"].results[0].psnr.value.mean == 32.31
+    assert paper["GFRNet (Full)"].results[0].psnr.rank == 1
+    assert paper["MDeblurGAN"].results[0].psnr.rank == 2
+    assert "TDAE" not in paper  # it has no result at 4×
+    text = render(table, "text")
+    assert "GFRNet (Full) (paper)  32.31*" in text
+    assert "on their own photographs" in text
+    assert not any(found.source == "paper" for found in tabulate([folder(simple(split="val"))]).rows)
+
+
+def test_scales_that_were_drawn_share_a_column(folder):
+    rows = [row(method, n, 25.0 + n, scale=1 + n / 10) for method in ("bicubic", "net") for n in range(9)]
+    table = tabulate([folder(rows)])
+    assert [(c.scale, c.label, c.images) for c in table.columns] == [(None, "1–1.8×", 9)]
+    assert measured(table)["net"].results[0].psnr.value.mean == 29
+
+
+def test_tables_are_merged_and_what_both_have_counts_once(folder):
+    both = tabulate([folder(simple(("bicubic", "a")), "one"), folder(simple(("bicubic", "b")), "two")], paper=False)
+    assert list(measured(both)) == ["bicubic", "a", "b"]
+    assert both.columns[0].images == measured(both)["bicubic"].results[0].images == 8
+    assert measured(both)["bicubic"].results[0].psnr.value.mean == pytest.approx(25 + np.mean(np.sin(range(8))))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda: simple(checkpoint_hash="others"), "net names different weights"),
+        (lambda: [one | {"psnr": one["psnr"] + 1} for one in simple()], "have different scores of bicubic"),
+        (lambda: simple(protocol="gfr-9: otherwise"), "different protocols"),
+    ],
+)
+def test_tables_that_contradict_are_refused(folder, other, message):
+    rows = [one | {"checkpoint_hash": ""} if one["method"] == "bicubic" else one for one in other()]
+    with pytest.raises(DataError, match=message):
+        tabulate([folder(simple(), "one"), folder(rows, "two")])
+
+
+def test_rows_without_a_score_are_left_out_and_told(folder):
+    rows = simple()
+    rows[9] = rows[9] | {"psnr": None, "ssim": None, "psnr_y": None, "ssim_y": None, "error": "lost.png is missing"}
+    table = tabulate([folder(rows)])
+    values = [one["psnr"] for one in rows[8:] if one["error"] is None]
+    assert measured(table)["net"].results[0].psnr.value.mean == pytest.approx(np.mean(values))
+    assert any("net: 1 observations have no score" in note and "lost.png" in note for note in table.notes)
+    assert any("net on a part of the images only" in note for note in table.notes)
+
+
+def test_further_metrics_are_told_where_they_were_measured(folder):
+    extra = {"landmark_error": 2.0, "landmark_error_initial": 9.0, "lpips": 0.25, "identity_similarity": 0.5}
+    table = tabulate([folder(simple(("bicubic",)) + simple(("net",), **extra))])
+    further = measured(table)["net"].results[0].further
+    assert vars(further) == extra
+    assert set(vars(measured(table)["bicubic"].results[0].further).values()) == {None}
+    text = render(table, "text")
+    assert "net: landmarks of the warped guide 2.00 px off, 9.00 px before warping." in text
+    assert "net: perceptual distance 0.2500, identity similarity 0.5000." in text
+    records = json.loads(render(table, "json"))["rows"]
+    assert next(record for record in records if record["method"] == "net")["lpips"] == 0.25
+
+
+def test_intervals_hold_the_mean(folder):
+    cell = measured(tabulate([folder(simple())], intervals=True))["net"].results[0].psnr
+    assert cell.value.low < cell.value.mean < cell.value.high
+    assert "[" in render(tabulate([folder(simple())], intervals=True, paper=False), "text")
+
+
+def test_a_table_that_is_none_is_refused(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        tabulate([tmp_path])
+
+
+def test_every_format_has_every_method_and_number(folder):
+    table = tabulate([folder(simple(("bicubic", "my_net")) + simple(("bicubic", "my_net"), scale=8.0))])
+    text = render(table, "text")
+    for form in FORMATS:
+        rendered = render(table, form)
+        for found in table.rows:
+            plain = found.method.replace("_", r"\_") if form == "latex" else found.method
+            assert plain in rendered
+        assert "32.31" in rendered
+    assert "26.07" in text
+
+
+def test_markdown_and_latex_have_as_many_cells_in_each_line(folder):
+    table = tabulate([folder(simple() + simple(scale=8.0))])
+    lines = [line for line in render(table, "markdown").splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {4}
+    assert "**32.31** (**0.973**)" in render(table, "markdown")
+    latex = render(table, "latex")
+    body = [line for line in latex.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    assert {line.count("&") for line in body} == {2}
+    assert r"\textbf{32.31}" in latex
+    assert latex.count(r"\hline") == 4
+
+
+def test_csv_and_json_carry_the_whole_precision(folder):
+    table = tabulate([folder(simple())], intervals=True)
+    records = json.loads(render(table, "json"))["rows"]
+    ours = next(record for record in records if record["method"] == "net")
+    assert ours["psnr"] == pytest.approx(26 + np.mean(np.sin(range(8))), abs=1e-12)
+    assert ours["psnr_low"] < ours["psnr"] < ours["psnr_high"]
+    assert (ours["source"], ours["split"], ours["scale"], ours["images"]) == ("measured", "test-webface", 4.0, 8)
+    lines = list(csv.DictReader(io.StringIO(render(table, "csv"))))
+    assert len(lines) == len(records)
+    assert {line["source"] for line in lines} == {"measured", "paper"}
+
+
+def test_comparison_is_paired_by_observation(folder):
+    rows = simple()
+    rows = [one for one in rows if not (one["method"] == "net" and one["pair_id"] == "p0")]
+    found = compare_methods([folder(rows[::-1])], "net", "bicubic")
+    psnr = next(one for one in found if one.metric == "psnr")
+    assert (psnr.found.count, psnr.found.persons) == (7, 4)
+    assert psnr.found.difference.mean == pytest.approx(1)
+    assert psnr.found.wins == 1
+    for form in FORMATS:
+        assert "net" in render_comparison(found, "net", "bicubic", form)
+
+
+def test_a_comparison_with_what_was_not_scored_is_refused(folder):
+    with pytest.raises(ConfigError, match="no scores of other; there are bicubic, net"):
+        compare_methods([folder(simple())], "net", "other")
+    apart = simple(("a",)) + simple(("b",), split="val")
+    with pytest.raises(DataError, match="no observation in common"):
+        compare_methods([folder(apart)], "a", "b")

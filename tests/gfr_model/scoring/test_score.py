@@ -1,0 +1,403 @@
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+import torch
+from PIL import Image
+
+from gfr_data.degradation.reference import decode, upsample
+from gfr_model.scoring import job as score_job
+from gfr_model.scoring import score as scoring
+from gfr_model.scoring.methods import BICUBIC
+from gfr_model.scoring.score import ScoreConfig, plan, score
+from manifests import DEGRADED, DEGRADED_FILE, SCORES, SCORES_FILE, ConfigError, DataError, read_table
+
+
+@pytest.fixture
+def config(evaluation, tmp_path) -> ScoreConfig:
+    return ScoreConfig((evaluation.at4,), tmp_path / "scores", runs=(f"net={evaluation.run}",), panels=2)
+
+
+def rows_of(config, method=None):
+    table = read_table(config.out / SCORES_FILE, SCORES)
+    assert table.schema.names == SCORES.names
+    rows = table.to_pylist()
+    return [row for row in rows if method in (None, row["method"])]
+
+
+def image(path):
+    with Image.open(path) as file:
+        return np.array(file.convert("RGB"))
+
+
+def copied(evaluation, tmp_path) -> Path:
+    return Path(shutil.copytree(evaluation.at4, tmp_path / "copy"))
+
+
+def test_each_method_has_one_row_for_each_observation_and_bicubic_is_always_there(config, evaluation):
+    both = replace(config, folders=(evaluation.at4, evaluation.at8))
+    summary = score(both)
+    assert (summary.rows, summary.scored, summary.errors) == (28, 28, 0)
+    rows = rows_of(config)
+    keys = [(row["method"], row["pair_id"], row["copy"], row["scale"]) for row in rows]
+    assert len(set(keys)) == len(keys) == 28
+    assert list(dict.fromkeys(row["method"] for row in rows)) == [BICUBIC, "net"]
+    assert summary.methods[BICUBIC]["psnr"] == pytest.approx(np.mean([r["psnr"] for r in rows_of(config, BICUBIC)]))
+
+
+def test_bicubic_is_what_the_reference_upsamples_rounded(config, evaluation):
+    skimage_metrics = pytest.importorskip("skimage.metrics")
+    score(replace(config, runs=()))
+    found = {row["pair_id"]: row["psnr"] for row in rows_of(config)}
+    for row in read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist():
+        enlarged = np.rint(upsample(decode((evaluation.at4 / row["lq_path"]).read_bytes()))).astype(np.uint8)
+        truth = image(evaluation.at4 / row["target_path"])
+        wanted = skimage_metrics.peak_signal_noise_ratio(truth, enlarged)
+        assert found[row["pair_id"]] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_row_carries_its_hash_protocol_pose_and_landmark_errors(config, evaluation):
+    score(config)
+    source = {r["pair_id"]: r for r in read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist()}
+    from gfr_model.checkpoint import load_model
+
+    for row in rows_of(config, "net"):
+        pair = source[row["pair_id"]]
+        target, guide = (np.array(pair[f"{role}_landmarks"]).reshape(68, 2) for role in ("target", "guide"))
+        assert row["landmark_error_initial"] == pytest.approx(np.linalg.norm(target - guide, axis=1).mean(), abs=1e-3)
+        assert row["landmark_error"] is not None
+        assert row["pose_difference"] == pytest.approx(pair["guide_yaw"], abs=1e-3)
+        assert row["checkpoint_hash"] == load_model(evaluation.run).checkpoint_hash
+        assert "8 bits" in row["protocol"]
+    for row in rows_of(config, BICUBIC):
+        assert row["landmark_error"] is None
+        assert row["checkpoint_hash"] == ""
+
+
+def test_the_same_command_does_nothing_and_another_folder_gets_the_same_bytes(config, tmp_path):
+    assert score(config).changed
+    path = config.out / SCORES_FILE
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    again = score(config)
+    assert (again.changed, again.scored) == (False, 0)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    other = replace(config, out=tmp_path / "other")
+    score(other)
+    assert (other.out / SCORES_FILE).read_bytes() == before[0]
+
+
+@pytest.mark.parametrize("stage", ["score", "pictures"])
+def test_a_killed_run_continues_to_the_same_bytes(config, tmp_path, monkeypatch, stage):
+    monkeypatch.setattr(score_job, "PART", 2)
+    score(config)
+    killed = replace(config, out=tmp_path / "killed")
+
+    def dies(where, done, total):
+        if where == stage and done >= total // 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        score(killed, dies)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert not (killed.out / SCORES_FILE).exists()
+    resumed = score(killed)
+    assert resumed.scored < resumed.rows
+    assert (killed.out / SCORES_FILE).read_bytes() == (config.out / SCORES_FILE).read_bytes()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_scores_alike_and_each_time_the_same(config, tmp_path):
+    score(config)
+    tables = []
+    for name in ("one", "two"):
+        there = replace(config, out=tmp_path / name, device="cuda")
+        score(there)
+        tables.append((there.out / SCORES_FILE).read_bytes())
+    assert tables[0] == tables[1]
+    for here, row in zip(rows_of(config), rows_of(there), strict=True):
+        assert row["psnr"] == pytest.approx(here["psnr"], abs=0.01)
+        assert row["ssim"] == pytest.approx(here["ssim"], abs=1e-3)
+
+
+def test_a_damaged_part_is_scored_again(config):
+    score(config)
+    before = (config.out / SCORES_FILE).read_bytes()
+    (part,) = (config.out / "parts/net").iterdir()
+    part.write_bytes(part.read_bytes()[:100])
+    assert score(config).scored == 7
+    assert (config.out / SCORES_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("column", ["lq_path", "target_path"])
+@pytest.mark.parametrize("harm", ["missing", "changed", "empty"])
+def test_a_file_that_cannot_be_read_is_a_row_with_an_error_and_is_tried_again(
+    config, evaluation, tmp_path, column, harm
+):
+    folder = copied(evaluation, tmp_path)
+    row = read_table(folder / DEGRADED_FILE, DEGRADED).to_pylist()[2]
+    path = folder / row[column]
+    content = path.read_bytes()
+    path.unlink()
+    if harm != "missing":
+        path.write_bytes(b"" if harm == "empty" else content[:-1] + b"x")
+    config = replace(config, folders=(folder,))
+    summary = score(config)
+    assert (summary.rows, summary.errors) == (14, 2)
+    bad = [r for r in rows_of(config) if r["error"] is not None]
+    assert {r["pair_id"] for r in bad} == {row["pair_id"]}
+    assert all(r["psnr"] is None and r["ssim"] is None and path.name in r["error"] for r in bad)
+    path.write_bytes(content)
+    repaired = score(config)
+    assert (repaired.errors, repaired.changed) == (0, True)
+
+
+def test_an_unreadable_image_with_the_right_hash_is_a_row_with_an_error(config, evaluation, tmp_path):
+    from manifests import hash_bytes, provenance, write_table
+
+    folder = copied(evaluation, tmp_path)
+    table = read_table(folder / DEGRADED_FILE, DEGRADED)
+    path = folder / table["lq_path"][0].as_py()
+    path.unlink()
+    path.write_bytes(b"no image")
+    hashes = [hash_bytes(b"no image"), *table["lq_hash"].to_pylist()[1:]]
+    place = DEGRADED.get_field_index("lq_hash")
+    table = table.set_column(place, DEGRADED.field("lq_hash"), [hashes])
+    write_table(folder / DEGRADED_FILE, table, DEGRADED, provenance("test", {}))
+    summary = score(replace(config, folders=(folder,)))
+    assert summary.errors == 2
+    assert "cannot be read as an image" in summary.first_error
+
+
+def test_nothing_to_score_is_an_error(config, evaluation, tmp_path):
+    folder = copied(evaluation, tmp_path)
+    shutil.rmtree(folder / "lq")
+    with pytest.raises(DataError, match="nothing could be scored"):
+        score(replace(config, folders=(folder,)))
+
+
+def test_other_inputs_are_refused_and_replaced_only_when_asked(config, evaluation):
+    score(config)
+    before = (config.out / SCORES_FILE).read_bytes()
+    for other, what in (
+        (replace(config, folders=(evaluation.at8,)), "the degraded tables"),
+        (replace(config, limit=1), "--limit"),
+        (replace(config, splits=("test-webface",)), "--split"),
+        (replace(config, runs=(f"net={evaluation.without_guide}",)), "method net was"),
+    ):
+        with pytest.raises(DataError, match=what):
+            score(other)
+        assert (config.out / SCORES_FILE).read_bytes() == before
+    assert score(replace(config, limit=1, overwrite=True)).rows == 4
+    assert not score(replace(config, limit=1, overwrite=True)).changed
+
+
+def test_a_foreign_folder_is_left_alone(config):
+    config.out.mkdir()
+    (config.out / "letter.txt").write_text("dear")
+    with pytest.raises(DataError, match="did not write"):
+        score(config)
+    assert [path.name for path in config.out.iterdir()] == ["letter.txt"]
+
+
+def test_another_method_is_added_to_those_that_are_there(config, evaluation):
+    score(config)
+    added = score(replace(config, runs=(f"plain={evaluation.without_guide}",)))
+    assert (added.scored, added.rows) == (7, 21)
+    assert list(added.methods) == [BICUBIC, "net", "plain"]
+
+
+def test_a_random_guide_is_another_person_s_and_only_for_those_who_look_at_it(config, evaluation):
+    runs = (f"net={evaluation.run}", f"plain={evaluation.without_guide}")
+    summary = score(replace(config, runs=runs, random_guide=True))
+    assert list(summary.methods) == [BICUBIC, "net", "net(R)", "plain"]
+    own, other = rows_of(config, "net"), rows_of(config, "net(R)")
+    assert all(r["landmark_error_initial"] != o["landmark_error_initial"] for r, o in zip(own, other, strict=True))
+    assert all("guide of another person, seed 0" in row["protocol"] for row in other)
+    assert not any("another person" in row["protocol"] for row in own)
+    with pytest.raises(DataError, match=r"method net\(R\) was"):
+        score(replace(config, runs=runs, random_guide=True, seed=1))
+
+
+def test_restored_files_are_scored_by_the_same_protocol(config, evaluation, tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    table = read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist()
+    for number, row in enumerate(table):
+        enlarged = np.rint(upsample(decode((evaluation.at4 / row["lq_path"]).read_bytes()))).astype(np.uint8)
+        name = Path(row["lq_path"]).with_suffix(".png").name
+        if number == 1:
+            (folder / "lq").mkdir()
+            name = f"lq/{name}"
+        if number != 5:
+            Image.fromarray(enlarged).save(folder / name)
+    config = replace(config, runs=(), restored=(f"theirs={folder}",))
+    assert score(config).errors == 1
+    theirs, bicubic = rows_of(config, "theirs"), rows_of(config, BICUBIC)
+    for number, (row, base) in enumerate(zip(theirs, bicubic, strict=True)):
+        assert row["psnr"] == (None if number == 5 else base["psnr"])
+        assert row["ssim"] == (None if number == 5 else base["ssim"])
+    assert "is missing" in theirs[5]["error"]
+    assert len({row["checkpoint_hash"] for row in theirs}) == 7
+
+
+def test_each_restored_file_belongs_to_its_own_row_where_others_are_lost(config, evaluation, tmp_path):
+    folder = copied(evaluation, tmp_path)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    table = read_table(folder / DEGRADED_FILE, DEGRADED).to_pylist()
+    for row in table:
+        shutil.copy(folder / row["target_path"], theirs / Path(row["lq_path"]).with_suffix(".png").name)
+    (folder / table[0]["lq_path"]).unlink()
+    (theirs / Path(table[4]["lq_path"]).with_suffix(".png").name).unlink()
+    score(replace(config, folders=(folder,), runs=(), restored=(f"theirs={theirs}",)))
+    found = rows_of(config, "theirs")
+    assert [row["error"] is None for row in found] == [False, True, True, True, False, True, True]
+    assert all(row["psnr"] in (None, float("inf")) for row in found)
+    assert Path(table[4]["lq_path"]).stem in found[4]["error"]
+
+
+def test_a_restored_file_that_changed_after_it_was_scored_is_noticed(config, evaluation, tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    table = read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist()
+    for row in table:
+        shutil.copy(evaluation.at4 / row["target_path"], folder / Path(row["lq_path"]).with_suffix(".png").name)
+    config = replace(config, runs=(), restored=(f"theirs={folder}",), panels=7)
+    assert score(config).methods["theirs"]["psnr"] == float("inf")
+    path = folder / Path(table[0]["lq_path"]).with_suffix(".png").name
+    Image.new("RGB", (256, 256)).save(path)
+    with pytest.raises(DataError, match=f"{path.name} has changed"):
+        score(config)
+    score(replace(config, overwrite=True))
+    assert [row["psnr"] for row in rows_of(config, "theirs")].count(float("inf")) == 6
+    kept = [row for row in rows_of(config, "theirs") if row["panel"] is not None]
+    assert kept
+    for row in kept:
+        output = image(config.out / row["panel"] / "output.png")
+        assert (output == 0).all() == (row["pair_id"] == table[0]["pair_id"])
+
+
+def test_a_restored_image_of_another_size_is_an_error_of_its_row(config, evaluation, tmp_path):
+    row = read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist()[0]
+    (tmp_path / "small").mkdir()
+    Image.new("RGB", (128, 128)).save(tmp_path / "small" / Path(row["lq_path"]).with_suffix(".png").name)
+    score(replace(config, runs=(), restored=(f"small={tmp_path / 'small'}",)))
+    assert "128x128 px, but must be 256x256" in rows_of(config, "small")[0]["error"]
+
+
+def test_with_several_sets_restored_files_lie_apart(config, evaluation, tmp_path):
+    row = read_table(evaluation.at8 / DEGRADED_FILE, DEGRADED).to_pylist()[0]
+    name = Path(row["lq_path"]).with_suffix(".png").name
+    (tmp_path / "theirs/at8").mkdir(parents=True)
+    for place in (tmp_path / "theirs", tmp_path / "theirs/at8"):
+        shutil.copy(evaluation.at8 / row["target_path"], place / name)
+    folders = (evaluation.at4, evaluation.at8)
+    score(replace(config, folders=folders, runs=(), restored=(f"theirs={tmp_path / 'theirs'}",)))
+    good = [row for row in rows_of(config, "theirs") if row["error"] is None]
+    assert [row["scale"] for row in good] == [8.0]
+
+
+def test_pictures_of_the_best_and_the_worst_are_kept(config):
+    score(replace(config, panels=4))
+    kept = [row for row in rows_of(config, "net") if row["panel"] is not None]
+    assert len(kept) == 4
+    base = {row["pair_id"]: row["psnr"] for row in rows_of(config, BICUBIC)}
+    for split in ("test-vggface2", "test-webface"):
+        gains = {r["pair_id"]: r["psnr"] - base[r["pair_id"]] for r in rows_of(config, "net") if r["split"] == split}
+        shown = {row["pair_id"] for row in kept if row["split"] == split}
+        assert {min(gains, key=gains.get), max(gains, key=gains.get)} == shown
+    for row in kept:
+        panel = config.out / row["panel"]
+        assert {p.name for p in panel.iterdir()} == {
+            *("input.png", "guide.png", "warped.png", "output.png", "truth.png", "flow.npy")
+        }
+        truth, output = image(panel / "truth.png").astype(float), image(panel / "output.png").astype(float)
+        assert 10 * np.log10(255**2 / ((truth - output) ** 2).mean()) == pytest.approx(row["psnr"], abs=1e-6)
+        assert np.load(panel / "flow.npy").shape == (2, 256, 256)
+
+
+def test_judges_that_the_user_supplies_are_asked(config, tmp_path):
+    class Embedding(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean(dim=(2, 3)) - 0.5
+
+    class Distance(torch.nn.Module):
+        def forward(self, images: torch.Tensor, truths: torch.Tensor) -> torch.Tensor:
+            return (images - truths).abs().mean(dim=(1, 2, 3), keepdim=True)
+
+    torch.jit.script(Embedding()).save(tmp_path / "embedding.pt")
+    torch.jit.script(Distance()).save(tmp_path / "distance.pt")
+    score(replace(config, identity_weights=tmp_path / "embedding.pt", lpips_weights=tmp_path / "distance.pt", panels=9))
+    for row in rows_of(config):
+        output, truth = (image(config.out / row["panel"] / f"{name}.png") / 255 for name in ("output", "truth"))
+        assert row["lpips"] == pytest.approx(np.abs(output - truth).mean(), abs=1e-5)
+        first, second = (part.mean(axis=(0, 1)) - 0.5 for part in (output, truth))
+        wanted = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
+        assert row["identity_similarity"] == pytest.approx(wanted, abs=1e-4)
+        assert "identity similarity by" in row["protocol"]
+
+
+def test_what_is_no_judge_is_refused(config, tmp_path):
+    (tmp_path / "junk.pt").write_bytes(b"\x80\x04junk")
+    with pytest.raises(DataError, match="no TorchScript file"):
+        score(replace(config, identity_weights=tmp_path / "junk.pt"))
+    with pytest.raises(DataError, match="does not exist"):
+        score(replace(config, lpips_weights=tmp_path / "nothing.pt"))
+    assert not config.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"runs": ("net=nowhere",)}, DataError, "does not exist"),
+        ({"restored": ("theirs=nowhere",)}, DataError, "is no folder"),
+        ({"restored": ("nowhere",)}, ConfigError, "must be NAME=FOLDER"),
+        ({"splits": ("train",)}, ConfigError, "has no split train; it has test-vggface2, test-webface"),
+        ({"device": "abacus"}, ConfigError, "'abacus' is none"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_before_anything_is_written(config, change, error, message):
+    with pytest.raises(error, match=message):
+        score(replace(config, **change))
+    assert not config.out.exists()
+
+
+def test_a_name_stands_for_one_method(config, evaluation):
+    with pytest.raises(ConfigError, match="more than one method is called net"):
+        score(replace(config, runs=(f"net={evaluation.run}", f"net={evaluation.without_guide}")))
+    with pytest.raises(ConfigError, match="called bicubic"):
+        score(replace(config, runs=(f"bicubic={evaluation.run}",)))
+
+
+def test_a_plan_writes_nothing(config):
+    found = plan(config)
+    assert found["observations"] == 7
+    assert list(found["methods"]) == [BICUBIC, "net"]
+    assert found["missing"] == 2
+    assert not config.out.exists()
+
+
+def test_names_become_harmless_folders():
+    assert score_job.safe_name("net(R)") == "net(R)"
+    for name in ("../up", "a/b", ".hidden", "x" * 300, "ü:?"):
+        plain = score_job.safe_name(name)
+        assert "/" not in plain
+        assert not plain.startswith(".")
+        assert len(plain) < 120
+    assert score_job.safe_name("a/b") != score_job.safe_name("a:b")
+
+
+def test_scores_pass_the_tables_own_check(config):
+    from manifests import validate_dataset
+
+    score(config)
+    assert validate_dataset(config.out) == []
+    assert pc.all(pc.is_valid(read_table(config.out / SCORES_FILE, SCORES)["protocol"])).as_py()
+    assert scoring.OURS[0] == "parts"

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from gfr_model.config import TrainConfig
+from gfr_model.training.run import RunLog, held, open_run, read_metrics
+from gfr_model.training.summary import write_summary
+from manifests import DataError
+
+
+def _rows(run):
+    table = read_metrics(run)
+    return list(zip(table["step"].to_pylist(), table["name"].to_pylist(), table["value"].to_pylist(), strict=True))
+
+
+def test_rows_of_a_part_that_is_done_again_are_dropped(tmp_path):
+    log = RunLog(tmp_path, 0)
+    for step in (1, 2, 3):
+        log.record(step, step / 2, "train", {"loss": float(step)})
+    log.flush()
+    log.close()
+    again = RunLog(tmp_path, 2)
+    again.record(3, 1.5, "train", {"loss": 30.0})
+    again.flush()
+    assert _rows(tmp_path) == [(1, "loss", 1.0), (2, "loss", 2.0), (3, "loss", 30.0)]
+
+
+def test_a_log_that_is_not_active_writes_nothing(tmp_path):
+    log = RunLog(tmp_path / "run", 0, active=False)
+    log.record(1, 1.0, "train", {"loss": 1.0})
+    log.picture(1, np.zeros((4, 4, 3), dtype=np.uint8))
+    log.flush()
+    log.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_scalars_and_pictures_reach_tensorboard(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    log = RunLog(tmp_path, 0)
+    log.record(5, 1.0, "val", {"psnr": 30.0})
+    log.picture(5, np.zeros((8, 8, 3), dtype=np.uint8))
+    log.flush()
+    log.close()
+    events = accumulator.EventAccumulator(str(tmp_path / "events"))
+    events.Reload()
+    assert events.Scalars("val/psnr")[0].value == 30.0
+    assert events.Tags()["images"] == ["samples"]
+
+
+def test_without_tensorboard_the_rest_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
+    log = RunLog(tmp_path, 0)
+    log.record(1, 1.0, "val", {"psnr": 30.0})
+    log.flush()
+    log.close()
+    assert _rows(tmp_path) == [(1, "psnr", 30.0)]
+    assert not (tmp_path / "events").exists()
+
+
+def test_overwrite_removes_only_what_a_run_wrote(tmp_path):
+    run = tmp_path / "run"
+    open_run(run, TrainConfig(), "hash", overwrite=False)
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints/step-00000001.safetensors").write_bytes(b"old")
+    (run / "notes.txt").write_text("mine")
+    open_run(run, TrainConfig(seed=1), "hash", overwrite=True)
+    assert sorted(path.name for path in run.iterdir()) == ["config.toml", "notes.txt"]
+    assert "pairs.parquet hash" in (run / "config.toml").read_text()
+
+
+def test_a_broken_metrics_table_is_named(tmp_path):
+    (tmp_path / "metrics.parquet").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"metrics\.parquet is no metrics table"):
+        RunLog(tmp_path, 1)
+
+
+def test_summary_page_stands_alone(tmp_path):
+    log = RunLog(tmp_path, 0)
+    for step in (1, 2):
+        log.record(step, step, "train", {"loss": 1.0 / step, "broken": float("nan")})
+        log.record(step, step, "val", {"psnr": 20.0 + step, "psnr_degraded": 19.0})
+    log.picture(2, np.zeros((8, 8, 3), dtype=np.uint8))
+    log.flush()
+    log.close()
+    page = write_summary(tmp_path, TrainConfig(vgg_face="<odd>"), ["2 steps & more"]).read_text()
+    assert page.count("<svg") == 2  # psnr_degraded is drawn into psnr's chart, and a curve of NaN is none
+    assert "2 steps &amp; more" in page
+    assert "<odd>" not in page
+    assert 'src="data:image/png;base64,' in page
+    assert Image.open(tmp_path / "samples/step-00000002.png").size == (8, 8)
+
+
+def test_two_processes_cannot_train_one_run(tmp_path):
+    with held(tmp_path / "run", True):
+        with pytest.raises(DataError, match="being trained by another process"), held(tmp_path / "run", True):
+            pass
+        with held(tmp_path / "run", False):  # a further process of the same run
+            pass
+    with held(tmp_path / "run", True):
+        pass
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot use"), held(tmp_path / "file", True):
+        pass

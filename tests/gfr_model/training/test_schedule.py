@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+from gfr_model.config import TrainConfig
+from gfr_model.training import schedule
+
+
+def _walk(losses, config):
+    state = schedule.begin(schedule.Schedule(), 0, config)
+    rates = []
+    for step, loss in enumerate(losses, start=1):
+        if schedule.finished(state, config):
+            break
+        rates.append(schedule.rate(state, config))
+        state = schedule.after_validation(state, loss, step, config)
+    return rates, state
+
+
+def test_each_rate_stays_until_the_validation_loss_stops_falling():
+    config = TrainConfig(patience=2)
+    rates, state = _walk([5, 4, 3, 3, 3, 2, 2.5, 2.5, 2.4, 2.3, 9, 9], config)
+    assert rates == [2e-4] * 5 + [2e-5] * 3 + [2e-6] * 2
+    assert schedule.finished(state, config)
+    assert (state.best_loss, state.best_step) == (2, 6)
+
+
+def test_a_loss_that_is_not_finite_is_no_improvement():
+    config = TrainConfig(patience=1)
+    _, state = _walk([float("nan")], config)
+    assert state.best_loss is None
+    assert state.rate_index == 1
+
+
+def test_longest_stay_ends_a_rate():
+    config = TrainConfig(rate_steps=(10,))
+    state = schedule.begin(schedule.Schedule(), 5, config)
+    assert schedule.begin(state, 14, config).rate_index == 0
+    assert schedule.begin(state, 15, config).rate_index == 1
+
+
+def test_plan_counts_epochs_in_samples():
+    config = TrainConfig(batch_size=8, warp_epochs=5, epochs=100)
+    plan = schedule.make_plan(config, 20)
+    assert plan == schedule.Plan(epoch_steps=3, warp_steps=13, total_steps=250, validate_every=3)
+
+
+def test_variants_without_a_flow_loss_have_no_first_stage():
+    for variant in ("-F", "-W", "-WG", "-W2", "-WG2"):
+        assert schedule.make_plan(TrainConfig(variant=variant), 20).warp_steps == 0
+    assert schedule.make_plan(replace(TrainConfig(), max_steps=30), 20).total_steps == 30
