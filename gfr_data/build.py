@@ -14,22 +14,20 @@ The folder a build writes:
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from gfr_data.engine import Engine, WorkerDiedError, run
-from gfr_data.examination.shard import Examination, ShardTask, examine_shard
+from gfr_data.engine import Engine, run
+from gfr_data.examination.shard import ExaminationSettings
 from gfr_data.examination.work import SHARD_PHOTOGRAPHS, Work, write_index
-from gfr_data.faces.landmarks import points_file, require_weights, unknown_provider
-from gfr_data.pairs.choose import Choice, choose, read_entries
+from gfr_data.examination.workers import examine_all, examine_unreadable_again
+from gfr_data.faces.providers import points_file, require_weights, unknown_provider
+from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
-from gfr_data.pairs.tables import CROPS, CropTask, crop_paths, face_tables, pair_table, write_crops
+from gfr_data.pairs.tables import CROPS, crop_tasks, face_tables, name_crops, pair_table, write_crops
 from gfr_data.quality.judge import Thresholds
 from gfr_data.report.build_page import write_report
 from gfr_data.report.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
@@ -72,6 +70,10 @@ class BuildConfig:
     engine: Engine = field(default_factory=Engine)
     retry_failed: bool = False  # examine unreadable photographs again
     overwrite: bool = False  # replace a build of another configuration
+
+    def examination(self) -> ExaminationSettings:
+        """What a worker needs to know of it."""
+        return ExaminationSettings(self.sources, self.landmarks, self.fan_weights, self.device, self.thresholds)
 
     def result_settings(self) -> dict[str, Any]:
         """What decides the result, as JSON values."""
@@ -120,8 +122,10 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
     except OSError as error:
         raise DataError(f"cannot write to {config.out}: {error.strerror}; choose another --out") from error
     _index(config, work, progress)
-    examine_all(config, work, progress)
-    choice = choose(read_entries(work, range(work.count())), config.sources, config.rules, config.seed)
+    if config.retry_failed:
+        examine_unreadable_again(work, config.examination(), config.engine, progress)
+    examine_all(work, config.examination(), config.engine, progress)
+    choice = choose_pairs(read_entries(work), config.sources, config.rules, config.seed)
     paths, hashes = _crop(config, work, choice, progress)
     return _write(config, work, choice, paths, hashes, progress)
 
@@ -222,86 +226,14 @@ def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, 
     progress("index", photographs, photographs)
 
 
-def examine_all(
-    config: BuildConfig, work: Work, progress: Progress, examine: Callable[[ShardTask], int] = examine_shard
-) -> None:
-    """Examine every unfinished shard. A worker that dies costs its shards a retry, then its photograph its place.
-
-    Where the work is done in this process, the death is noticed by the next run. `examine` is what a worker does with a
-    shard.
-    """
-    how = Examination(config.sources, config.landmarks, config.fan_weights, config.device, config.thresholds)
-    if config.retry_failed:
-        _again(config, work, how, progress)
-    if config.engine.in_process:
-        _examine_carefully(config, work, how, examine, work.in_flight())
-    sizes = work.sizes()
-    total = sum(sizes)
-    waiting = work.missing()
-    done = total - sum(sizes[number] for number in waiting)
-    progress("examine", done, total)
-    while waiting:
-        tasks = [ShardTask(work, number, how) for number in waiting]
-        try:
-            for count in run(examine, tasks, config.engine):
-                done += count
-                progress("examine", done, total)
-        except WorkerDiedError as death:
-            if not (begun := work.in_flight()):
-                raise DataError(f"workers die before they begin ({death}); fewer --jobs need less memory") from death
-            _examine_carefully(config, work, how, examine, begun)
-        waiting = work.missing()
-        done = total - sum(sizes[number] for number in waiting)
-
-
-def _examine_carefully(
-    config: BuildConfig, work: Work, how: Examination, examine: Callable[[ShardTask], int], begun: Sequence[int]
-) -> None:
-    """Finish what dead workers were at, a shard and a photograph at a time. What kills a worker twice is skipped."""
-    for number in begun:
-        deaths = dict.fromkeys(work.noted(number), 1)
-        while not work.shard(number).is_file():
-            try:
-                list(run(examine, [ShardTask(work, number, how, careful=True)], config.engine, apart=True))
-            except WorkerDiedError:
-                rows = work.noted(number)
-                deaths = {row: deaths.get(row, 0) + 1 for row in {*deaths, *rows}} if rows else deaths
-                work.skip(number, [row for row in rows if deaths[row] > 1])
-
-
-def _again(config: BuildConfig, work: Work, how: Examination, progress: Progress) -> None:
-    """Examine anew the identities that have an unreadable photograph."""
-    failed = [number for number in range(work.count()) if _has_unreadable(work.shard(number))]
-    for number in failed:
-        work.unskip(number)
-    tasks = [ShardTask(work, number, how, again=True) for number in failed]
-    for done, _ in enumerate(run(examine_shard, tasks, config.engine), start=1):
-        progress("examine again", done, len(failed))
-
-
-def _has_unreadable(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    return bool(pc.any(pc.equal(pq.read_table(path, columns=["status"])["status"], "unreadable")).as_py())
-
-
 def _crop(
     config: BuildConfig, work: Work, choice: Choice, progress: Progress
-) -> tuple[dict[tuple[int, int], str], dict[str, str]]:
+) -> tuple[dict[RowKey, str], dict[str, str]]:
     """Write the crops of the selected faces; return their paths by row, and the hash of each path."""
-    entries = {entry.row: entry for pair in choice.pairs for entry in (pair.target, pair.guide)}
-    paths = crop_paths(list(entries.values()))
-    how = Examination(config.sources, config.landmarks, config.fan_weights, config.device, config.thresholds)
-    by_shard: dict[int, list[int]] = {}
-    for number, row in sorted(paths):
-        by_shard.setdefault(number, []).append(row)
-    tasks = [
-        CropTask(work, config.out, number, how, tuple(rows), tuple(paths[number, row] for row in rows))
-        for number, rows in by_shard.items()
-    ]
+    paths = name_crops(choice)
     hashes: dict[str, str] = {}
-    for number, found in run(write_crops, tasks, config.engine):
-        hashes |= zip((paths[number, row] for row in by_shard[number]), found, strict=True)
+    for written in run(write_crops, crop_tasks(work, config.out, config.sources, paths), config.engine):
+        hashes |= written
         progress("crop", len(hashes), len(paths))
     return paths, hashes
 
@@ -310,7 +242,7 @@ def _write(
     config: BuildConfig,
     work: Work,
     choice: Choice,
-    paths: dict[tuple[int, int], str],
+    paths: dict[RowKey, str],
     hashes: dict[str, str],
     progress: Progress,
 ) -> BuildSummary:
@@ -318,7 +250,7 @@ def _write(
     out = config.out
     made_by = provenance("gfr-data build-pairs", config.result_settings())
     progress("write", 0, 3)
-    write_parts(out / FACES_FILE, face_tables(work, work.count(), choice, paths), FACES, made_by)
+    write_parts(out / FACES_FILE, face_tables(work, choice, paths), FACES, made_by)
     pairs = pair_table(work, choice.pairs, paths, hashes)
     write_table(out / PAIRS_FILE, pairs, PAIRS, made_by)
     progress("write", 1, 3)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gfr_data.sources.layouts import Identity
+from gfr_data.sources.layouts import Identity, Source
 from manifests import DataError, atomic_path, write_text
 
 SHARD_PHOTOGRAPHS = 512  # a shard ends with the identity that reaches this: minutes of work that a kill can cost
@@ -30,6 +30,20 @@ INDEX = pa.schema(
         pa.field("hint", pa.list_(pa.float64(), 4)),  # the dataset's own box
     ]
 )
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A row of the index."""
+
+    row: int  # in the shard
+    source: Source
+    subset: str
+    identity: str
+    person: str
+    path: Path
+    source_path: str  # relative to the source's root, as text
+    hint: tuple[float, ...] | None  # the dataset's own box
 
 
 @dataclass(frozen=True)
@@ -121,6 +135,17 @@ def write_index(path: Path, identities: Iterable[tuple[int, Identity]], size: in
             writer.write_table(table, row_group_size=table.num_rows)
             total += table.num_rows
     return total
+
+
+def read_photographs(work: Work, number: int, sources: Sequence[Source]) -> list[Photograph]:
+    """The photographs of one shard, in the order of the index."""
+    photographs = []
+    for row, values in enumerate(work.photographs(number).to_pylist()):
+        source, path = sources[values["source"]], os.fsdecode(values["path"])
+        who = values["subset"], values["identity"], values["person"]
+        hint = tuple(values["hint"]) if values["hint"] is not None else None
+        photographs.append(Photograph(row, source, *who, source.root / path, text(path), hint))
+    return photographs
 
 
 def text(name: str) -> str:

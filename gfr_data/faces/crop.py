@@ -47,6 +47,11 @@ def whole_image(height: int, width: int) -> CropGeometry:
     return CropGeometry(0.0, 0.0, float(width), float(height))
 
 
+def row_geometry(layout: str, box: np.ndarray, height: int, width: int) -> CropGeometry:
+    """What is cropped of a photograph: CASIA-WebFace's images already are crops and are only resized (§4.1)."""
+    return whole_image(height, width) if layout == "casia-webface" else square_around(box)
+
+
 def crop(image: np.ndarray, geometry: CropGeometry, size: int = CROP_SIZE) -> np.ndarray:
     """Cut `geometry` out of `image` (H, W, 3) uint8 RGB: (size, size, 3) uint8, bicubic and antialiased.
 

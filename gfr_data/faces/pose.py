@@ -74,6 +74,14 @@ def eye_openness(points: np.ndarray) -> tuple[float, float]:
     return _openness(points[42:48]), _openness(points[36:42])
 
 
+def mouth_shape(landmarks: np.ndarray) -> tuple[float, float]:
+    """Mouth's opening (inner lips' distance over width) and width (over the eye distance) of (68, 2) points."""
+    width = float(np.linalg.norm(landmarks[54] - landmarks[48]))
+    eyes = float(np.linalg.norm(landmarks[42:48].mean(axis=0) - landmarks[36:42].mean(axis=0)))
+    opening = float(np.linalg.norm(landmarks[66] - landmarks[62]))
+    return opening / max(width, 1e-6), width / max(eyes, 1e-6)
+
+
 def _openness(eye: np.ndarray) -> float:
     """Of one eye: corner, two points of the upper lid, corner, two of the lower lid."""
     width = np.linalg.norm(eye[3] - eye[0])

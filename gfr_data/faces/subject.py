@@ -20,7 +20,7 @@ class Subject:
     reason: str | None  # 'no_face' or 'multiple_faces'; None when the subject is clear
 
 
-def choose_subject(found: "Sequence[Face]", height: int, width: int, hint: np.ndarray | None = None) -> Subject:
+def find_subject(found: "Sequence[Face]", height: int, width: int, hint: np.ndarray | None = None) -> Subject:
     """Choose among the faces of a photograph of `height` x `width` px.
 
     hint: the dataset's own box (x1, y1, x2, y2); the face that overlaps it most is the subject, whoever else is there.

@@ -5,10 +5,9 @@ Holds the candidates of all identities (at most 24 of each), not the photographs
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -22,7 +21,7 @@ IdentityKey = tuple[str, str, str]  # dataset, subset, identity
 RowKey = tuple[int, int]  # shard, row in the shard
 
 _COLUMNS = ["dataset", "subset", "identity", "person", "source_path", "perceptual_hash", "picture"]
-_NUMBERS = ["quality", "yaw", "pitch", "roll", "eye_open_left", "eye_open_right", "mouth_open", "mouth_wide"]
+_NUMBERS = [item.name for item in fields(Candidate) if item.name != "key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Choice:
         return {pair.target.row: "target" for pair in self.pairs} | {pair.guide.row: "guide" for pair in self.pairs}
 
 
-def choose(entries: Sequence[Entry], sources: Sequence[Source], rules: SelectionRules, seed: int) -> Choice:
+def choose_pairs(entries: Sequence[Entry], sources: Sequence[Source], rules: SelectionRules, seed: int) -> Choice:
     """Which faces become pairs of which split, and why the others do not."""
     layouts = {source.dataset: source.layout for source in sources}
     copies = _copies(entries, layouts, seed)
@@ -72,7 +71,10 @@ def choose(entries: Sequence[Entry], sources: Sequence[Source], rules: Selection
         faces = list(group)
         selected[whose] = faces, select([entry.face for entry in faces], rules)
     giving = [(faces[0], selection) for faces, selection in selected.values() if selection.guide is not None]
-    groups = [_group(entry, layouts[entry.dataset], selection) for entry, selection in giving]
+    groups = [
+        Group(entry.dataset, layouts[entry.dataset], entry.subset, entry.identity, entry.person, len(selection.targets))
+        for entry, selection in giving
+    ]
     places = assign_splits(groups, seed)
     pairs: list[Pair] = []
     excluded: dict[IdentityKey, tuple[str, str]] = {}
@@ -86,26 +88,17 @@ def choose(entries: Sequence[Entry], sources: Sequence[Source], rules: Selection
     return Choice(tuple(pairs), copies, excluded, reasons)
 
 
-def read_entries(work: Work, numbers: Iterable[int]) -> list[Entry]:
-    """The candidates of finished shards."""
+def read_entries(work: Work) -> list[Entry]:
+    """The acceptable faces with landmarks of all shards."""
     entries: list[Entry] = []
-    for number in numbers:
-        table = pq.read_table(work.shard(number), columns=["status", "yaw", *_COLUMNS, *_NUMBERS[:1], *_NUMBERS[2:]])
-        acceptable = pc.and_(pc.equal(table["status"], "spare"), pc.is_valid(table["yaw"]))
-        rows = pc.indices_nonzero(acceptable).to_pylist()
-        entries += [_entry((number, row), values) for row, values in zip(rows, _rows(table, rows), strict=True)]
+    for number in range(work.count()):
+        table = pq.read_table(work.shard(number), columns=["status", *_COLUMNS, *_NUMBERS])
+        rows = pc.indices_nonzero(pc.and_(pc.equal(table["status"], "spare"), pc.is_valid(table["yaw"])))
+        for row, face in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
+            dataset, subset, identity, person, path, code, picture = (face[name] for name in _COLUMNS)
+            candidate = Candidate(path, **{name: face[name] for name in _NUMBERS})
+            entries.append(Entry((number, row), dataset, subset, identity, person, candidate, code, picture))
     return entries
-
-
-def _rows(table: pa.Table, rows: list[int]) -> list[tuple[object, ...]]:
-    part = table.take(pa.array(rows, pa.int64()))
-    return list(zip(*(part[name].to_pylist() for name in [*_COLUMNS, *_NUMBERS]), strict=True))
-
-
-def _entry(row: RowKey, values: tuple[object, ...]) -> Entry:
-    dataset, subset, identity, person, path, code, picture, *numbers = values
-    face = Candidate(path, *numbers)  # type: ignore[arg-type]  # the schema says what each column is
-    return Entry(row, dataset, subset, identity, person, face, code, picture)  # type: ignore[arg-type]
 
 
 def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dict[RowKey, str]:
@@ -122,10 +115,6 @@ def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dic
         for entry, first in zip(ranked, found.tolist(), strict=True)
         if first >= 0
     }
-
-
-def _group(entry: Entry, layout: str, selection: Selection) -> Group:
-    return Group(entry.dataset, layout, entry.subset, entry.identity, entry.person, len(selection.targets))
 
 
 def _pairs(split: str, faces: Iterable[Entry], selection: Selection) -> list[Pair]:

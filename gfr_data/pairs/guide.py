@@ -27,8 +27,8 @@ class Candidate:
     yaw: float  # degrees
     pitch: float
     roll: float
-    eye_left: float  # lid distance over eye width
-    eye_right: float
+    eye_open_left: float  # lid distance over eye width
+    eye_open_right: float
     mouth_open: float  # distance of the inner lips over the mouth's width
     mouth_wide: float  # mouth's width over the distance of the eyes
 
@@ -57,15 +57,7 @@ def may_guide(face: Candidate, rules: SelectionRules) -> bool:
     frontal = (
         abs(face.yaw) <= rules.guide_yaw and abs(face.pitch) <= rules.guide_pitch and abs(face.roll) <= rules.guide_roll
     )
-    return frontal and min(face.eye_left, face.eye_right) >= rules.guide_eyes
-
-
-def mouth_shape(landmarks: np.ndarray) -> tuple[float, float]:
-    """Mouth's opening (inner lips' distance over width) and width (over the eye distance) of (68, 2) points."""
-    width = float(np.linalg.norm(landmarks[54] - landmarks[48]))
-    eyes = float(np.linalg.norm(landmarks[42:48].mean(axis=0) - landmarks[36:42].mean(axis=0)))
-    opening = float(np.linalg.norm(landmarks[66] - landmarks[62]))
-    return opening / max(width, 1e-6), width / max(eyes, 1e-6)
+    return frontal and min(face.eye_open_left, face.eye_open_right) >= rules.guide_eyes
 
 
 def _varied(guide: Candidate, rest: list[Candidate], rules: SelectionRules) -> list[Candidate]:
@@ -81,7 +73,6 @@ def _varied(guide: Candidate, rest: list[Candidate], rules: SelectionRules) -> l
 
 def _unlikeness(one: Candidate, other: Candidate, rules: SelectionRules) -> float:
     pose = np.hypot.reduce([one.yaw - other.yaw, one.pitch - other.pitch, one.roll - other.roll]) / rules.pose_unit
-    shape = [
-        getattr(one, name) - getattr(other, name) for name in ("eye_left", "eye_right", "mouth_open", "mouth_wide")
-    ]
+    names = ("eye_open_left", "eye_open_right", "mouth_open", "mouth_wide")
+    shape = [getattr(one, name) - getattr(other, name) for name in names]
     return float(np.hypot(pose, np.hypot.reduce(shape) / rules.expression_unit))

@@ -1,18 +1,19 @@
 """Write what was chosen: crops, `faces`, `pairs`. Each file is whole or absent, and has the same bytes in every run."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gfr_data.examination.shard import Examination
-from gfr_data.examination.work import Work
-from gfr_data.pairs.choose import Choice, Entry, Pair, RowKey
+from gfr_data.examination.work import Work, read_photographs
+from gfr_data.pairs.choose import Choice, Pair, RowKey
+from gfr_data.sources.layouts import Source
 from manifests import FACES, PAIRS, DataError, atomic_path, hash_bytes, hash_file, to_table
 
 CROPS = "crops"
@@ -24,17 +25,20 @@ class CropTask:
 
     work: Work
     out: Path
+    sources: tuple[Source, ...]
     number: int
-    how: Examination
-    rows: tuple[int, ...]
-    paths: tuple[str, ...]  # where their crops go, relative to `out`
+    paths: dict[int, str]  # row -> where its crop goes, relative to `out`
 
 
-def crop_paths(entries: Sequence[Entry]) -> dict[RowKey, str]:
-    """`crops/<dataset>/<identity>/<stem>.png` of each entry, in characters every file system takes, no two alike."""
+def name_crops(choice: Choice) -> dict[RowKey, str]:
+    """`crops/<dataset>/<identity>/<stem>.png` of each selected face, in characters every file system takes.
+
+    No two are alike.
+    """
     paths: dict[RowKey, str] = {}
     taken: set[str] = set()
-    for entry in sorted(entries, key=lambda entry: (entry.whose, entry.face.key)):
+    selected = {entry.row: entry for pair in choice.pairs for entry in (pair.target, pair.guide)}
+    for entry in sorted(selected.values(), key=lambda entry: (entry.whose, entry.face.key)):
         stem = entry.face.key.rpartition("/")[2].rpartition(".")[0] or entry.face.key.rpartition("/")[2]
         plain = f"{CROPS}/{safe_name(entry.dataset)}/{safe_name(entry.identity)}/{safe_name(stem)}"
         # Case does not tell files apart everywhere.
@@ -51,36 +55,49 @@ def safe_name(name: str) -> str:
     return plain if plain == name else f"{plain}-{hash_bytes(name.encode())[:8]}"
 
 
-def write_crops(task: CropTask) -> tuple[int, tuple[str, ...]]:
-    """Write the crops of one shard that are not there yet; return the shard's number and the hash of each crop's file.
+def crop_tasks(work: Work, out: Path, sources: tuple[Source, ...], paths: dict[RowKey, str]) -> list[CropTask]:
+    """The crops at `paths`, a task for each shard."""
+    return [
+        CropTask(work, out, sources, number, {row: paths[number, row] for _, row in keys})
+        for number, keys in groupby(sorted(paths), key=lambda key: key[0])
+    ]
+
+
+def write_crops(task: CropTask) -> dict[str, str]:
+    """Write the crops of one shard that are not there yet; return each path with the hash of its file.
 
     Raises DataError when a photograph is not what was examined.
     """
-    from gfr_data.examination.shard import photographs_of, row_geometry
-    from gfr_data.faces.crop import crop
+    from PIL import Image
+
+    from gfr_data.faces.crop import crop, row_geometry
     from gfr_data.faces.decode import read_image
 
-    index = photographs_of(task.work, task.number, task.how.sources)
+    photographs = read_photographs(task.work, task.number, task.sources)
     columns = ["box", "width", "height", "content_hash"]
-    found = (
-        pq.read_table(task.work.shard(task.number), columns=columns).take(pa.array(task.rows, pa.int64())).to_pylist()
-    )
-    hashes = []
-    for row, path, face in zip(task.rows, task.paths, found, strict=True):
-        target, photograph = task.out / path, index[row]
-        if not target.is_file():
-            if not photograph.path.is_file() or hash_file(photograph.path) != face["content_hash"]:
-                raise DataError(f"{photograph.path} changed after it was examined; build again with --overwrite")
-            geometry = row_geometry(photograph.source.layout, np.array(face["box"]), face["height"], face["width"])
-            _write_png(target, crop(read_image(photograph.path), geometry))
-        hashes.append(hash_file(target))
-    return task.number, tuple(hashes)
+    for (row, path), face in zip(task.paths.items(), _take(task.work, task.number, task.paths, columns), strict=True):
+        photograph = photographs[row]
+        if (task.out / path).is_file():
+            continue
+        if not photograph.path.is_file() or hash_file(photograph.path) != face["content_hash"]:
+            raise DataError(f"{photograph.path} changed after it was examined; build again with --overwrite")
+        geometry = row_geometry(photograph.source.layout, np.array(face["box"]), face["height"], face["width"])
+        image = crop(read_image(photograph.path), geometry)
+        with atomic_path(task.out / path) as part:
+            Image.fromarray(image).save(part, format="PNG", compress_level=6)
+    return {path: hash_file(task.out / path) for path in task.paths.values()}
 
 
-def face_tables(work: Work, count: int, choice: Choice, paths: dict[RowKey, str]) -> Iterator[pa.Table]:
+def _take(work: Work, number: int, rows: Iterable[int], columns: list[str]) -> list[dict[str, Any]]:
+    """Some rows of a shard."""
+    table = pq.read_table(work.shard(number), columns=columns)
+    return list(table.take(pa.array(rows, pa.int64())).to_pylist())
+
+
+def face_tables(work: Work, choice: Choice, paths: dict[RowKey, str]) -> Iterator[pa.Table]:
     """The `faces` table, a shard at a time: what was examined, with what was decided."""
     roles = choice.roles()
-    for number in range(count):
+    for number in range(work.count()):
         table = pq.read_table(work.shard(number))
         rows = range(table.num_rows)
         status, reason, message = (table[name].to_pylist() for name in ("status", "reason", "message"))
@@ -109,8 +126,11 @@ def face_tables(work: Work, count: int, choice: Choice, paths: dict[RowKey, str]
 
 def pair_table(work: Work, pairs: Sequence[Pair], paths: dict[RowKey, str], hashes: dict[str, str]) -> pa.Table:
     """The `pairs` table. `hashes`: crop path -> hash of the file."""
-    wanted = {pair.target.row for pair in pairs} | {pair.guide.row for pair in pairs}
-    landmarks = dict(_landmarks(work, sorted(wanted)))
+    landmarks: dict[RowKey, list[float]] = {}
+    for number, group in groupby(sorted(paths), key=lambda key: key[0]):
+        keys = list(group)
+        found = _take(work, number, [row for _, row in keys], ["landmarks"])
+        landmarks |= {key: face["landmarks"] for key, face in zip(keys, found, strict=True)}
     return to_table([_pair_row(pair, paths, hashes, landmarks) for pair in pairs], PAIRS)
 
 
@@ -138,18 +158,3 @@ def _pair_row(
             f"{role}_source_path": entry.face.key,
         }
     return row
-
-
-def _landmarks(work: Work, rows: Sequence[RowKey]) -> Iterator[tuple[RowKey, list[float]]]:
-    for number, group in groupby(rows, key=lambda row: row[0]):
-        keys = list(group)
-        table = pq.read_table(work.shard(number), columns=["landmarks"])
-        found = table["landmarks"].take(pa.array([row for _, row in keys], pa.int64())).to_pylist()
-        yield from zip(keys, found, strict=True)
-
-
-def _write_png(path: Path, image: np.ndarray) -> None:
-    from PIL import Image
-
-    with atomic_path(path) as part:
-        Image.fromarray(image).save(part, format="PNG", compress_level=6)

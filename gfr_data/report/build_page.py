@@ -193,8 +193,7 @@ def _thumbnail(source: Source, row: dict[str, Any]) -> str:
 
 
 def _face_image(source: Source, row: dict[str, Any]) -> np.ndarray | None:
-    from gfr_data.examination.shard import row_geometry
-    from gfr_data.faces.crop import crop
+    from gfr_data.faces.crop import crop, row_geometry
 
     image = _open(source.root / row["source_path"])
     if image is None or row["box"] is None:

@@ -22,7 +22,7 @@ from gfr_data.faces.crop import crop, square_around
 from gfr_data.faces.decode import read_image
 from gfr_data.faces.mtcnn import Mtcnn
 from gfr_data.faces.pose import head_pose
-from gfr_data.faces.subject import choose_subject
+from gfr_data.faces.subject import find_subject
 from gfr_data.quality.judge import Measures, Thresholds, judge, measure_crop, measure_landmarks
 
 SIDE = 300  # px, of the crops that defects are made of
@@ -203,7 +203,7 @@ def closer(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def examine(detector: Mtcnn, image: np.ndarray, points: np.ndarray) -> tuple[str, Measures | None]:
     """'accept' or the reason, and what was measured."""
-    subject = choose_subject(detector([image])[0], *image.shape[:2])
+    subject = find_subject(detector([image])[0], *image.shape[:2])
     if subject.face is None or subject.reason:
         return subject.reason or "no_face", None
     geometry = square_around(subject.face.box)

@@ -15,10 +15,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from gfr_data.build import BuildConfig, build_pairs, examine_all, plan
+from gfr_data.build import BuildConfig, build_pairs, plan
 from gfr_data.engine import Engine
 from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
 from gfr_data.examination.work import Work, write_index
+from gfr_data.examination.workers import examine_all
 from gfr_data.sources.layouts import list_identities, parse_source
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, ConfigError, DataError, read_table, silent, validate_dataset
 
@@ -189,12 +190,12 @@ def deadly(task: ShardTask) -> int:
 EXAMINE_DEADLY = """
 import sys
 from pathlib import Path
-from gfr_data.build import examine_all
 from gfr_data.examination.work import Work
+from gfr_data.examination.workers import examine_all
 from manifests import silent
 from test_build import config_of, deadly
-out = Path(sys.argv[2])
-examine_all(config_of(Path(sys.argv[1]), out, "casia-webface", jobs=1), Work(out / "work"), silent, deadly)
+config = config_of(Path(sys.argv[1]), Path(sys.argv[2]), "casia-webface", jobs=1)
+examine_all(Work(config.out / "work"), config.examination(), config.engine, silent, deadly)
 """
 
 
@@ -218,7 +219,7 @@ def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(
         ends = [subprocess.run(command, check=False, env=alone).returncode for _ in range(2)]
         assert ends == [-signal.SIGKILL, 0]
     else:
-        examine_all(config, work, silent, deadly)
+        examine_all(work, config.examination(), config.engine, silent, deadly)
     rows = [row for number in range(work.count()) for row in _rows(work, number)]
     dead = [row for row in rows if row["status"] == "unreadable"]
     assert [(Path(row["source_path"]).name, row["message"]) for row in dead] == [("deadly.jpg", WORKER_DIED)]

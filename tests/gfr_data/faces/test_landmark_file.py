@@ -9,7 +9,7 @@ import pytest
 from gfr_data.faces import landmark_file
 from gfr_data.faces.crop import CropGeometry
 from gfr_data.faces.landmark_file import COLUMNS
-from gfr_data.faces.landmarks import LandmarkRequest, open_provider
+from gfr_data.faces.providers import LandmarkRequest, open_provider
 from manifests import ConfigError, DataError
 
 POINTS = {

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gfr_data.faces.crop import square_around
-from gfr_data.faces.pose import HEAD, RIGID, eye_openness, head_pose
+from gfr_data.faces.pose import HEAD, RIGID, eye_openness, head_pose, mouth_shape
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +83,10 @@ def test_eye_openness_is_lid_distance_over_width_of_each_eye():
 
 def test_eyes_at_one_point_are_closed():
     assert eye_openness(np.zeros((68, 2))) == (0.0, 0.0)
+
+
+def test_mouth_shape_of_known_points() -> None:
+    points = np.zeros((68, 2), np.float32)
+    points[36:42], points[42:48] = (0, 0), (50, 0)
+    points[48], points[54], points[62], points[66] = (5, 60), (45, 60), (25, 55), (25, 65)
+    assert np.allclose(mouth_shape(points), (10 / 40, 40 / 50))

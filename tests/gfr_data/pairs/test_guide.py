@@ -2,18 +2,17 @@
 
 import random
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gfr_data.pairs.guide import Candidate, SelectionRules, may_guide, mouth_shape, select
+from gfr_data.pairs.guide import Candidate, SelectionRules, may_guide, select
 
 RULES = SelectionRules()
 
 
 def candidate(key: str, quality: float = 0.8, yaw: float = 0.0, eyes: float = 0.3, **more: float) -> Candidate:
     values = {"pitch": 0.0, "roll": 0.0, "mouth_open": 0.0, "mouth_wide": 1.0} | more
-    return Candidate(key, quality, yaw, eye_left=eyes, eye_right=eyes, **values)
+    return Candidate(key, quality, yaw, eye_open_left=eyes, eye_open_right=eyes, **values)
 
 
 candidates = st.lists(
@@ -73,10 +72,3 @@ def test_among_equals_the_different_pose_is_chosen() -> None:
 def test_much_worse_photograph_is_not_chosen_for_its_pose() -> None:
     same = [candidate(f"same{number}", 0.82) for number in range(6)]
     assert "bad" not in {face.key for face in select([*same, candidate("bad", 0.3, yaw=30)], RULES).targets}
-
-
-def test_mouth_shape_of_known_points() -> None:
-    points = np.zeros((68, 2), np.float32)
-    points[36:42], points[42:48] = (0, 0), (50, 0)
-    points[48], points[54], points[62], points[66] = (5, 60), (45, 60), (25, 55), (25, 65)
-    assert np.allclose(mouth_shape(points), (10 / 40, 40 / 50))

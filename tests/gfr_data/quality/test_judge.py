@@ -29,7 +29,7 @@ def judged(real_faces):
     from gfr_data.faces.decode import Unreadable, read_image
     from gfr_data.faces.mtcnn import Mtcnn
     from gfr_data.faces.pose import head_pose
-    from gfr_data.faces.subject import choose_subject
+    from gfr_data.faces.subject import find_subject
 
     with (real_faces / "landmarks68.csv").open() as file:
         points = {row[0]: np.array(row[1:], float).reshape(68, 2) for row in list(csv.reader(file))[1:]}
@@ -43,7 +43,7 @@ def judged(real_faces):
             image = read_image(real_faces / name)
         except Unreadable:
             return "unreadable"
-        subject = choose_subject(detector([image])[0], *image.shape[:2])
+        subject = find_subject(detector([image])[0], *image.shape[:2])
         if subject.reason:
             return subject.reason
         geometry = square_around(subject.face.box)

@@ -1,0 +1,105 @@
+"""What is found out about one photograph: a record of named parts, and the row of a shard's file that it becomes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gfr_data.examination.work import Photograph
+from gfr_data.quality.judge import Measures, overall
+from manifests import FACES
+
+# What a shard's file holds beside the columns of `faces`: what selection and the search for copies need.
+EXTRA = [
+    pa.field("mouth_open", pa.float32()),
+    pa.field("mouth_wide", pa.float32()),
+    pa.field("picture", pa.binary()),
+]
+SHARD = pa.schema([*FACES, *EXTRA])
+
+
+@dataclass(frozen=True)
+class PhotographFile:
+    width: int  # px of the upright photograph
+    height: int
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Detection:
+    """The face that the photograph is of; lists of float32 values."""
+
+    box: list[float]  # x1, y1, x2, y2, px of the photograph
+    detector_score: float
+    keypoints: list[float]  # eyes, nose, mouth corners (x, y), px of the photograph
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells whether one photograph is a copy of another, see `quality.copies`."""
+
+    perceptual_hash: int
+    picture: bytes
+
+
+@dataclass(frozen=True)
+class FaceLandmarks:
+    landmarks: list[float]  # 68 iBUG points (x, y), float32 px of the crop
+    landmark_scores: list[float] | None  # the provider's confidence
+
+
+@dataclass(frozen=True)
+class Expression:
+    eye_open_left: float  # lid distance over eye width
+    eye_open_right: float
+    mouth_open: float  # distance of the inner lips over the mouth's width
+    mouth_wide: float  # mouth's width over the distance of the eyes
+
+
+@dataclass(frozen=True)
+class ExaminedFace:
+    """A photograph and what was found in it. Parts that were not reached are None; their fields are columns."""
+
+    photograph: Photograph
+    reason: str | None = None  # why it is not acceptable, one of REASONS
+    message: str | None = None  # the reason in words, where there is more to say
+    file: PhotographFile | None = None
+    detection: Detection | None = None
+    fingerprint: Fingerprint | None = None
+    measures: Measures | None = None
+    landmarks: FaceLandmarks | None = None
+    expression: Expression | None = None
+
+    @property
+    def status(self) -> str:
+        """'spare' where there is nothing against the face: it may be selected once it has landmarks."""
+        return {None: "spare", "unreadable": "unreadable"}.get(self.reason, "rejected")
+
+    def to_row(self) -> dict[str, Any]:
+        """The row of SHARD; columns of parts that are None are left out."""
+        photograph = self.photograph
+        row: dict[str, Any] = {
+            "dataset": photograph.source.dataset,
+            "subset": photograph.subset,
+            "identity": photograph.identity,
+            "person": photograph.person,
+            "source_path": photograph.source_path,
+            "status": self.status,
+            "reason": self.reason,
+            "message": self.message,
+        }
+        if self.measures is not None:
+            row["quality"] = overall(self.measures)
+        parts = (self.file, self.detection, self.fingerprint, self.measures, self.landmarks, self.expression)
+        for part in parts:
+            row |= vars(part) if part is not None else {}
+        return row
+
+
+def read_known_rows(path: Path) -> dict[int, dict[str, Any]]:
+    """The rows of a finished shard whose photographs were readable, by their number; {} where there is no shard."""
+    if not path.is_file():
+        return {}
+    return {row: face for row, face in enumerate(pq.read_table(path).to_pylist()) if face["status"] != "unreadable"}
