@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from cli.command import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+from gfr_model.models import VARIANTS
 
 PRESETS = ("paper", "fast", "demo")
-VARIANTS = ("full", "-F", "-W", "-WG", "-W2", "-WG2")
 
 
 @click.command()

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gfr_model.config import TrainConfig, from_values
-from manifests import DataError, atomic_path, hash_file
+from manifests import DataError, atomic_path
 
 FORMAT = "gfr-1"
 METADATA = "gfr"  # one entry, because safetensors writes several in a random order
@@ -33,16 +33,6 @@ class Checkpoint:
     config: TrainConfig
     state: dict[str, Any]  # JSON values
     path: Path
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A network ready to restore."""
-
-    network: nn.Module  # in evaluation mode; forward(degraded, guide) -> Restoration
-    config: TrainConfig
-    checkpoint_hash: str  # BLAKE2b-128 of the weights' file
-    name: str  # of the run
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], config: TrainConfig, state: Mapping[str, Any]) -> None:
@@ -111,29 +101,6 @@ def remove_old(run: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def load_model(run_or_checkpoint: Path | str, device: torch.device | str = "cpu") -> TrainedModel:
-    """Load a trained network from a run folder (its best weights) or from one checkpoint file.
-
-    Raises DataError when there is none, or when the file is not one.
-    """
-    path = Path(run_or_checkpoint)
-    name = path.name if path.is_dir() else path.stem
-    if path.is_dir():
-        if not (path / MODEL_FILE).is_file():
-            raise DataError(
-                f"{path} holds no {MODEL_FILE}: train it to its first validation with gfr-train, then retry"
-            )
-        path = path / MODEL_FILE
-    checkpoint = read(path)
-    network = _build(checkpoint.config)
-    weights = with_prefix(checkpoint.tensors, "network.")
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise DataError(f"{path} does not fit the network its configuration describes: {error}") from error
-    return TrainedModel(network.to(device).eval(), checkpoint.config, hash_file(path), name)
-
-
 def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, named without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -145,12 +112,6 @@ def _about(metadata: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return about if isinstance(about, dict) and {"config", "state"} <= about.keys() else {}
-
-
-def _build(config: TrainConfig) -> nn.Module:
-    from gfr_model.networks.gfrnet import build_network
-
-    return build_network(config)
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> int:

@@ -11,14 +11,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from gfr_model.models import GFRNET, NAMES, VARIANTS, Model, find_model
 from manifests import ConfigError, DataError
 from manifests.degradation.space import parse_space
 
 OFF = "off"
-VARIANTS = ("full", "-F", "-W", "-WG", "-W2", "-WG2")  # §4.3; Ours(R) is a choice at test time
-PLAIN_MODELS = ("srcnn", "vdsr", "deepdeblur", "dncnn", "memnet", "arcnn", "mdncnn", "marcnn")  # of Table 1
-ADVERSARIAL_MODELS = ("srgan", "deblurgan", "msrgan", "mdeblurgan")
-MODELS = ("gfrnet", *PLAIN_MODELS, *ADVERSARIAL_MODELS)
 PRECISIONS = ("float32", "bfloat16", "float64")
 STORAGES = ("auto", "device", "host", "disk")
 ON_NONFINITE = ("stop", "skip")
@@ -29,8 +26,8 @@ class TrainConfig:
     """Settings of one run. The defaults are the paper's ("§", "eq.") or DESIGN's reading of it."""
 
     # Networks (§3.1)
-    model: str = "gfrnet"  # network to train, one of MODELS; settings_of has what the baselines change
-    variant: str = "full"  # one of VARIANTS, §4.3
+    model: str = GFRNET  # network to train, one of models.NAMES; a baseline brings settings of its own
+    variant: str = "full"  # of GFRNet, one of models.VARIANTS, §4.5
     width: int = 64  # channels after the first convolution of WarpNet and RecNet
     discriminator_width: int = 64  # the same of the two discriminators
     norm: str = "instance"  # 'instance': per-image statistics, which batch norm with batch 1 is; or 'batch'
@@ -85,6 +82,11 @@ class TrainConfig:
     checkpoint_every: int = 1000  # steps between checkpoints
     log_every: int = 50  # steps between rows of the metrics table
     samples: int = 4  # validation pairs in a picture
+
+    @property
+    def made_of(self) -> Model:
+        """The model of these settings. Raises ConfigError for an unknown name."""
+        return find_model(self.model, self.variant)
 
 
 # These may differ when a run continues: they change where it ends or what it shows, not what a step does.
@@ -167,22 +169,13 @@ def resolve(
         given |= _coerce_all(_read_toml(file), f"{file}: ", problems)
     given |= _coerce_all(_parse_assignments(assignments, problems), "--set ", problems)
     given |= changes or {}
-    config = replace(PRESETS[preset](), **(settings_of(given.get("model", "gfrnet")) | given))
+    name = given.get("model", GFRNET)
+    of_model: dict[str, Any] = find_model(name).settings if name in NAMES else {}
+    config = replace(PRESETS[preset](), **(of_model | given))
     problems += _out_of_range(config)
     if problems:
         raise ConfigError("; ".join(problems))
     return config
-
-
-def settings_of(model: str) -> dict[str, Any]:
-    """Return what a baseline changes in a preset, so that it is trained on the losses of its own paper.
-
-    Most have only the squared error. The adversarial ones keep one discriminator, ours, on the whole image. Batch norm
-    is batch norm there. Everything else, data and schedule, is the same for all.
-    """
-    if model in PLAIN_MODELS:
-        return {"norm": "batch", "lambda_perceptual": 0.0, "lambda_adv_global": 0.0, "lambda_adv_local": 0.0}
-    return {"norm": "batch", "lambda_adv_local": 0.0} if model in ADVERSARIAL_MODELS else {}
 
 
 def to_toml(config: TrainConfig) -> str:
@@ -219,16 +212,6 @@ def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
         for name in before
         if name not in MAY_CHANGE and before[name] != after[name]
     ]
-
-
-def has_warp(config: TrainConfig) -> bool:
-    """Whether the variant has a WarpNet."""
-    return config.model == "gfrnet" and not config.variant.startswith("-W")
-
-
-def uses_flow_loss(config: TrainConfig) -> bool:
-    """Whether eq. 11 trains WarpNet: not without one, and not in variant -F."""
-    return has_warp(config) and config.variant != "-F"
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -302,7 +285,7 @@ def _nearest(key: str, names: Sequence[str]) -> str:
 def _out_of_range(config: TrainConfig) -> Iterator[str]:
     yield from _bad_numbers(config)
     choices = {
-        "model": MODELS,
+        "model": NAMES,
         "variant": VARIANTS,
         "precision": PRECISIONS,
         "storage": STORAGES,
@@ -313,7 +296,7 @@ def _out_of_range(config: TrainConfig) -> Iterator[str]:
         value = getattr(config, name)
         if value not in allowed:
             yield f"{name} must be one of {', '.join(allowed)}, but is {value!r}{_nearest(str(value), allowed)}"
-    if config.model != "gfrnet" and config.variant != "full":
+    if config.model != GFRNET and config.variant != "full":
         yield f"variant {config.variant} is one of gfrnet, and the model is {config.model!r}"
     if not config.learning_rates:
         yield "learning_rates must name at least one rate"

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gfr_model.checkpoint import TrainedModel, load_model
+from gfr_model.inference import TrainedModel, load_model
 from manifests import DataError, atomic_path, hash_file, project_version, write_text
 
 FORMS = ("onnx", "torchscript")

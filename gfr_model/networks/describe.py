@@ -8,8 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gfr_model.config import TrainConfig
-from gfr_model.networks.discriminators import PatchDiscriminator
-from gfr_model.networks.gfrnet import build_network
+from gfr_model.networks.build import build_critics, build_network
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,9 @@ def describe(config: TrainConfig) -> Description:
     size = config.image_size
     with torch.device("meta"):
         network = build_network(config)
-        critics = {
-            name: PatchDiscriminator(config.discriminator_width)
-            for name, weight in (("global", config.lambda_adv_global), ("local", config.lambda_adv_local))
-            if weight
-        }
         image, face = torch.empty(1, 3, size, size), torch.empty(1, 3, size // 2, size // 2)
         sizes = _measure(config.model, network, image, 2)
-        for name, critic in critics.items():
+        for name, critic in build_critics(config).items():
             sizes += _measure(f"discriminator {name}", critic, image if name == "global" else face, 3)[:1]
     return Description(tuple(sizes))
 

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gfr_model.networks.layers import Norm, down, full_precision, initialise
+from gfr_model.device import full_precision
+from gfr_model.networks.layers import Norm, down, initialise
 
 SMALLEST = 24  # px of an image that still gives one verdict
 SMALLEST_BOX = 0.125  # of the image's side: landmarks that fall together give a box of this side

@@ -1,10 +1,9 @@
 """The layers that the networks share: 4x4 convolutions of stride 2, down and up (§3.1, Fig. 3)."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from manifests import ConfigError
 
@@ -95,15 +94,3 @@ def initialise_for_relu(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-
-def full_precision(tensor: Tensor) -> Tensor:
-    """Return `tensor` in float32 if it is in a shorter type, else as it is."""
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
-
-
-def at_full_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """Return a context in which nothing is shortened to bfloat16."""
-    if device.type == "meta":  # where shapes alone are computed, and autocast does not exist
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)

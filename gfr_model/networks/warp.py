@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gfr_model.networks.layers import full_precision
+from gfr_model.device import full_precision
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from gfr_model.device import at_full_precision
 from gfr_model.networks.layers import (
     Norm,
-    at_full_precision,
     depth_of,
     encoder,
     initialise,

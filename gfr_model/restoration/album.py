@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gfr_model.checkpoint import TrainedModel, load_model
+from gfr_model.device import open_device
+from gfr_model.inference import TrainedModel, load_model
 from gfr_model.restoration.album_log import Entry, append, read_log
 from gfr_model.restoration.album_plan import AlbumConfig, Job, plan_jobs, result_folder
 from gfr_model.restoration.faces import Vision
 from gfr_model.restoration.guides import Guides, guide_files, read_guides
 from gfr_model.restoration.metadata import Metadata, encode, read_metadata
 from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph, comparison, restore_photograph
-from gfr_model.scoring.job import open_device
 from manifests import ConfigError, DataError, Progress, hash_bytes, hash_file, project_version, silent, write_bytes
 
 RESTORED, KEPT, FAILED = "restored", "kept", "failed"

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gfr_model.checkpoint import TrainedModel
+from gfr_model.device import repeatable
+from gfr_model.inference import TrainedModel
 from gfr_model.pictures import grid
 from gfr_model.restoration.blend import blend
 from gfr_model.restoration.faces import FoundFace, Vision, look
 from gfr_model.restoration.guides import Choice, Guides, choose
-from gfr_model.scoring.methods import repeatable, to_levels
+from gfr_model.scoring.methods import to_levels
 from manifests import DataError
 
 MOST_PIXELS = 250_000_000  # of a result that is enlarged

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from gfr_model.device import open_device
 from gfr_model.scoring.learned_metrics import Judge, open_judge
 from gfr_model.scoring.methods import Method, gather
 from gfr_model.scoring.observations import Folder, Guide, own_guide, random_guides, read_folder
@@ -110,14 +111,3 @@ def safe_name(name: str) -> str:
     """A method's name as the name of a folder: the same where that is harmless, otherwise with a hash."""
     plain = "".join(c if c.isalnum() or c in "-_.()" else "_" for c in name).lstrip(".")
     return plain if plain == name and len(name) < 100 else f"{plain[:60]}-{hash_bytes(name.encode())[:8]}"
-
-
-def open_device(name: str) -> torch.device:
-    """The device that `name` names. Raises ConfigError when there is none."""
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"--device {name!r} is none; use cpu or cuda") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: this machine has no CUDA device that torch can use; use --device cpu")
-    return device

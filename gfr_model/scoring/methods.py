@@ -1,7 +1,6 @@
 """What is compared: bicubic upsampling, trained networks, and folders that other systems filled."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gfr_model.checkpoint import load_model
+from gfr_model.device import repeatable
+from gfr_model.inference import load_model
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.scoring.observations import Batch, Folder, UnusableError, decode, to_tensor
 from manifests import ConfigError, DataError, hash_bytes
@@ -143,13 +143,6 @@ def find_restored(method: Method, folder: Folder, several: bool, row: dict[str, 
 def to_levels(images: Tensor) -> Tensor:
     """[0, 1] -> uint8, rounded."""
     return (images.clamp(0, 1) * 255).round().to(torch.uint8)
-
-
-@contextmanager
-def repeatable() -> Iterator[None]:
-    """Let CUDA's convolutions give the same bits each time, in full float32."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield
 
 
 def _joined(parts: Sequence[Restoration]) -> Output:

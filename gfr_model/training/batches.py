@@ -1,5 +1,7 @@
 """Batches for the trainer: pairs, mirrored or not, each with its own degradation; a function of the step alone."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,8 +11,18 @@ from gfr_model.degradation.batch import degrade_batch
 from gfr_model.networks.warp import normalise
 from gfr_model.training.pairs import Pairs, PairSet, flips_of, samples_of_step
 from gfr_model.training.processes import World
-from gfr_model.training.step import Inputs
 from manifests.degradation.space import draw_many, pair_keys, parse_space
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a step works on. Images are (B, 3, S, S) float in [0, 1]; points (B, 68, 2) in [-1, 1]."""
+
+    degraded: Tensor  # I^d
+    guide: Tensor  # I^g
+    target: Tensor  # I
+    target_points: Tensor
+    guide_points: Tensor
 
 
 class Feed:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from gfr_model.config import TrainConfig, uses_flow_loss
+from gfr_model.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def make_plan(config: TrainConfig, pairs: int) -> Plan:
     """Turn epochs into steps for `pairs` training pairs."""
     epoch_steps = math.ceil(pairs / config.batch_size)
     total = math.ceil(config.epochs * pairs / config.batch_size)
-    warp = math.ceil(config.warp_epochs * pairs / config.batch_size) if uses_flow_loss(config) else 0
+    warp = math.ceil(config.warp_epochs * pairs / config.batch_size) if config.made_of.has_flow_losses else 0
     if config.max_steps:
         total = min(total, config.max_steps)
     return Plan(epoch_steps, min(warp, total), total, config.validate_every or epoch_steps)

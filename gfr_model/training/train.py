@@ -6,15 +6,13 @@ checkpoint, and on a CPU ends with the same weights, bit for bit, as if nothing 
 
 import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import torch
-
 from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
+from gfr_model.device import tensor_float
 from gfr_model.training.batches import Feed
 from gfr_model.training.interrupts import interrupts
 from gfr_model.training.meter import Meter
@@ -83,7 +81,7 @@ def train(
 
     Raises ConfigError or DataError with a line for a person, and KeyboardInterrupt after a signal once all is saved.
     """
-    with join(device) as world, interrupts() as stopped, _arithmetic(config):
+    with join(device) as world, interrupts() as stopped, tensor_float(config.tf32):
         if world.device.type == "cpu":
             keep_freed_memory()
         if not world.leads:
@@ -253,17 +251,6 @@ def summary_lines(summary: TrainSummary) -> list[str]:
     if summary.best_step >= 0:
         lines.append(f"Lowest validation loss: after step {summary.best_step}.")
     return [*lines, summary.note] if summary.note else lines
-
-
-@contextmanager
-def _arithmetic(config: TrainConfig) -> Iterator[None]:
-    """Allow or forbid TensorFloat-32 for the length of a run."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def survey(folder: Path, run: Path, config: TrainConfig) -> dict[str, int | str]:

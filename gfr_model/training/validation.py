@@ -6,9 +6,9 @@ from torch import Tensor
 
 from gfr_model.networks.warp import sample_flow
 from gfr_model.pictures import flow_picture, grid
-from gfr_model.training.batches import Feed
+from gfr_model.training.batches import Feed, Inputs
 from gfr_model.training.processes import World, average
-from gfr_model.training.step import Inputs, Learner
+from gfr_model.training.step import Learner
 
 BATCH = 16  # pairs at a time where the training batch is smaller
 LARGEST = 64  # and at most

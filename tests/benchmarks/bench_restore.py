@@ -23,8 +23,8 @@ from PIL import Image
 from cli.finder import Finder
 from gfr_data.sample.album import render_album
 from gfr_data.sample.plan import plan_album
-from gfr_model.checkpoint import TrainedModel
 from gfr_model.config import TrainConfig
+from gfr_model.inference import TrainedModel
 from gfr_model.networks.gfrnet import GfrNet
 from gfr_model.restoration.blend import blend
 from gfr_model.restoration.faces import look

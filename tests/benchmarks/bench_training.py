@@ -34,10 +34,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from gfr_model.config import TrainConfig, resolve
 from gfr_model.networks.warp import normalise
 from gfr_model.training import losses
-from gfr_model.training.batches import Feed
+from gfr_model.training.batches import Feed, Inputs
 from gfr_model.training.pairs import PairTable, load, read_splits
 from gfr_model.training.processes import World
-from gfr_model.training.step import Inputs, Learner
+from gfr_model.training.step import Learner
 from manifests import PAIRS, PAIRS_FILE, keep_freed_memory, provenance, to_table, write_table
 
 PAIRS_MADE = 64

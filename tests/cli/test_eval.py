@@ -22,7 +22,7 @@ def folders(make_pairs, tmp_path_factory):
     from gfr_data.degradation.dataset import degrade_dataset
     from gfr_model.checkpoint import MODEL_FILE, write
     from gfr_model.config import TrainConfig
-    from gfr_model.networks.gfrnet import build_network
+    from gfr_model.networks.build import build_network
     from manifests.degradation.space import parse_space
 
     root = tmp_path_factory.mktemp("eval")

@@ -23,7 +23,7 @@ def network(tmp_path_factory):
 
     from gfr_model.checkpoint import MODEL_FILE, write
     from gfr_model.config import TrainConfig
-    from gfr_model.networks.gfrnet import build_network
+    from gfr_model.networks.build import build_network
 
     config = TrainConfig(width=2)
     with torch.random.fork_rng():

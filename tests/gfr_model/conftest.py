@@ -53,7 +53,7 @@ def untrained_run(folder: Path, variant: str, seed: int = 1) -> None:
     """Write a run folder's model file."""
     from gfr_model.checkpoint import MODEL_FILE, write
     from gfr_model.config import TrainConfig
-    from gfr_model.networks.gfrnet import build_network
+    from gfr_model.networks.build import build_network
 
     config = TrainConfig(width=2, variant=variant, output_skip=True)
     with torch.random.fork_rng():

@@ -7,6 +7,7 @@ import torch
 
 from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
+from gfr_model.inference import load_model
 from manifests import DataError
 
 CONFIG = TrainConfig(width=4)
@@ -90,7 +91,7 @@ def test_foreign_safetensors_and_missing_files_are_refused(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         checkpoint.read(tmp_path / "c.safetensors")
     with pytest.raises(DataError, match=r"holds no model\.safetensors"):
-        checkpoint.load_model(tmp_path)
+        load_model(tmp_path)
 
 
 def test_the_newest_sound_checkpoint_is_found_behind_a_damaged_one(tmp_path):

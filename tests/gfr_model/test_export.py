@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from gfr_model.checkpoint import MODEL_FILE, load_model, write
+from gfr_model.checkpoint import MODEL_FILE, write
 from gfr_model.config import TrainConfig
 from gfr_model.export import export_network
-from gfr_model.networks.gfrnet import build_network
+from gfr_model.inference import load_model
+from gfr_model.networks.build import build_network
 from manifests import DataError
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from gfr_model.config import MODELS, resolve
+from gfr_model.config import resolve
+from gfr_model.models import NAMES
 from gfr_model.networks.describe import describe
 
 
@@ -30,7 +31,7 @@ def test_the_text_names_every_part_with_its_size():
     assert "54,417,603" in text
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", NAMES)
 def test_every_model_can_be_described(model):
     found = describe(resolve("paper", changes={"model": model})).networks[0]
     assert found.name == model

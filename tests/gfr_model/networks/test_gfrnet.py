@@ -1,8 +1,10 @@
 import pytest
 import torch
 
-from gfr_model.config import resolve
-from gfr_model.networks.gfrnet import VARIANTS, GfrNet, build_network
+from gfr_model.config import TrainConfig, resolve
+from gfr_model.models import MODELS, VARIANTS
+from gfr_model.networks.build import build_network
+from gfr_model.networks.gfrnet import GfrNet
 from gfr_model.networks.layers import depth_of
 from gfr_model.networks.recnet import RecNet
 from gfr_model.networks.warp import identity_flow, to_pixels
@@ -44,7 +46,7 @@ def _expected_warpnet(width):
 
 def test_networks_of_the_paper_have_as_many_parameters_as_their_layers():
     with torch.device("meta"):
-        counts = {name: _count(GfrNet(name)) for name in VARIANTS}
+        counts = {name: _count(GfrNet(MODELS[name])) for name in VARIANTS}
     assert counts["full"] == counts["-F"] == _expected_warpnet(64) + _expected_recnet(64, 6)
     assert counts["-W"] == _expected_recnet(64, 6)
     assert counts["-WG"] == _expected_recnet(64, 3)
@@ -72,7 +74,7 @@ def test_an_encoder_halves_eight_times_to_one_pixel():
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_every_variant_restores_a_single_image_in_training(variant, norm, size):
-    network = GfrNet(variant, WIDTH, norm, image_size=size).train()
+    network = GfrNet(MODELS[variant], WIDTH, norm, image_size=size).train()
     degraded, guide = _images(batch=1, size=size)
     found = network(degraded, guide)
     assert found.restored.shape == degraded.shape
@@ -85,11 +87,11 @@ def test_every_variant_restores_a_single_image_in_training(variant, norm, size):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_only_variants_with_a_guide_see_it(variant):
-    network = GfrNet(variant, WIDTH, image_size=SIZE)
+    network = GfrNet(MODELS[variant], WIDTH, image_size=SIZE)
     degraded, guide = _images()
     guide.requires_grad_()
     restored = network(degraded, guide).restored
-    if variant.startswith("-WG"):
+    if variant in {"-WG", "-WG2"}:
         assert not torch.autograd.grad(restored.sum(), guide, allow_unused=True)[0]
         assert torch.equal(restored, network(degraded, 1 - guide).restored)
     else:
@@ -162,15 +164,15 @@ def test_every_layer_of_recnets_encoder_reaches_its_equal_in_the_decoder():
 
 def test_output_skip_starts_from_the_degraded_image():
     degraded, guide = _images()
-    found = GfrNet("full", WIDTH, output_skip=True, image_size=SIZE)(degraded, guide).restored
+    found = GfrNet(MODELS["full"], WIDTH, output_skip=True, image_size=SIZE)(degraded, guide).restored
     assert (found - degraded).abs().max() <= 1 / 255 + 1e-6
-    without = GfrNet("full", WIDTH, output_skip=False, image_size=SIZE)(degraded, guide).restored
+    without = GfrNet(MODELS["full"], WIDTH, output_skip=False, image_size=SIZE)(degraded, guide).restored
     assert (without - degraded).abs().max() > 0.1
-    assert _count(GfrNet("full", WIDTH, output_skip=True)) == _count(GfrNet("full", WIDTH))
+    assert _count(GfrNet(MODELS["full"], WIDTH, output_skip=True)) == _count(GfrNet(MODELS["full"], WIDTH))
 
 
 def test_instance_norm_restores_an_image_alike_in_any_company_and_mode():
-    network = GfrNet("full", WIDTH, image_size=SIZE)
+    network = GfrNet(MODELS["full"], WIDTH, image_size=SIZE)
     degraded, guide = _images(batch=4)
     together = network.train()(degraded, guide).restored
     alone = network.eval()(degraded[2:3], guide[2:3]).restored
@@ -186,7 +188,7 @@ def test_batch_norm_of_one_image_is_instance_norm():
 
 
 def test_wrong_shapes_are_named():
-    network = GfrNet("full", WIDTH, image_size=SIZE)
+    network = GfrNet(MODELS["full"], WIDTH, image_size=SIZE)
     degraded, guide = _images()
     with pytest.raises(ValueError, match=r"guide must have shape \(2, 3, 32, 32\), but is \(2, 1, 32, 32\)"):
         network(degraded, guide[:, :1])
@@ -196,7 +198,7 @@ def test_wrong_shapes_are_named():
 
 def test_unknown_names_are_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"'-X'.*-WG2"):
-        GfrNet("-X")
+        build_network(TrainConfig(variant="-X"))
     with pytest.raises(ConfigError, match="power of two"):
         GfrNet(image_size=100)
     with pytest.raises(ConfigError, match=r"norm must be .* but is 'layer'"):
@@ -214,7 +216,7 @@ def test_a_configuration_builds_its_network():
 
 def test_state_holds_weights_alone():
     """So that a checkpoint has the paper's parameters and nothing else."""
-    network = GfrNet("full", WIDTH, image_size=SIZE)
+    network = GfrNet(MODELS["full"], WIDTH, image_size=SIZE)
     assert set(network.state_dict()) == {name for name, _ in network.named_parameters()}
 
 

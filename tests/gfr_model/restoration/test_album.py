@@ -13,7 +13,7 @@ from PIL import Image
 from gfr_data.faces.crop import CropGeometry, crop
 from gfr_model.checkpoint import MODEL_FILE, write
 from gfr_model.config import TrainConfig
-from gfr_model.networks.gfrnet import build_network
+from gfr_model.networks.build import build_network
 from gfr_model.restoration.album import FAILED, KEPT, RESTORED, restore_album
 from gfr_model.restoration.album_log import LOG_FILE, read_log
 from gfr_model.restoration.album_plan import AlbumConfig, plan_jobs

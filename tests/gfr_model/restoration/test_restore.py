@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from gfr_data.faces.crop import CropGeometry, crop
-from gfr_model.checkpoint import TrainedModel
 from gfr_model.config import TrainConfig
+from gfr_model.inference import TrainedModel
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.restoration.faces import FoundFace, Square
 from gfr_model.restoration.guides import Guide, Guides

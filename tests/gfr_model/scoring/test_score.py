@@ -64,7 +64,7 @@ def test_bicubic_is_what_the_reference_upsamples_rounded(config, evaluation):
 def test_a_row_carries_its_hash_protocol_pose_and_landmark_errors(config, evaluation):
     score(config)
     source = {r["pair_id"]: r for r in read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist()}
-    from gfr_model.checkpoint import load_model
+    from gfr_model.inference import load_model
 
     for row in rows_of(config, "net"):
         pair = source[row["pair_id"]]

@@ -6,8 +6,10 @@ import torch._dynamo.config as dynamo
 
 from gfr_model.config import resolve
 from gfr_model.training import losses
+from gfr_model.training.batches import Inputs
+from gfr_model.training.objective import view
 from gfr_model.training.processes import World
-from gfr_model.training.step import Inputs, Learner, load_perceptual
+from gfr_model.training.step import Learner, load_perceptual
 from manifests import ConfigError, DataError
 
 SETTINGS = {"image_size": 64, "width": 4, "discriminator_width": 4, "vgg_face": "off", "lambda_perceptual": 0.0}
@@ -29,7 +31,7 @@ def _gradients(learner, inputs, monkeypatch):
     found = {}
 
     def note(self, values, totals, moved):
-        for name, module in self._modules():
+        for name, module in self.modules.items():
             found.update({f"{name}.{key}": p.grad for key, p in module.named_parameters() if p.grad is not None})
         return values
 
@@ -47,7 +49,7 @@ def test_one_judgement_serves_both_players_as_two_would(monkeypatch):
     learner = Learner(config, World(), None)
     restoration = learner.network(inputs.degraded, inputs.guide)
     for name, critic in learner.critics.items():
-        degraded, guide, real, fake = learner.view(name, restoration.restored.detach(), inputs)
+        degraded, guide, real, fake = view(name, restoration.restored.detach(), inputs)
         losses.discriminator_loss(
             critic(degraded, guide, real), critic(degraded, guide, fake), real_label=0.9, fake_label=0.0
         ).backward()
@@ -56,10 +58,10 @@ def test_one_judgement_serves_both_players_as_two_would(monkeypatch):
     total = total + 10 * losses.landmark_loss(restoration.flow, inputs.target_points, inputs.guide_points)
     total = total + losses.tv_loss(restoration.flow)
     for name, weight in (("global", 1.0), ("local", 0.5)):
-        degraded, guide, _, fake = learner.view(name, restoration.restored, inputs)
+        degraded, guide, _, fake = view(name, restoration.restored, inputs)
         total = total + weight * losses.generator_loss(learner.critics[name](degraded, guide, fake), label=0.9)
     total.backward()
-    for name, module in learner._modules():
+    for name, module in learner.modules.items():
         for key, parameter in module.named_parameters():
             torch.testing.assert_close(shared[f"{name}.{key}"], parameter.grad, rtol=1e-9, atol=1e-12)
 

@@ -12,6 +12,7 @@ import torch
 
 from gfr_model import checkpoint
 from gfr_model.config import resolve
+from gfr_model.inference import load_model
 from gfr_model.training import step
 from gfr_model.training.run import read_metrics
 from gfr_model.training.train import train
@@ -274,13 +275,13 @@ def test_every_variant_trains_by_its_one_option(tiny_pairs, tmp_path, variant):
     train(tiny_pairs, tmp_path / "run", config)
     values = _values(tmp_path / "run", "train", "landmark")
     assert bool(values) == (variant == "full")
-    model = checkpoint.load_model(tmp_path / "run")
+    model = load_model(tmp_path / "run")
     assert not model.network.training
     assert model.config.variant == variant
 
 
 def test_a_model_restores_as_in_validation(undisturbed, tiny_pairs):
-    model = checkpoint.load_model(undisturbed)
+    model = load_model(undisturbed)
     assert (model.name, len(model.checkpoint_hash)) == ("run", 32)
     image = torch.rand(2, 3, 64, 64)
     with torch.no_grad():

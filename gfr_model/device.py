@@ -1,0 +1,56 @@
+"""The device and its arithmetic: which one, and how exact."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from manifests import ConfigError
+
+
+def open_device(name: str) -> torch.device:
+    """The device that `name` names. Raises ConfigError when this machine has no such device."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"--device {name!r} is not a device; use cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: this machine has no CUDA device that torch can use; use --device cpu")
+    return device
+
+
+def full_precision(tensor: Tensor) -> Tensor:
+    """Return `tensor` in float32 if it is in a shorter type, else as it is."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
+def at_full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which nothing is shortened to bfloat16."""
+    if device.type == "meta":  # where shapes alone are computed, and autocast does not exist
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
+def at_precision(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which networks compute in the configured `precision`; weights and losses keep their type."""
+    if precision != "bfloat16":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+@contextmanager
+def tensor_float(allowed: bool) -> Iterator[None]:
+    """Allow or forbid TensorFloat-32 on CUDA for the length of a run."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+def repeatable() -> AbstractContextManager[Any]:
+    """Return a context in which CUDA's convolutions give the same bits each time, in full float32."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

@@ -1,0 +1,44 @@
+"""Trained networks, ready to restore."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gfr_model.checkpoint import MODEL_FILE, read, with_prefix
+from gfr_model.config import TrainConfig
+from gfr_model.networks.build import build_network
+from manifests import DataError, hash_file
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network ready to restore."""
+
+    network: nn.Module  # in evaluation mode; forward(degraded, guide) -> Restoration
+    config: TrainConfig
+    checkpoint_hash: str  # BLAKE2b-128 of the weights' file
+    name: str  # of the run
+
+
+def load_model(run_or_checkpoint: Path | str, device: torch.device | str = "cpu") -> TrainedModel:
+    """Load a trained network from a run folder (its best weights) or from one checkpoint file.
+
+    Raises DataError when there is none, or when the file is not one.
+    """
+    path = Path(run_or_checkpoint)
+    name = path.name if path.is_dir() else path.stem
+    if path.is_dir():
+        path = path / MODEL_FILE
+        if not path.is_file():
+            raise DataError(
+                f"{path.parent} holds no {MODEL_FILE}: train it to its first validation with gfr-train, then retry"
+            )
+    checkpoint = read(path)
+    network = build_network(checkpoint.config)
+    try:
+        network.load_state_dict(with_prefix(checkpoint.tensors, "network."))
+    except RuntimeError as error:
+        raise DataError(f"{path} does not fit the network its configuration describes: {error}") from error
+    return TrainedModel(network.to(device).eval(), checkpoint.config, hash_file(path), name)

@@ -1,0 +1,63 @@
+"""The networks of a configuration: the model that `models.py` describes, and its discriminators. All are called alike.
+
+A new network gets its line here and in `models.py`.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from gfr_model.config import TrainConfig
+from gfr_model.models import GFRNET, Model
+from gfr_model.networks.baselines.arcnn import ArCnn
+from gfr_model.networks.baselines.deblurgan import DeblurGan
+from gfr_model.networks.baselines.deepdeblur import DeepDeblur
+from gfr_model.networks.baselines.dncnn import DnCnn
+from gfr_model.networks.baselines.memnet import MemNet
+from gfr_model.networks.baselines.srcnn import Srcnn
+from gfr_model.networks.baselines.srgan import Srgan
+from gfr_model.networks.baselines.vdsr import Vdsr
+from gfr_model.networks.discriminators import PatchDiscriminator
+from gfr_model.networks.gfrnet import GfrNet, Restoration
+from gfr_model.networks.layers import Norm
+
+# The networks of other papers from what `models.py` says; `norm` is of interest to those with batch norm.
+BASELINES: dict[str, Callable[[Model, Norm], nn.Module]] = {
+    "srcnn": lambda model, norm: Srcnn(),
+    "vdsr": lambda model, norm: Vdsr(),
+    "srgan": lambda model, norm: Srgan(guided=model.guided, norm=norm),
+    "deblurgan": lambda model, norm: DeblurGan(guided=model.guided),
+    "deepdeblur": lambda model, norm: DeepDeblur(),
+    "dncnn": lambda model, norm: DnCnn(guided=model.guided, norm=norm),
+    "memnet": lambda model, norm: MemNet(norm),
+    "arcnn": lambda model, norm: ArCnn(guided=model.guided),
+}
+
+
+class Baseline(nn.Module):
+    """A network of another paper, called like GFRNet. What it makes is cut to [0, 1] outside training."""
+
+    def __init__(self, network: nn.Module, guided: bool) -> None:
+        super().__init__()
+        self.network, self.guided = network, guided
+        self.warpnet = None
+
+    def forward(self, degraded: Tensor, guide: Tensor) -> Restoration:
+        """Restore `degraded` (B, 3, S, S) in [0, 1]; `guide`, of the same shape, is left aside by the plain ones."""
+        restored = self.network(degraded, guide) if self.guided else self.network(degraded)
+        return Restoration(restored if self.training else restored.clamp(0, 1), None, None)
+
+
+def build_network(config: TrainConfig) -> GfrNet | Baseline:
+    """Make the network that a configuration names. Raises ConfigError for an unknown one, naming the known ones."""
+    model = config.made_of
+    norm: Norm = "batch" if config.norm == "batch" else "instance"
+    if model.network == GFRNET:
+        return GfrNet(model, config.width, norm, config.output_skip, config.image_size)
+    return Baseline(BASELINES[model.network](model, norm), model.guided)
+
+
+def build_critics(config: TrainConfig) -> nn.ModuleDict:
+    """Make the discriminators, 'global' and 'local', whose losses have a weight."""
+    weights = {"global": config.lambda_adv_global, "local": config.lambda_adv_local}
+    return nn.ModuleDict({name: PatchDiscriminator(config.discriminator_width) for name, w in weights.items() if w})

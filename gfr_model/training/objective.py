@@ -1,0 +1,102 @@
+"""What training minimises: eq. 12 for the network, eq. 7 for the discriminators. Every part has its name and weight."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gfr_model.config import TrainConfig
+from gfr_model.device import at_precision
+from gfr_model.networks.discriminators import crop_boxes, landmark_boxes
+from gfr_model.networks.gfrnet import Restoration
+from gfr_model.training import losses
+from gfr_model.training.batches import Inputs
+
+Parts = dict[str, tuple[float, Tensor]]  # name -> (weight, loss)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The losses of one batch by name, and what to descend on."""
+
+    network: Tensor  # eq. 12
+    critics: Tensor  # eq. 7 of all discriminators, 0 without one
+    values: dict[str, Tensor]  # each loss, without its weight and its graph
+
+
+def objective(
+    found: Restoration, inputs: Inputs, critics: nn.ModuleDict, perceptual: nn.Module | None, config: TrainConfig
+) -> Objective:
+    """The losses of a restored batch: eq. 12 is eq. 6, eq. 11 and eq. 8 together, each where the model has it."""
+    parts = reconstruction_parts(found.restored, inputs, perceptual, config)
+    if found.flow is not None and config.made_of.has_flow_losses:
+        parts |= flow_parts(found.flow, inputs, config)
+    against_critics, of_critics = adversarial_parts(found.restored, inputs, critics, config)
+    parts |= against_critics
+    return Objective(total(parts), total(of_critics), values_of(parts | of_critics))
+
+
+def reconstruction_parts(restored: Tensor, inputs: Inputs, perceptual: nn.Module | None, config: TrainConfig) -> Parts:
+    """eq. 6: closeness to the truth in pixels, and in the features of `perceptual`, VGG-Face, where there is one."""
+    restored = restored.to(inputs.target.dtype)
+    parts: Parts = {"l2": (config.lambda_l2, losses.l2_loss(restored, inputs.target))}
+    if perceptual is not None and config.lambda_perceptual > 0:
+        with at_precision(config.precision, restored.device):
+            with torch.no_grad():
+                wanted = perceptual(inputs.target)
+            found = perceptual(restored)
+        loss = losses.perceptual_loss(found.to(restored.dtype), wanted.to(restored.dtype))
+        parts["perceptual"] = config.lambda_perceptual, loss
+    return parts
+
+
+def flow_parts(flow: Tensor, inputs: Inputs, config: TrainConfig) -> Parts:
+    """eq. 11: the flow meets the guide's landmarks, and is smooth."""
+    flow = flow.to(inputs.target.dtype)
+    return {
+        "landmark": (config.lambda_landmark, losses.landmark_loss(flow, inputs.target_points, inputs.guide_points)),
+        "tv": (config.lambda_tv, losses.tv_loss(flow)),
+    }
+
+
+def adversarial_parts(
+    restored: Tensor, inputs: Inputs, critics: nn.ModuleDict, config: TrainConfig
+) -> tuple[Parts, Parts]:
+    """eq. 8, the network against the discriminators; and eq. 7, what these minimise themselves.
+
+    A discriminator looks at the restored image once: both losses share that forward pass.
+    """
+    network, own = {}, {}
+    weights = {"global": config.lambda_adv_global, "local": config.lambda_adv_local}
+    for name, critic in critics.items():
+        degraded, guide, real, fake = view(name, restored, inputs)
+        with at_precision(config.precision, restored.device):
+            on_real, on_fake = critic(degraded, guide, real), critic(degraded, guide, fake)
+        on_real, on_fake = on_real.to(inputs.target.dtype), on_fake.to(inputs.target.dtype)
+        labels = {"real_label": config.label_real, "fake_label": config.label_fake}
+        network[f"adversarial_{name}"] = weights[name], losses.generator_loss(on_fake, label=config.label_real)
+        own[f"critic_{name}"] = 1.0, losses.discriminator_loss(on_real, on_fake, **labels)
+    return network, own
+
+
+def view(name: str, restored: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What a discriminator sees of (degraded, guide, real, restored): the local one only the face.
+
+    The paper does not say where the local one looks in the guide; here at the guide's own face.
+    """
+    if name == "global":
+        return inputs.degraded, inputs.guide, inputs.target, restored
+    size = restored.shape[-1] // 2
+    face, guide_face = landmark_boxes(inputs.target_points), landmark_boxes(inputs.guide_points)
+    degraded, real, fake = (crop_boxes(image, face, size) for image in (inputs.degraded, inputs.target, restored))
+    return degraded, crop_boxes(inputs.guide, guide_face, size), real, fake
+
+
+def total(parts: Parts) -> Tensor:
+    """The weighted sum, 0 without a part."""
+    return sum((weight * loss for weight, loss in parts.values()), start=torch.zeros(()))
+
+
+def values_of(parts: Parts) -> dict[str, Tensor]:
+    """Each loss without its weight and its graph."""
+    return {name: loss.detach() for name, (_, loss) in parts.items()}
