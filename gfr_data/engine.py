@@ -1,7 +1,7 @@
 """Run independent tasks: in this process, in others of this machine, or on a Dask or Ray cluster, through joblib."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -94,7 +94,10 @@ def _cluster(engine: Engine) -> AbstractContextManager[Any]:
             if engine.scheduler
             else Client(n_workers=engine.jobs, threads_per_worker=1)
         )
-        return _Both(client, parallel_config(backend="dask"))
+        both = ExitStack()  # joblib finds the client that is current
+        both.enter_context(client)
+        both.enter_context(parallel_config(backend="dask"))
+        return both
     if engine.backend == "ray":
         import ray
         from ray.util.joblib import register_ray
@@ -103,14 +106,3 @@ def _cluster(engine: Engine) -> AbstractContextManager[Any]:
         register_ray()
         return parallel_config(backend="ray")
     raise ConfigError(f"--backend {engine.backend!r}: choose one of {', '.join(BACKENDS)}")
-
-
-class _Both(AbstractContextManager[None]):
-    """Dask's client around joblib's configuration: joblib finds the client that is current."""
-
-    def __init__(self, client: Any, configuration: Any) -> None:
-        self.client, self.configuration = client, configuration
-
-    def __exit__(self, *reason: Any) -> None:
-        self.configuration.__exit__(*reason)
-        self.client.close()

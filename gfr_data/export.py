@@ -61,16 +61,12 @@ def _write_tars(folder: Path, out: Path, table: pa.Table, size: int, progress: P
             name = f"{split}-{number:06d}.tar"
             with atomic_path(out / name) as part, tarfile.open(part, "w") as archive:
                 for row, values in enumerate(rows.slice(start, size).to_pylist(), start=start):
-                    _add_pair(archive, f"{split}-{row:08d}", folder, values)
+                    for role in ROLES:
+                        _add(archive, f"{split}-{row:08d}.{role}.png", _picture(folder, values[f"{role}_path"]))
+                    _add(archive, f"{split}-{row:08d}.json", json.dumps(values, ensure_ascii=False).encode())
                     done += 1
                     progress("export", done, table.num_rows)
             yield name
-
-
-def _add_pair(archive: tarfile.TarFile, key: str, folder: Path, values: dict[str, Any]) -> None:
-    for role in ROLES:
-        _add(archive, f"{key}.{role}.png", _picture(folder, values[f"{role}_path"]))
-    _add(archive, f"{key}.json", json.dumps(values, ensure_ascii=False).encode())
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -86,7 +82,10 @@ def _write_embedded(folder: Path, out: Path, table: pa.Table, progress: Progress
     with atomic_path(out / EMBEDDED_FILE) as part, pq.ParquetWriter(part, schema, compression="none") as writer:
         for start in range(0, table.num_rows, ROWS_HELD):
             rows = table.slice(start, ROWS_HELD)
-            pictures = [_pictures(folder, rows[f"{role}_path"].to_pylist(), image) for role in ROLES]
+            paths = [rows[f"{role}_path"].to_pylist() for role in ROLES]
+            pictures = [
+                pa.array([{"bytes": _picture(folder, path), "path": path} for path in part], image) for part in paths
+            ]
             rest = [rows[name].combine_chunks() for name in schema.names[len(ROLES) :]]
             writer.write_table(pa.Table.from_arrays([*pictures, *rest], schema=schema), row_group_size=ROWS_HELD)
             progress("export", min(start + ROWS_HELD, table.num_rows), table.num_rows)
@@ -102,10 +101,6 @@ def _features(schema: pa.Schema) -> dict[str, Any]:
         return {"dtype": {"float": "float32", "double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}
 
     return {f.name: {"_type": "Image"} if f.name in ROLES else feature(f.type) for f in schema}
-
-
-def _pictures(folder: Path, paths: list[str], image: pa.DataType) -> pa.Array:
-    return pa.array([{"bytes": _picture(folder, path), "path": path} for path in paths], image)
 
 
 def _picture(folder: Path, path: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from gfr_data.degradation.dataset import choose_splits
 from gfr_data.degradation.reference import degrade_image
 from manifests import PAIRS, PAIRS_FILE, DataError, atomic_path, read_table
 from manifests.degradation.space import CROP_SIZE, PAPER_SPACE, Degradation, Draws, draw, stack
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Batched = Callable[[np.ndarray, Draws], np.ndarray]  # (B, S, S, 3) uint8 -> (B, S, S, 3) float32, 0 to 255
 
@@ -46,18 +49,17 @@ def preview_pairs(
         image = read_crop(folder, Crop(target, digest, folder / PAIRS_FILE, row, "target_path"))
     except BadCropError as error:
         raise DataError(f"{error}; build the pairs again") from error
-    write_preview(path, image, batched)
-
-
-def write_preview(path: Path, image: np.ndarray, batched: Batched | None = None, seed: int = 0) -> None:
-    """Write the sheet for `image` (256, 256, 3) uint8 RGB; with `batched`, its results beside the reference's."""
     with atomic_path(path) as part:
-        draw_sheet(image, batched, seed).save(part)
+        draw_sheet(image, batched).save(part)
 
 
-def draw_sheet(image: np.ndarray, batched: Batched | None = None, seed: int = 0) -> Any:
-    """The sheet as a PIL image."""
-    rows = [_along(image, name, values) for name, values in ALONG.items()]
+def draw_sheet(image: np.ndarray, batched: Batched | None = None, seed: int = 0) -> "Image.Image":
+    """The sheet for `image` (256, 256, 3) uint8 RGB; with `batched`, its results beside the reference's."""
+    rows = []
+    for name, values in ALONG.items():  # one parameter changes, the others are off
+        changed = [Degradation(**{name: value}) for value in values]  # type: ignore[arg-type]
+        pictures = _bytes(np.stack([degrade_image(image, one).image for one in changed]))
+        rows.append((TITLES[name], [f"{value:g}" for value in values], pictures))
     draws = [draw(PAPER_SPACE, seed, "preview", copy) for copy in range(COLUMNS)]
     reference = np.stack([degrade_image(image, one).image for one in draws])
     rows.append(("drawn from all sets: reference", [_words(one) for one in draws], _bytes(reference)))
@@ -70,12 +72,6 @@ def draw_sheet(image: np.ndarray, batched: Batched | None = None, seed: int = 0)
     return _compose(rows)
 
 
-def _along(image: np.ndarray, name: str, values: tuple[float, ...]) -> tuple[str, list[str], np.ndarray]:
-    """A row: one parameter changes, the others are off."""
-    degraded = [degrade_image(image, Degradation(**{name: value})).image for value in values]  # type: ignore[arg-type]
-    return TITLES[name], [f"{value:g}" for value in values], _bytes(np.stack(degraded))
-
-
 def _words(one: Degradation) -> str:
     return f"blur {one.blur_sigma:g}, scale {one.scale:g}, noise {one.noise_sigma}, quality {one.jpeg_quality}"
 
@@ -84,7 +80,7 @@ def _bytes(levels: np.ndarray) -> np.ndarray:
     return np.rint(levels).clip(0, 255).astype(np.uint8)
 
 
-def _compose(rows: list[tuple[str, list[str], np.ndarray]]) -> Any:
+def _compose(rows: list[tuple[str, list[str], np.ndarray]]) -> "Image.Image":
     from PIL import Image, ImageDraw, ImageFont
 
     cell, height = CROP_SIZE + MARGIN, TITLE + CROP_SIZE + CAPTION

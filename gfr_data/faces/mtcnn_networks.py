@@ -54,20 +54,17 @@ class RowPReLU(nn.PReLU):
         return flat.view(rows.shape).permute(0, 3, 1, 2)
 
 
+def _convolution(inputs: int, outputs: int, size: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(inputs, outputs, size), nn.PReLU(outputs)
+
+
 class PNet(nn.Module):
     """Proposals: (B, 3, H, W) in [-1, 1] -> face probability (B, h, w) and features (B, h, w, 32); a cell per 2 px."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 10, 3),
-            RowPReLU(10),
-            MaxPool(2),
-            nn.Conv2d(10, 16, 3),
-            nn.PReLU(16),
-            nn.Conv2d(16, 32, 3),
-            nn.PReLU(32),
-        )
+        first = nn.Conv2d(3, 10, 3), RowPReLU(10), MaxPool(2)
+        self.features = nn.Sequential(*first, *_convolution(10, 16, 3), *_convolution(16, 32, 3))
         self.offsets, self.classes = nn.Conv2d(32, 4, 1), nn.Conv2d(32, 2, 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,19 +84,9 @@ class RNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 28, 3),
-            nn.PReLU(28),
-            MaxPool(3),
-            nn.Conv2d(28, 48, 3),
-            nn.PReLU(48),
-            MaxPool(3, ceil=False),
-            nn.Conv2d(48, 64, 2),
-            nn.PReLU(64),
-            nn.Flatten(),
-            nn.Linear(576, 128),
-            nn.PReLU(128),
-        )
+        maps = (*_convolution(3, 28, 3), MaxPool(3), *_convolution(28, 48, 3), MaxPool(3, ceil=False))
+        vector = nn.Flatten(), nn.Linear(576, 128), nn.PReLU(128)
+        self.features = nn.Sequential(*maps, *_convolution(48, 64, 2), *vector)
         self.offsets, self.classes = nn.Linear(128, 4), nn.Linear(128, 2)
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,22 +99,9 @@ class ONet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 32, 3),
-            nn.PReLU(32),
-            MaxPool(3),
-            nn.Conv2d(32, 64, 3),
-            nn.PReLU(64),
-            MaxPool(3, ceil=False),
-            nn.Conv2d(64, 64, 3),
-            nn.PReLU(64),
-            MaxPool(2),
-            nn.Conv2d(64, 128, 2),
-            nn.PReLU(128),
-            nn.Flatten(),
-            nn.Linear(1152, 256),
-            nn.PReLU(256),
-        )
+        maps = (*_convolution(3, 32, 3), MaxPool(3), *_convolution(32, 64, 3), MaxPool(3, ceil=False))
+        more = (*_convolution(64, 64, 3), MaxPool(2), *_convolution(64, 128, 2))
+        self.features = nn.Sequential(*maps, *more, nn.Flatten(), nn.Linear(1152, 256), nn.PReLU(256))
         self.offsets, self.keypoints, self.classes = nn.Linear(256, 4), nn.Linear(256, 10), nn.Linear(256, 2)
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:

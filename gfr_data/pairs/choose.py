@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from gfr_data.examination.work import Work
 from gfr_data.pairs.guide import Candidate, Selection, SelectionRules, select
-from gfr_data.pairs.splits import Group, assign_splits, home, precedence
+from gfr_data.pairs.splits import Group, Place, assign_splits, home, precedence
 from gfr_data.quality.copies import find_copies
 from gfr_data.sources.layouts import Source
 
@@ -53,7 +53,7 @@ class Pair:
 class Choice:
     pairs: tuple[Pair, ...]  # by dataset, subset, identity; an identity's targets in the order they were chosen
     copies: dict[RowKey, str]  # copy -> 'dataset/path' of the photograph that is kept
-    excluded: dict[IdentityKey, tuple[str, str]]  # identity -> reason, and the split that has the person
+    excluded: dict[IdentityKey, Place]  # identities whose person is in another split
     without_pair: Counter[str]  # reason -> identities that gave no pair
 
     def roles(self) -> dict[RowKey, str]:
@@ -77,15 +77,14 @@ def choose_pairs(entries: Sequence[Entry], sources: Sequence[Source], rules: Sel
     ]
     places = assign_splits(groups, seed)
     pairs: list[Pair] = []
-    excluded: dict[IdentityKey, tuple[str, str]] = {}
+    excluded: dict[IdentityKey, Place] = {}
     for (entry, selection), place in zip(giving, places, strict=True):
         if place.split is None:
-            excluded[entry.whose] = (place.reason or "", place.other or "")
+            excluded[entry.whose] = place
         else:
             pairs += _pairs(place.split, selected[entry.whose][0], selection)
-    reasons = Counter(selection.reason for _, selection in selected.values() if selection.reason is not None)
-    reasons.update(reason for reason, _ in excluded.values())
-    return Choice(tuple(pairs), copies, excluded, reasons)
+    reasons = [selection.reason for _, selection in selected.values()] + [place.reason for place in excluded.values()]
+    return Choice(tuple(pairs), copies, excluded, Counter(reason for reason in reasons if reason is not None))
 
 
 def read_entries(work: Work) -> list[Entry]:

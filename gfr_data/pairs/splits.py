@@ -32,8 +32,14 @@ class Group:
 @dataclass(frozen=True)
 class Place:
     split: str | None  # None: excluded
-    reason: str | None  # 'person_in_train' or 'person_in_other_split'
-    other: str | None  # the split that has the person
+    persons_split: str  # the split that has the person
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is excluded."""
+        if self.split is not None:
+            return None
+        return "person_in_train" if self.persons_split == "train" else "person_in_other_split"
 
 
 def home(layout: str, dataset: str, subset: str, person: str, seed: int) -> str:
@@ -63,14 +69,7 @@ def assign_splits(groups: Sequence[Group], seed: int) -> list[Place]:
     if "val" not in kept:
         kept = _take_val_from_train(groups, kept, seed)
     final = {group.person: split for group, split in zip(groups, kept, strict=True) if split is not None}
-    return [
-        Place(split, None, None) if split is not None else _excluded(final[group.person])
-        for group, split in zip(groups, kept, strict=True)
-    ]
-
-
-def _excluded(other: str) -> Place:
-    return Place(None, "person_in_train" if other == "train" else "person_in_other_split", other)
+    return [Place(split, final[group.person]) for group, split in zip(groups, kept, strict=True)]
 
 
 def _owners(groups: Sequence[Group], homes: Sequence[str]) -> dict[str, str]:
@@ -87,7 +86,7 @@ def _deal_pool(groups: Sequence[Group], splits: list[str | None], seed: int) -> 
     sizes = _pairs_by_person(groups, splits, "pool")
     total = sum(sizes.values())
     limit = min(PAPER_VAL, -(-total * PAPER_VAL // PAPER_POOL))
-    chosen = choose_persons(sizes, limit, seed) if len(sizes) > 1 else set()
+    chosen = draw_persons(sizes, limit, seed) if len(sizes) > 1 else set()
     return [
         ("val" if group.person in chosen else "test-webface") if split == "pool" else split
         for group, split in zip(groups, splits, strict=True)
@@ -101,14 +100,14 @@ def _take_val_from_train(groups: Sequence[Group], splits: list[str | None], seed
         return splits
     persons = sorted(sizes, key=lambda person: _hash(seed, "val", person))
     few = {person: sizes[person] for person in persons[: max(1, len(sizes) * SPARE_VAL_PERCENT // 100)]}
-    chosen = choose_persons(few, PAPER_VAL, seed)
+    chosen = draw_persons(few, PAPER_VAL, seed)
     return [
         "val" if split == "train" and group.person in chosen else split
         for group, split in zip(groups, splits, strict=True)
     ]
 
 
-def choose_persons(sizes: dict[str, int], limit: int, seed: int) -> set[str]:
+def draw_persons(sizes: dict[str, int], limit: int, seed: int) -> set[str]:
     """Persons in the order of a keyed hash, each taken whole if `limit` pairs still hold them; at least one person."""
     order = sorted(sizes, key=lambda person: _hash(seed, "val", person))
     chosen: set[str] = set()

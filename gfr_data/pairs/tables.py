@@ -110,8 +110,9 @@ def face_tables(work: Work, choice: Choice, paths: dict[RowKey, str]) -> Iterato
                 status[row], reason[row] = "rejected", "duplicate"
                 message[row] = f"a copy of {choice.copies[key]}"
             elif status[row] == "spare" and whose[row] in choice.excluded:
-                why, split = choice.excluded[whose[row]]
-                status[row], reason[row], message[row] = "rejected", why, f"the person is in {split}"
+                place = choice.excluded[whose[row]]
+                status[row], reason[row] = "rejected", place.reason
+                message[row] = f"the person is in {place.persons_split}"
         changed = {
             "status": status,
             "reason": reason,

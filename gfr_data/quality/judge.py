@@ -26,7 +26,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured of a face; None is not known yet."""
+    """What was measured of a face, each a column of `faces`; None where landmarks are needed and not found yet."""
 
     face_size: float  # px, longer side of the detected box
     bandwidth: float  # cycles per face, see `sharpness`
@@ -64,26 +64,21 @@ def measure_landmarks(measures: Measures, crop: np.ndarray, points: np.ndarray, 
     return replace(measures, occlusion=occlusion(crop, points), yaw=pose.yaw, pitch=pose.pitch, roll=pose.roll)
 
 
-def judge(measures: Measures, thresholds: Thresholds) -> str | None:
+def judge(m: Measures, t: Thresholds) -> str | None:
     """The first reason to reject a face, in DESIGN's order of precedence; None when it is good."""
-    return next((reason for reason, holds in _reasons(measures, thresholds) if holds), None)
-
-
-def _reasons(m: Measures, t: Thresholds) -> list[tuple[str, bool]]:
-    return [
-        ("low_resolution", m.face_size < t.face_size),
-        ("blurred", m.bandwidth < t.bandwidth),
-        ("artifacts", m.blockiness > t.blockiness),
-        ("occluded", m.occlusion is not None and m.occlusion > t.occlusion),
-        ("cartoon", m.cartoon > t.cartoon),
-        ("bad_exposure", m.exposure < t.exposure),
-        ("extreme_pose", any(_beyond(m, t, angle) for angle in ("yaw", "pitch", "roll"))),
-    ]
-
-
-def _beyond(measures: Measures, thresholds: Thresholds, angle: str) -> bool:
-    value = getattr(measures, angle)
-    return value is not None and abs(value) > getattr(thresholds, angle)
+    reasons = {
+        "low_resolution": m.face_size < t.face_size,
+        "blurred": m.bandwidth < t.bandwidth,
+        "artifacts": m.blockiness > t.blockiness,
+        "occluded": m.occlusion is not None and m.occlusion > t.occlusion,
+        "cartoon": m.cartoon > t.cartoon,
+        "bad_exposure": m.exposure < t.exposure,
+        "extreme_pose": any(
+            angle is not None and abs(angle) > limit
+            for angle, limit in ((m.yaw, t.yaw), (m.pitch, t.pitch), (m.roll, t.roll))
+        ),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def overall(measures: Measures) -> float:

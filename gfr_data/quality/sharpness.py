@@ -19,13 +19,8 @@ def bandwidth(face: np.ndarray) -> float:
     window, frequency, rings, sectors = _geometry()
     white = np.abs(np.fft.fft2((face - face.mean()) * window)) ** 2 * frequency**2
     energy = [np.bincount(rings[sector], white[sector], minlength=FACE // 2 + 1) for sector in sectors]
-    return min(_reached(np.cumsum(ring_energy)) for ring_energy in energy)
-
-
-def _reached(sums: np.ndarray) -> float:
-    if sums[-1] <= 0:
-        return 0.0
-    return float(np.interp(SHARE * sums[-1], sums, np.arange(len(sums))))
+    sums = np.cumsum(energy, axis=1)
+    return min(float(np.interp(SHARE * s[-1], s, np.arange(len(s)))) if s[-1] > 0 else 0.0 for s in sums)
 
 
 @lru_cache(maxsize=1)

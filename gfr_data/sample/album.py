@@ -37,7 +37,8 @@ def render_album(out: Path, seed: int, number: int, name: str) -> list[Fact]:
     old, facts = pose(person, _old_scene(seed, number)), []
     missing = {path for path in PATHS if not (out / path).is_file()}
     if missing & {OLD, TRUTH}:
-        new = _room_photograph(old)
+        room = paint_room(old.scene.background, _HEIGHT, _WIDTH)
+        new = develop(draw(old, room.reshape(-1, 3)), old.scene, [seed, number, _FIRST - 1])
         worn = _wear(new, np.random.default_rng([seed, number, 12]))
         write_bytes(out / TRUTH, encode(new, _USUAL))
         write_bytes(out / OLD, encode(worn, _USUAL))
@@ -76,14 +77,6 @@ def _old_scene(seed: int, number: int) -> Scene:
         blur=0.6,
         noise=1.0,
     )
-
-
-def _room_photograph(posed: Posed) -> np.ndarray:
-    """The photograph as it was when new, (H, W, 3) uint8."""
-    scene = posed.scene
-    room = paint_room(scene.background, scene.height, scene.width)
-    drawing = draw(posed, room.reshape(-1, 3))
-    return develop(drawing, scene, [*posed.person.identity.key, _FIRST - 1])
 
 
 def _wear(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -102,16 +102,8 @@ def _second_person(posed: Posed, number: int, photo: int) -> np.ndarray:
     scene = posed.scene
     seed = posed.person.identity.key[0]
     other = draw_scene(seed, number + 100_003, photo % 2)
-    y = scene.centre[1]
-    beside = replace(
-        other,
-        height=scene.height,
-        width=scene.width,
-        scale=scene.scale,
-        light=scene.light,
-        background=scene.background,
-        centre=(scene.width * 0.74, y),
-    )
+    shared = {name: getattr(scene, name) for name in ("height", "width", "scale", "light", "background")}
+    beside = replace(other, **shared, centre=(scene.width * 0.74, scene.centre[1]))
     return draw(pose(make_person(seed, number + 100_003), beside)).linear.reshape(-1, 3)
 
 
@@ -122,8 +114,7 @@ def _changed_picture(generator: np.random.Generator, image: np.ndarray, scene: S
         small = cv2.resize(image, (round(width * shrink), round(height * shrink)), interpolation=cv2.INTER_AREA)
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     if defect == "blurred":
-        sigma = scene.scale * generator.uniform(0.045, 0.065)
-        return cv2.GaussianBlur(image, (0, 0), sigma)
+        return cv2.GaussianBlur(image, (0, 0), scene.scale * generator.uniform(0.045, 0.065))
     return _cartoon(image) if defect == "cartoon" else image
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from gfr_data.sample.camera.landmarks import landmarks
 from gfr_data.sample.camera.photograph import photograph
 from gfr_data.sample.camera.render import Posed, pose
-from gfr_data.sample.camera.scene import Scene, draw_scene
+from gfr_data.sample.camera.scene import draw_scene
 from gfr_data.sample.defects import BROKEN, break_file, defective, defective_scene, jpeg_quality
-from gfr_data.sample.person.person import Person, make_person
+from gfr_data.sample.person.person import make_person
 from gfr_data.sample.plan import Folder, Shot
 from manifests import write_bytes
 
@@ -38,28 +38,19 @@ def render_folder(out: Path, seed: int, folder: Folder) -> list[Fact]:
     person = make_person(seed, folder.person)
     facts = []
     for shot in folder.shots:
-        scene = _scene(seed, folder, shot)
+        defect = shot.defect
+        if defect:
+            scene = defective_scene(seed, folder.person, shot.photo, defect)
+        else:
+            scene = draw_scene(seed, folder.person, shot.photo, folder.kind)
         missing = not (out / shot.path).is_file()
         if missing:
-            content, posed = _take(person, scene, shot)
-            write_bytes(out / shot.path, content)
-        else:
-            posed = pose(person, scene)
+            taken = defective(person, scene, shot.photo, defect) if defect else photograph(person, scene, shot.photo)
+            file = encode(taken.image, jpeg_quality(defect, scene.jpeg_quality))
+            write_bytes(out / shot.path, break_file(file, defect))
+        posed = taken.posed if missing else pose(person, scene)
         facts.append(describe(folder.path, folder.name, shot, posed, missing))
     return facts
-
-
-def _scene(seed: int, folder: Folder, shot: Shot) -> Scene:
-    if shot.defect:
-        return defective_scene(seed, folder.person, shot.photo, shot.defect)
-    return draw_scene(seed, folder.person, shot.photo, folder.kind)
-
-
-def _take(person: Person, scene: Scene, shot: Shot) -> tuple[bytes, Posed]:
-    """The bytes of a photograph's file, and the person as photographed."""
-    defect = shot.defect
-    taken = defective(person, scene, shot.photo, defect) if defect else photograph(person, scene, shot.photo)
-    return break_file(encode(taken.image, jpeg_quality(defect, scene.jpeg_quality)), defect), taken.posed
 
 
 def encode(image: np.ndarray, quality: int) -> bytes:

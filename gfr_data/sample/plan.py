@@ -53,14 +53,12 @@ def plan_folders(identities: int, photos: int, seed: int, defects: tuple[str, ..
     """
     train, test, casia = _shares(identities)
     names = _names(seed, identities)
-    extra = _spread(defects, train)
+    extra = dict(enumerate(_spread(defects, train)))
     folders = []
     for number in range(train + test):
         kind = TRAIN if number < train else TEST
         folder = f"{kind}/n{number + 1:06d}"
-        folders.append(
-            _folder(folder, number, names[number], "vggface2", photos, extra[number] if number < train else ())
-        )
+        folders.append(_folder(folder, number, names[number], "vggface2", photos, extra.get(number, ())))
     for number in range(casia):
         folder = f"{CASIA}/{number + 45:07d}"
         again = identities >= _SHARED_FROM and number == casia - 1
@@ -83,13 +81,8 @@ def _shares(identities: int) -> tuple[int, int, int]:
 
 def _spread(defects: tuple[str, ...], train: int) -> list[tuple[str, ...]]:
     """Deal the defects out to the training identities in turn."""
-    if not defects:
-        return [()] * train
-    count = max(len(defects), train)
-    dealt: list[list[str]] = [[] for _ in range(train)]
-    for k in range(count):
-        dealt[k % train].append(defects[k % len(defects)])
-    return [tuple(hand) for hand in dealt]
+    count = max(len(defects), train) if defects else 0
+    return [tuple(defects[k % len(defects)] for k in range(first, count, train)) for first in range(train)]
 
 
 def _folder(
@@ -99,13 +92,9 @@ def _folder(
     shots = []
     for k, defect in enumerate(labels):
         file = f"{k + 1:03d}.jpg" if kind == CASIA else f"{k + 1:04d}_01.jpg"
-        shots.append(Shot(f"{folder}/{file}", _shot_number(k, first), defect))
+        number = k if k < 2 else k + first  # the first two are the near-frontal ones, in any dataset
+        shots.append(Shot(f"{folder}/{file}", number, defect))
     return Folder(folder, person, name, kind, tuple(shots))
-
-
-def _shot_number(k: int, first: int) -> int:
-    """The first two are the near-frontal ones, in any dataset."""
-    return k if k < 2 else k + first
 
 
 def _names(seed: int, count: int) -> list[str]:

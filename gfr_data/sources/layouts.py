@@ -80,37 +80,36 @@ def _vggface2(source: Source) -> Iterator[Identity]:
         for name in _folders(source.root / subset):
             found = _photographs(source.root, f"{subset}/{name}")
             hints = boxes.of(name)
-            yield from _identity(source, subset, name, names.get(name), found, [hints.get(_stem(p)) for p in found])
+            own = [hints.get(path.rpartition("/")[2].rpartition(".")[0]) for path in found]
+            yield from _identity(source, subset, name, names.get(name), found, own)
 
 
 def _casia(source: Source) -> Iterator[Identity]:
     """`<number>/*.jpg`, and `names.txt` with '<number> <Name_Surname>' a line."""
-    folders = _folders(source.root)
-    if not folders:
-        raise _wrong_tree(source, "<number>/*.jpg")
     names = read_numbered_names(source.root / "names.txt")
-    for name in folders:
-        yield from _identity(source, "", name, names.get(name), _photographs(source.root, name))
+    return _folder_each(source, "<number>/*.jpg", names.get)
 
 
 def _folder(source: Source) -> Iterator[Identity]:
     """`<Person>/*` with anything below it: albums, LFW (`<Name_Surname>/*.jpg`), CelebRef-HQ."""
-    folders = _folders(source.root)
-    if not folders:
-        raise _wrong_tree(source, "<Person>/*.jpg, a folder per person")
-    for name in folders:
-        yield from _identity(source, "", name, name, _photographs(source.root, name))
+    return _folder_each(source, "<Person>/*.jpg, a folder per person", str)
 
 
 def _lfw(source: Source) -> Iterator[Identity]:
     """`<Name_Surname>/*.jpg`, directly or inside the archive's own `lfw/`, `lfw_funneled/` or `lfw-deepfunneled/`."""
     inner = [name for name in _folders(source.root) if re.fullmatch(r"lfw([-_](deep)?funneled)?", name)]
-    prefix = f"{inner[0]}/" if inner else ""
+    return _folder_each(source, "<Name_Surname>/*.jpg", str, f"{inner[0]}/" if inner else "")
+
+
+def _folder_each(
+    source: Source, expected: str, name_of: Callable[[str], str | None], prefix: str = ""
+) -> Iterator[Identity]:
+    """A folder per identity; `name_of` gives the person's name by the folder's."""
     folders = _folders(source.root / prefix)
     if not folders:
-        raise _wrong_tree(source, "<Name_Surname>/*.jpg")
-    for name in folders:
-        yield from _identity(source, "", name, name, _photographs(source.root, prefix + name))
+        raise _wrong_tree(source, expected)
+    for folder in folders:
+        yield from _identity(source, "", folder, name_of(folder), _photographs(source.root, prefix + folder))
 
 
 def _celeba(source: Source) -> Iterator[Identity]:
@@ -175,10 +174,6 @@ def _photographs(root: Path, folder: str) -> list[str]:
                 else:
                     found.append(f"{here}/{entry.name}")
     return sorted(found)
-
-
-def _stem(path: str) -> str:
-    return path.rpartition("/")[2].rpartition(".")[0]
 
 
 def _first(source: Source, *names: str) -> str | None:

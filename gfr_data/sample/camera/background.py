@@ -24,9 +24,8 @@ def paint_background(key: int, height: int, width: int) -> np.ndarray:
         else:
             cv2.circle(image, (int(x + dx / 2), int(y + dy / 2)), int(0.3 * min(dx, dy) + 1), value, -1)
     if generator.random() < 0.35:  # leaves, books, a crowd
-        spots = cv2.resize(
-            generator.random((h // 2, w // 2, 3), dtype=np.float32), (w, h), interpolation=cv2.INTER_CUBIC
-        )
+        small = generator.random((h // 2, w // 2, 3), dtype=np.float32)
+        spots = cv2.resize(small, (w, h), interpolation=cv2.INTER_CUBIC)
         spots = spots.mean(axis=2, keepdims=True) * 0.8 + 0.2 * spots
         image *= 0.4 + 1.2 * cv2.GaussianBlur(spots, (0, 0), 0.8)
     image = cv2.GaussianBlur(image, (0, 0), float(generator.uniform(0.7, 3.0)))
@@ -56,13 +55,8 @@ def paint_room(key: int, height: int, width: int) -> np.ndarray:
         place = 0.67
         while place < 0.98:
             thick, tall = generator.uniform(0.012, 0.032), generator.uniform(0.11, 0.18)
-            block(
-                place,
-                foot - tall,
-                place + thick - 0.002,
-                foot,
-                0.2 * np.exp(generator.normal(-0.4, 0.6) + generator.normal(0, 0.25, 3)),
-            )
+            back = 0.2 * np.exp(generator.normal(-0.4, 0.6) + generator.normal(0, 0.25, 3))
+            block(place, foot - tall, place + thick - 0.002, foot, back)
             place += thick
     block(0.29, 0.05, 0.40, 0.26, 0.5 * wood)
     block(0.30, 0.07, 0.39, 0.24, np.exp(generator.normal(-1.2, 0.4, 3)))

@@ -13,19 +13,10 @@ from gfr_data.sample.person.skin import brow_curve, lip_edges
 if TYPE_CHECKING:
     from gfr_data.sample.camera.render import Posed
 
-_INNER = np.array(
-    [
-        [0.60, 0.0],
-        [0.58, -0.12],
-        [0.54, -0.24],
-        [0.48, -0.36],
-        [0.40, -0.46],
-        [0.30, -0.54],
-        [0.20, -0.60],
-        [0.10, -0.63],
-        [0, -0.64],
-    ]
-)
+_INNER = np.stack(
+    [[0.60, 0.58, 0.54, 0.48, 0.40, 0.30, 0.20, 0.10, 0], [0, -0.12, -0.24, -0.36, -0.46, -0.54, -0.60, -0.63, -0.64]],
+    1,
+)  # chart places between the face and the jaw's edge, from ear to chin
 _STEPS = 48
 _OUTER_EYE = np.array([1.0, 0.38, -0.38, -1.0, -0.38, 0.38])  # outer corner, upper lid, inner corner, lower lid
 _CORNER = 0.985
@@ -37,25 +28,14 @@ def rest_places(shape: Shape) -> np.ndarray:
     tip, half = shape.nose_tip_y, shape.nose_half
     bridge = np.stack([np.zeros(4), np.linspace(0.035, tip, 4)], axis=-1)
     bridge[:, 0] = shape.nose_crooked * np.sin(np.pi * np.clip((0.12 - bridge[:, 1]) / (0.12 - tip), 0, 1))
-    base = np.array(
-        [
-            [-half * 0.86, tip - 0.088],
-            [-half * 0.45, tip - 0.116],
-            [0, tip - 0.13],
-            [half * 0.45, tip - 0.116],
-            [half * 0.86, tip - 0.088],
-        ]
-    )
-    eye = _eye(shape)
+    base_x = half * np.array([-0.86, -0.45, 0, 0.45, 0.86])
+    base = np.stack([base_x, tip - np.array([0.088, 0.116, 0.13, 0.116, 0.088])], axis=-1)
+    upper, lower = lids(shape, _OUTER_EYE, 1.0)
+    lid = np.where(np.arange(6) < 4, upper, lower)
+    eye = np.stack([shape.eye_x + shape.eye_half * _OUTER_EYE, lid], axis=-1)
     mirror = np.array([-1.0, 1.0])
     right = eye[[3, 2, 1, 0, 5, 4]]  # the picture's right eye runs from its inner corner
     return np.concatenate([brow * mirror, brow[::-1], bridge, base, eye * mirror, right, _mouth(shape)])
-
-
-def _eye(shape: Shape) -> np.ndarray:
-    upper, lower = lids(shape, _OUTER_EYE, 1.0)
-    height = np.where(np.arange(6) < 4, upper, lower)
-    return np.stack([shape.eye_x + shape.eye_half * _OUTER_EYE, height], axis=-1)
 
 
 def _mouth(shape: Shape) -> np.ndarray:

@@ -4,9 +4,8 @@ import numpy as np
 
 from gfr_data.sample.camera.scene import Light
 
-_SCATTER = np.array(
-    [0.34, 0.14, 0.09], dtype=np.float32
-)  # how far light creeps round, by colour: skin lets red through
+# How far light creeps round, by colour: skin lets red through.
+_SCATTER = np.array([0.34, 0.14, 0.09], dtype=np.float32)
 
 
 def skin_light(

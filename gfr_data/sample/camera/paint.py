@@ -31,60 +31,53 @@ def paint_eyes(
     surface: Surface, identity: Identity, expression: Expression, s: np.ndarray, t: np.ndarray, pixel: float
 ) -> None:
     """Draw both eyes into `surface`; s and t (N,) are settled chart coordinates, `pixel` the width of a pixel."""
-    shape = identity.shape
-    for turn, side in enumerate((-1.0, 1.0)):
-        near = (np.abs(side * s - shape.eye_x) < shape.eye_half * 1.5) & (np.abs(t) < 0.20)
-        index = np.flatnonzero(near)
-        if len(index):
-            _paint_eye(surface, identity, expression, index, side, turn, s[index], t[index], pixel)
-
-
-def _paint_eye(
-    surface: Surface,
-    identity: Identity,
-    expression: Expression,
-    index: np.ndarray,
-    side: float,
-    turn: int,
-    s: np.ndarray,
-    t: np.ndarray,
-    pixel: float,
-) -> None:
     shape, look = identity.shape, identity.look
     soft = 0.7 * pixel
-    x = side * s - shape.eye_x
-    u = x / shape.eye_half
-    openness = max(expression.eyes[turn], 0.02)
-    upper, lower = lids(shape, u, openness)
-    inside = smoothstep(-soft, soft, upper - t) * smoothstep(-soft, soft, t - lower) * smoothstep(1.03, 0.97, np.abs(u))
-    ball, normal, wet = _eyeball(identity, expression, x, t, upper, side, pixel)
-    fold = _around(
-        0.55 * pixel + 0.009, t - upper - shape.lid_fold * (1 - 0.75 * np.abs(u) ** 3) * (0.6 + 0.4 * openness)
-    )
-    fold = 0.42 * fold * smoothstep(1.12, 0.85, np.abs(u))
-    rim = 0.25 * _around(0.010 + 0.5 * pixel, t - lower + 0.006) * smoothstep(1.05, 0.9, np.abs(u))
-    lashes = (0.008 + 0.007 * look.makeup + 0.004 * (1 - look.male)) * (0.75 + 0.35 * u)
-    lash = np.exp(-0.5 * ((t - upper - 0.25 * lashes) / (0.8 * lashes + 0.30 * pixel)) ** 2)
-    lash *= smoothstep(1.10 + 0.1 * look.makeup, 0.93, np.abs(u)) * (0.80 + 0.15 * look.makeup)
-    below = (
-        0.30
-        * _around(0.005 + 0.4 * pixel, t - lower + 0.004)
-        * smoothstep(-0.6, 0.6, u)
-        * smoothstep(1.05, 0.9, np.abs(u))
-    )
-    tear = np.exp(-0.5 * (((u + 0.95) / 0.10) ** 2 + ((t - upper) / 0.016) ** 2))
-    colour = surface.albedo[index] * (1 - np.maximum(fold, 0.5 * rim))[:, None]
-    colour += (np.array([0.42, 0.16, 0.14], dtype=np.float32) - colour) * (0.4 * rim)[:, None]
-    colour += (ball - colour) * inside[:, None]
-    colour += (np.array([0.45, 0.20, 0.18], dtype=np.float32) * (1.2 - look.melanin * 0.6) - colour) * (0.7 * tear)[
-        :, None
-    ]
-    colour += (0.012 - colour) * np.clip(lash + below, 0, 0.95)[:, None]
-    surface.albedo[index] = colour
-    mixed = surface.normal[index] * (1 - inside[:, None]) + normal * inside[:, None]
-    surface.normal[index] = mixed / np.sqrt(np.einsum("nk,nk->n", mixed, mixed))[:, None]
-    surface.gloss[index] *= 1 - inside
-    surface.wet[index] = wet * inside
+    for openness, side in zip(expression.eyes, (-1.0, 1.0), strict=True):
+        index = np.flatnonzero((np.abs(side * s - shape.eye_x) < shape.eye_half * 1.5) & (np.abs(t) < 0.20))
+        if not len(index):
+            continue
+        x, y = side * s[index] - shape.eye_x, t[index]
+        u = x / shape.eye_half
+        upper, lower = lids(shape, u, max(openness, 0.02))
+        inside = smoothstep(-soft, soft, upper - y) * smoothstep(-soft, soft, y - lower)
+        inside = inside * smoothstep(1.03, 0.97, np.abs(u))
+        ball, normal, wet = _eyeball(identity, expression, x, y, upper, side, pixel)
+        fold, rim, dark = _lid_lines(identity, u, y, upper, lower, max(openness, 0.02), pixel)
+        tear = np.exp(-0.5 * (((u + 0.95) / 0.10) ** 2 + ((y - upper) / 0.016) ** 2))
+        red = np.array([0.45, 0.20, 0.18], dtype=np.float32) * (1.2 - look.melanin * 0.6)
+        colour = surface.albedo[index] * (1 - np.maximum(fold, 0.5 * rim))[:, None]
+        colour += (np.array([0.42, 0.16, 0.14], dtype=np.float32) - colour) * (0.4 * rim)[:, None]
+        colour += (ball - colour) * inside[:, None]
+        colour += (red - colour) * (0.7 * tear)[:, None]
+        colour += (0.012 - colour) * dark[:, None]
+        surface.albedo[index] = colour
+        mixed = surface.normal[index] * (1 - inside[:, None]) + normal * inside[:, None]
+        surface.normal[index] = mixed / np.sqrt(np.einsum("nk,nk->n", mixed, mixed))[:, None]
+        surface.gloss[index] *= 1 - inside
+        surface.wet[index] = wet * inside
+
+
+def _lid_lines(
+    identity: Identity,
+    u: np.ndarray,
+    t: np.ndarray,
+    upper: np.ndarray,
+    lower: np.ndarray,
+    openness: float,
+    pixel: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fold of the upper lid, rim of the lower one, lashes of both; u runs from -1 at the inner corner to 1."""
+    shape, look = identity.shape, identity.look
+    out = np.abs(u)
+    fold_gap = t - upper - shape.lid_fold * (1 - 0.75 * out**3) * (0.6 + 0.4 * openness)
+    fold = 0.42 * _around(0.55 * pixel + 0.009, fold_gap) * smoothstep(1.12, 0.85, out)
+    rim = 0.25 * _around(0.010 + 0.5 * pixel, t - lower + 0.006) * smoothstep(1.05, 0.9, out)
+    long = (0.008 + 0.007 * look.makeup + 0.004 * (1 - look.male)) * (0.75 + 0.35 * u)
+    lash = np.exp(-0.5 * ((t - upper - 0.25 * long) / (0.8 * long + 0.30 * pixel)) ** 2)
+    lash *= smoothstep(1.10 + 0.1 * look.makeup, 0.93, out) * (0.80 + 0.15 * look.makeup)
+    below = 0.30 * _around(0.005 + 0.4 * pixel, t - lower + 0.004) * smoothstep(-0.6, 0.6, u)
+    return fold, rim, np.clip(lash + below * smoothstep(1.05, 0.9, out), 0, 0.95)
 
 
 def _around(width: float, x: np.ndarray) -> np.ndarray:
@@ -113,23 +106,18 @@ def _eyeball(
     shade = (0.62 + 0.75 * smoothstep(0.95, 0.35, r) * fibres) * (1 - 0.72 * smoothstep(0.70, 1.0, r))
     colour = iris * shade[:, None]
     colour = colour + (0.004 - colour) * smoothstep(0.40 + edge * 0.6, 0.40 - edge * 0.6, r)[:, None]
-    white = (
-        _SCLERA
-        * (1 - 0.35 * identity.look.melanin)
-        * (1 - 0.10 * np.clip(np.abs(x) / shape.eye_half, 0, 1) ** 2)[:, None]
-    )
+    round_ = 1 - 0.10 * np.clip(np.abs(x) / shape.eye_half, 0, 1) ** 2
+    white = _SCLERA * (1 - 0.35 * identity.look.melanin) * round_[:, None]
     red = np.array([0.0, 0.22, 0.22], dtype=np.float32) * smoothstep(0.55, 1.05, np.abs(x) / shape.eye_half)[:, None]
     colour = colour + (white * (1 - red) - colour) * smoothstep(1 - 0.6 * edge, 1 + 0.6 * edge, r)[:, None]
     shadow = 1 - 0.62 * np.exp(-np.maximum(upper - t, 0) / 0.022)
     nx, ny = x / 0.24, t / 0.24
     nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0.1))
     turn = shape.eye_x * 0.55
-    normal = np.stack(
-        [side * (nx * np.cos(turn) + nz * np.sin(turn)), ny, nz * np.cos(turn) - nx * np.sin(turn)], axis=-1
-    )
-    glint = np.exp(
-        -0.5 * (((side * dx - 0.022) / (0.010 + 0.25 * pixel)) ** 2 + ((dy - 0.024) / (0.010 + 0.25 * pixel)) ** 2)
-    )
+    across = side * (nx * np.cos(turn) + nz * np.sin(turn))
+    normal = np.stack([across, ny, nz * np.cos(turn) - nx * np.sin(turn)], axis=-1)
+    size = 0.010 + 0.25 * pixel
+    glint = np.exp(-0.5 * (((side * dx - 0.022) / size) ** 2 + ((dy - 0.024) / size) ** 2))
     return (colour * shadow[:, None]).astype(np.float32), normal.astype(np.float32), glint
 
 

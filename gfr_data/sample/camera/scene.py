@@ -143,12 +143,9 @@ def _light(generator: np.random.Generator) -> Light:
 
 def _colour(generator: np.random.Generator) -> tuple[float, float, float]:
     """A colour that clothes have: mostly muted."""
-    grey = generator.uniform(25, 215)
-    return _triple(
-        to_linear(
-            np.clip(grey + generator.normal(0, 22, 3) + generator.random() ** 3 * generator.normal(0, 90, 3), 8, 240)
-        )
-    )
+    colour = generator.uniform(25, 215) + generator.normal(0, 22, 3)
+    colour = colour + generator.random() ** 3 * generator.normal(0, 90, 3)
+    return _triple(to_linear(np.clip(colour, 8, 240)))
 
 
 def _triple(values: np.ndarray) -> tuple[float, float, float]:

@@ -82,11 +82,8 @@ def _nose(shape: Shape, s: np.ndarray, t: np.ndarray) -> np.ndarray:
     tip, out = shape.nose_tip_y, shape.nose_out
     top = 0.12
     along = np.clip((top - t) / (top - tip), 0, 1.4)  # 0 at the bridge, 1 at the tip
-    rise = (
-        shape.nose_bridge
-        + (out - shape.nose_bridge) * along**1.35
-        + shape.nose_hook * np.sin(np.pi * np.clip(along, 0, 1))
-    )
+    hook = shape.nose_hook * np.sin(np.pi * np.clip(along, 0, 1))
+    rise = shape.nose_bridge + (out - shape.nose_bridge) * along**1.35 + hook
     under = smoothstep(tip - 0.135, tip - 0.015, t)
     start = smoothstep(top + 0.11, top - 0.06, t)
     width = 0.045 + 0.030 * np.clip(along, 0, 1) ** 2 + 0.25 * (shape.nose_half - 0.12) * along
@@ -163,18 +160,8 @@ def _side_edge(hair: Hair) -> tuple[list[float], list[float]]:
         return [-1.0, -0.6, -0.2, 0.1, 0.35, 0.55, 0.7], [1.25, 1.22, 1.18, 1.15, 1.05, 0.98, 0.7]
     if hair.style == "parted" and hair.length > 1.0:
         return [-1.0, -0.56, -0.5, -0.1, 0.1, 0.35, 0.55, 0.7], [3.3, 3.3, 1.7, 1.34, 1.22, 1.12, 1.0, 0.8]
-    return [-1.0, -0.56, -0.5, -0.3, -0.1, -0.08, 0.1, 0.35, 0.55, 0.7], [
-        3.3,
-        3.3,
-        2.2,
-        2.0,
-        1.9,
-        1.42,
-        1.30,
-        1.12,
-        1.02,
-        0.8,
-    ]
+    heights = [-1.0, -0.56, -0.5, -0.3, -0.1, -0.08, 0.1, 0.35, 0.55, 0.7]
+    return heights, [3.3, 3.3, 2.2, 2.0, 1.9, 1.42, 1.30, 1.12, 1.02, 0.8]
 
 
 def hair_radius(identity: Identity, skin: np.ndarray, cover: np.ndarray, strands: np.ndarray) -> np.ndarray:

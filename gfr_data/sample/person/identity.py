@@ -167,9 +167,8 @@ def _draw_look(generator: np.random.Generator, male: float) -> Look:
     age = float(generator.beta(1.6, 2.0))
     skin = _palette(_SKIN, melanin) * np.exp(generator.normal(0, [0.04, 0.05, 0.07]))
     fair = melanin < 0.4
-    hair = (
-        _HAIR_LIGHT[generator.integers(len(_HAIR_LIGHT))] if fair else _HAIR_DARK[generator.integers(len(_HAIR_DARK))]
-    )
+    hairs = _HAIR_LIGHT if fair else _HAIR_DARK
+    hair = hairs[generator.integers(len(hairs))]
     grey = float(np.clip((age - 0.55) * 2.2, 0, 0.9)) * float(generator.random())
     brow = hair * 0.36 * (1 - 0.6 * grey) + 0.06 * grey
     hair = hair * (1 - grey) + to_linear(np.array([148, 146, 144])) * grey
@@ -212,9 +211,7 @@ def _draw_hair(generator: np.random.Generator, look: Look) -> Hair:
         volume=_between(generator, 0.06, 0.17),
         line=_between(generator, 0.62, 0.80) + 0.3 * recede,
         recede=recede,
-        fringe=float(generator.random() < 0.28)
-        * _between(generator, 0.12, 0.34)
-        * (style not in {"buzz", "bald", "tied"}),
+        fringe=(generator.random() < 0.28) * _between(generator, 0.12, 0.34) * (style not in {"buzz", "bald", "tied"}),
         part=float(generator.choice([-1, 1])) * _between(generator, 0.0, 0.42),
         length=_between(generator, 0.8, 1.1) if style == "bob" else _between(generator, 1.3, 1.9),
         wave=_between(generator, 0.0, 1.0),

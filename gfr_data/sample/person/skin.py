@@ -81,13 +81,8 @@ def _wrinkles(generator: np.random.Generator, identity: Identity) -> np.ndarray:
         height = shape.brow_y + 0.12 + 0.075 * row + generator.normal(0, 0.01)
         wave = np.interp(u, np.linspace(-1, 1, 7), generator.normal(0, 0.012, 7))
         span = generator.uniform(0.25, 0.5)
-        _line(
-            canvas,
-            u * span + generator.normal(0, 0.05),
-            height + wave - 0.03 * u * u,
-            40 + 190 * age * generator.random(),
-            2,
-        )
+        s, t = u * span + generator.normal(0, 0.05), height + wave - 0.03 * u * u
+        _line(canvas, s, t, 40 + 190 * age * generator.random(), 2)
     for side in (-1, 1):
         for k in range(-2, 3):  # crow's feet
             x = shape.eye_x + shape.eye_half + 0.02 + (u[12:]) * 0.11
@@ -121,12 +116,8 @@ def _spots(generator: np.random.Generator, identity: Identity, colour: np.ndarra
         place = generator.normal([0, -0.18], [0.42, 0.20])
         _dot(freckles, place, generator.uniform(0.6, 2.4), generator.uniform(50, 190))
     for _ in range(int(40 + 60 * look.age)):
-        _dot(
-            freckles,
-            generator.uniform([-0.8, -1.0], [0.8, 0.7]),
-            generator.uniform(0.7, 2.0),
-            generator.uniform(30, 120),
-        )
+        place = generator.uniform([-0.8, -1.0], [0.8, 0.7])
+        _dot(freckles, place, generator.uniform(0.7, 2.0), generator.uniform(30, 120))
     amount = cv2.GaussianBlur(freckles, (0, 0), 0.8).astype(np.float32)[..., None] / 255
     colour *= 1 - amount * np.array([0.34, 0.50, 0.58], dtype=np.float32)
     moles = np.zeros((TEXTURE, TEXTURE), dtype=np.uint8)
@@ -147,9 +138,8 @@ def _dot(canvas: np.ndarray, place: np.ndarray, radius: float, value: float) -> 
 def lip_edges(shape: Shape, s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Chart heights of the upper lip's edge, the line between the lips, and the lower lip's edge, above `s` (...)."""
     u = np.clip(np.abs(s) / shape.mouth_half, 0, 1)
-    line = (
-        shape.mouth_y + shape.mouth_curve * (u * u - 0.3) - 0.008 * np.exp(-0.5 * (u / 0.22) ** 2) + 0.006 * u * (1 - u)
-    )
+    line = shape.mouth_y + shape.mouth_curve * (u * u - 0.3)
+    line = line - 0.008 * np.exp(-0.5 * (u / 0.22) ** 2) + 0.006 * u * (1 - u)
     arch = (1 - u**1.7) * (1 - 0.34 * shape.cupid * np.exp(-0.5 * (u / 0.13) ** 2))
     upper = line + shape.lip_upper * arch
     lower = line - shape.lip_lower * np.sqrt(np.maximum(1 - u**2.2, 0)) * (1 - 0.25 * u)
@@ -219,13 +209,8 @@ def _brows(generator: np.random.Generator, identity: Identity, colour: np.ndarra
             angle = np.deg2rad(np.interp(u, [0, 0.25, 1], [75, 35, -18]) + generator.normal(0, 12))
             length = generator.uniform(0.025, 0.05)
             ends = np.array([0, 0.5, 1]) * length
-            curl = np.array([0, 0.003, 0])
-            _line(
-                canvas,
-                side * (s + ends * np.cos(angle)),
-                t + ends * np.sin(angle) + curl - 0.008,
-                generator.uniform(90, 215),
-            )
+            heights = t + ends * np.sin(angle) + np.array([0, 0.003, 0]) - 0.008
+            _line(canvas, side * (s + ends * np.cos(angle)), heights, generator.uniform(90, 215))
         amount = cv2.GaussianBlur(canvas, (0, 0), 0.6).astype(np.float32)
         base = cv2.GaussianBlur(canvas, (0, 0), 4.0).astype(np.float32)
         cover = np.clip((amount + 0.55 * base) / 255, 0, 0.94)[..., None]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gfr_data.pairs.splits import Group, assign_splits, choose_persons
+from gfr_data.pairs.splits import Group, assign_splits, draw_persons
 
 KINDS = [("vggface2", "train"), ("vggface2", "test"), ("casia-webface", ""), ("lfw", ""), ("folder", "")]
 groups_of_few_persons = st.lists(
@@ -31,8 +31,8 @@ def test_no_person_is_in_two_splits_in_any_order(groups: list[Group], seed: int,
     assert all(len(splits) == 1 for splits in where.values())
     for group, place in zip(groups, places, strict=True):
         if place.split is None:
-            assert {place.other} == where[group.person]
-            assert place.reason == ("person_in_train" if place.other == "train" else "person_in_other_split")
+            assert {place.persons_split} == where[group.person]
+            assert place.reason == ("person_in_train" if place.persons_split == "train" else "person_in_other_split")
     mixed = list(range(len(groups)))
     shuffle.shuffle(mixed)
     assert [places[number] for number in mixed] == assign_splits([groups[number] for number in mixed], seed)
@@ -82,7 +82,7 @@ def test_person_of_both_datasets_is_kept_in_train_alone() -> None:
     groups = [Group("vggface2", "vggface2", "train", "n2", "barack obama", 4), *casia(3, 2)]
     groups.append(Group("casia-webface", "casia-webface", "", "104", "barack obama", 3))
     last = assign_splits(groups, seed=0)[-1]
-    assert (last.split, last.reason, last.other) == (None, "person_in_train", "train")
+    assert (last.split, last.reason, last.persons_split) == (None, "person_in_train", "train")
 
 
 def test_without_another_source_training_persons_give_validation() -> None:
@@ -112,6 +112,6 @@ def test_seed_deals_anew() -> None:
 
 @given(st.dictionaries(st.text(max_size=5), st.integers(1, 6), min_size=1, max_size=30), st.integers(0, 40))
 def test_persons_are_taken_whole_up_to_the_limit(sizes: dict[str, int], limit: int) -> None:
-    chosen = choose_persons(sizes, limit, seed=0)
+    chosen = draw_persons(sizes, limit, seed=0)
     assert chosen
     assert len(chosen) == 1 or sum(sizes[person] for person in chosen) <= limit
