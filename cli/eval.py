@@ -128,12 +128,13 @@ def table_command(
 ) -> None:
     """Print Table 1's form: methods by split and scale, from any number of score folders."""
     from gfr_model.results.formats import render, render_comparison
+    from gfr_model.results.scores import LUMA, RGB
     from gfr_model.results.table import compare_methods, tabulate
 
     if compare:
-        click.echo(render_comparison(compare_methods(folders, *compare, seed), *compare, form))
+        click.echo(render_comparison(compare_methods(folders, *compare, seed), form))
         return
-    click.echo(render(tabulate(folders, luma, paper, ci, seed), form))
+    click.echo(render(tabulate(folders, LUMA if luma else RGB, paper, ci, seed), form))
 
 
 @main.command("report")

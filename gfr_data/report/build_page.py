@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ import pyarrow.compute as pc
 from gfr_data.report.summary import PAPER_PAIRS, BuildSummary, read_summary
 from gfr_data.sources.layouts import Source
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, DataError, read_table, write_text
-from manifests.pages.charts import data_uri, face, funnel, histogram
-from manifests.pages.frame import page
+from manifests.pages.charts import data_uri, histogram
+from manifests.pages.frame import render
 
+TEMPLATE = Path(__file__).parent / "templates" / "build.html"
 PAIRS_SHOWN = 24  # of each split at most a share of these
 FACES_SHOWN = 24  # of each reason
 PERSONS_SHOWN = 400  # of each split
@@ -82,24 +82,22 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
     faces = read_table(folder / FACES_FILE, FACES, columns)
     pairs = read_table(folder / PAIRS_FILE, PAIRS)
     build = Build(folder, json.loads(settings.read_text(encoding="utf-8")), faces, pairs, summary)
-    write_text(out, page(f"Pairs in {folder.resolve().name}", list(_sections(build))))
-
-
-def _sections(build: Build) -> Iterator[tuple[str, str, str]]:
-    """(title, introduction, content) of each part of the page."""
-    yield "From photographs to pairs", _sources_line(build), funnel(_steps(build.summary))
-    yield "Splits", "No person is in two of them. The paper's counts are of its §4.1.", _splits(build)
-    yield "Pairs", "Left the target, right its guide, with their 68 landmarks.", _pairs(build)
-    for reason in REASONS:
-        if reason in build.summary.reasons:
-            yield f"Fell out: {reason}", _reason_line(build, reason), _contact_sheet(build, reason)
-    yield "Measures", "Blue: kept. Orange: fell out. Lines: the thresholds that bound the measure.", _histograms(build)
-    yield "Persons", "", _persons(build)
-    yield "Settings", "What decides the result; the same lies in build.json.", _settings(build)
-
-
-def _sources_line(build: Build) -> str:
-    return "; ".join(f"{source['dataset']} ({source['layout']})" for source in build.settings["sources"])
+    page = render(
+        TEMPLATE,
+        title=f"Pairs in {folder.resolve().name}",
+        lines=(),
+        sources="; ".join(f"{source['dataset']} ({source['layout']})" for source in build.settings["sources"]),
+        summary=summary,
+        steps=_steps(summary),
+        splits=_splits(summary),
+        pairs=_pairs(build),
+        rejected=[(reason, _reason_line(build, reason), _faces(build, reason)) for reason in summary.reasons],
+        measures=list(_measures(build)),
+        persons=_persons(build),
+        most_persons=PERSONS_SHOWN,
+        settings=json.dumps(build.settings, indent=2),
+    )
+    write_text(out, page)
 
 
 def _steps(summary: BuildSummary) -> list[tuple[str, int, str]]:
@@ -122,74 +120,55 @@ def _steps(summary: BuildSummary) -> list[tuple[str, int, str]]:
     return steps
 
 
-def _splits(build: Build) -> str:
-    here, persons = build.summary.pairs, build.summary.persons
-    rows = []
-    for split in [*here, *(name for name in PAPER_PAIRS if name not in here)]:
-        paper = f"{PAPER_PAIRS[split]:,}" if split in PAPER_PAIRS else "–"
-        rows.append(
-            f"<tr><td>{escape(split)}</td><td>{here.get(split, 0):,}</td><td>{persons.get(split, 0):,}</td>"
-            f"<td>{paper}</td></tr>"
-        )
-    without = "".join(
-        f"<tr><td>{escape(reason)}</td><td>{count:,}</td></tr>" for reason, count in build.summary.without_pair.items()
-    )
-    table = f"<table><tr><th>split</th><th>pairs</th><th>persons</th><th>paper</th></tr>{''.join(rows)}</table>"
-    if without:
-        table += f"<table><tr><th>identities without a pair</th><th></th></tr>{without}</table>"
-    return f'<div class="tables">{table}</div>'
+def _splits(summary: BuildSummary) -> list[tuple[str, int, int, int | None]]:
+    """Pairs and persons of each split, and the paper's pairs."""
+    names = dict.fromkeys([*summary.pairs, *PAPER_PAIRS])
+    return [(name, summary.pairs.get(name, 0), summary.persons.get(name, 0), PAPER_PAIRS.get(name)) for name in names]
 
 
-def _pairs(build: Build) -> str:
+def _pairs(build: Build) -> list[dict[str, Any]]:
+    """Some pairs of each split, with their pictures."""
     splits = build.pairs["split"].to_pylist()
-    names = list(build.summary.pairs)
-    shown = []
-    for name in names:
-        rows = [row for row, split in enumerate(splits) if split == name]
-        shown += _spread(rows, max(4, PAIRS_SHOWN // len(names)))
-    if not shown:
-        return "<p>There are none.</p>"
-    return (
-        f'<div class="pairs">{"".join(_pair(build.folder, row) for row in build.pairs.take(shown).to_pylist())}</div>'
-    )
+    shown: list[int] = []
+    for name in build.summary.pairs:
+        places = [place for place, split in enumerate(splits) if split == name]
+        shown += _spread(places, max(4, PAIRS_SHOWN // len(build.summary.pairs)))
+    rows = build.pairs.take(shown).to_pylist() if shown else []
+    return [row | {role: _half(build.folder, row, role) for role in ("target", "guide")} for row in rows]
 
 
-def _pair(folder: Path, row: dict[str, Any]) -> str:
-    halves = []
-    for role in ("target", "guide"):
-        points = np.asarray(row[f"{role}_landmarks"]).reshape(68, 2)
-        image = _open(folder / row[f"{role}_path"])
-        uri = data_uri(image, 256) if image is not None else ""
-        pose = " ".join(f"{angle} {row[f'{role}_{angle}']:+.0f}°" for angle in ("yaw", "pitch", "roll"))
-        title = escape(f"{role}: {row[f'{role}_source_path']}\n{pose}\nquality {row[f'{role}_quality']:.2f}")
-        halves.append(f'<div title="{title}">{face(uri, points)}</div>')
-    caption = (
-        f"<b>{escape(row['split'])}</b> {escape(row['dataset'])}/{escape(row['identity'])} · {escape(row['person'])}"
-    )
-    return f'<figure><div class="two">{"".join(halves)}</div><figcaption>{caption}</figcaption></figure>'
+def _half(folder: Path, row: dict[str, Any], role: str) -> dict[str, Any]:
+    image = _open(folder / row[f"{role}_path"])
+    return {
+        "uri": "" if image is None else data_uri(image, 256),
+        "points": np.asarray(row[f"{role}_landmarks"]).reshape(68, 2).tolist(),
+        "pose": " ".join(f"{angle} {row[f'{role}_{angle}']:+.0f}°" for angle in ("yaw", "pitch", "roll")),
+        "source": row[f"{role}_source_path"],
+        "quality": row[f"{role}_quality"],
+    }
 
 
 def _reason_line(build: Build, reason: str) -> str:
     count = build.summary.reasons[reason]
-    return f"{count:,} photographs" + (f", {FACES_SHOWN} of them here" if count > FACES_SHOWN else "")
+    return f"{count:,} photograph{'s' * (count > 1)}" + (f", {FACES_SHOWN} of them here" if count > FACES_SHOWN else "")
 
 
-def _contact_sheet(build: Build, reason: str) -> str:
+def _faces(build: Build, reason: str) -> list[dict[str, str]]:
+    """Some faces that fell out for `reason`: name, picture and what was measured."""
     rows = pc.indices_nonzero(pc.equal(build.faces["reason"], reason)).to_pylist()
     sources = {s["dataset"]: Source(s["layout"], Path(s["root"]), s["dataset"]) for s in build.settings["sources"]}
-    faces = build.faces.take(_spread(rows, FACES_SHOWN)).to_pylist()
-    return f'<div class="sheet">{"".join(_thumbnail(sources[row["dataset"]], row) for row in faces)}</div>'
-
-
-def _thumbnail(source: Source, row: dict[str, Any]) -> str:
-    image = _face_image(source, row)
-    picture = (
-        f'<img src="{data_uri(image, THUMBNAIL)}" alt="">' if image is not None else '<span class="blank">?</span>'
-    )
-    known = [f"{name} {row[name]:.3g}" for name, *_ in MEASURES if row[name] is not None]
-    title = escape("\n".join([f"{row['dataset']}/{row['source_path']}", row["message"] or "", *known]))
-    name = escape(f"{row['identity']}/{row['source_path'].rpartition('/')[2]}")
-    return f'<figure title="{title}">{picture}<figcaption>{name}</figcaption></figure>'
+    found = []
+    for row in build.faces.take(_spread(rows, FACES_SHOWN)).to_pylist():
+        image = _face_image(sources[row["dataset"]], row)
+        known = [f"{name} {row[name]:.3g}" for name, *_ in MEASURES if row[name] is not None]
+        found.append(
+            {
+                "uri": "" if image is None else data_uri(image, THUMBNAIL),
+                "title": "\n".join([f"{row['dataset']}/{row['source_path']}", row["message"] or "", *known]),
+                "name": f"{row['identity']}/{row['source_path'].rpartition('/')[2]}",
+            }
+        )
+    return found
 
 
 def _face_image(source: Source, row: dict[str, Any]) -> np.ndarray | None:
@@ -210,17 +189,13 @@ def _open(path: Path) -> np.ndarray | None:
         return None
 
 
-def _histograms(build: Build) -> str:
+def _measures(build: Build) -> Iterator[tuple[str, str, str, Any]]:
+    """Name, title, unit and histogram of each measure."""
     fell = pc.is_in(build.faces["status"], pa.array(["rejected", "unreadable"])).to_numpy()
-    parts = []
     for name, title, unit, bounds in MEASURES:
         values = build.faces[name].to_numpy().astype(np.float64)
         limits = [limit for bound in bounds for limit in _limits(build.settings, bound)]
-        label = f"{escape(title)}{f' <span>{unit}</span>' if unit else ''} <code>{name}</code>"
-        parts.append(
-            f"<figure><figcaption>{label}</figcaption>{histogram(values[~fell], values[fell], limits)}</figure>"
-        )
-    return f'<div class="histograms">{"".join(parts)}</div>'
+        yield name, title, unit, histogram(values[~fell], values[fell], limits)
 
 
 def _limits(settings: dict[str, Any], bound: str) -> list[float]:
@@ -231,22 +206,13 @@ def _limits(settings: dict[str, Any], bound: str) -> list[float]:
     return [-float(value), float(value)] if bound.startswith("±") else [float(value)]
 
 
-def _persons(build: Build) -> str:
-    whose: dict[str, set[str]] = {}
-    for split, person in zip(build.pairs["split"].to_pylist(), build.pairs["person"].to_pylist(), strict=True):
-        whose.setdefault(split, set()).add(person)
-    parts = []
-    for split in build.summary.pairs:
-        names = sorted(whose[split])
-        more = f" … and {len(names) - PERSONS_SHOWN:,} more" if len(names) > PERSONS_SHOWN else ""
-        listed = escape(" · ".join(names[:PERSONS_SHOWN]) + more)
-        opened = " open" if len(names) <= 40 else ""
-        parts.append(f"<details{opened}><summary>{escape(split)}: {len(names):,}</summary><p>{listed}</p></details>")
-    return "".join(parts)
-
-
-def _settings(build: Build) -> str:
-    return f"<details><summary>build.json</summary><pre>{escape(json.dumps(build.settings, indent=2))}</pre></details>"
+def _persons(build: Build) -> dict[str, list[str]]:
+    """The names of each split's persons."""
+    columns = (build.pairs[name].to_pylist() for name in ("split", "person"))
+    whose: dict[str, set[str]] = {split: set() for split in build.summary.pairs}
+    for split, person in zip(*columns, strict=True):
+        whose[split].add(person)
+    return {split: sorted(names) for split, names in whose.items()}
 
 
 def _spread(rows: Sequence[int], most: int) -> list[int]:

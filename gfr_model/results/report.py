@@ -1,28 +1,25 @@
 """One page that shows a folder of scores: Table 1's form, pictures side by side, and what the gain depends on."""
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from gfr_model.results.score_charts import COLOURS, chart, curve, legend, ranked
-from gfr_model.results.score_page import page
-from gfr_model.results.scores import observation
-from gfr_model.results.side_by_side import Pictures, Shown, side_by_side
-from gfr_model.results.table import Row, Table, tabulate
+from gfr_model.results.scores import OBSERVATION
+from gfr_model.results.side_by_side import Pictures, side_by_side
+from gfr_model.results.statistics import bootstrap
+from gfr_model.results.table import tabulate
 from gfr_model.scoring.methods import BICUBIC
 from manifests import SCORES, SCORES_FILE, Progress, read_table, silent, write_text
+from manifests.pages.charts import COLOURS, FEW, Line, lines
+from manifests.pages.frame import render
 
-HOW_TO_LOOK = (
-    "Drag the line: left the input, right the output. A click on a picture lays it over the input instead. "
-    "In the flow, the hue says where a pixel looks, the saturation how far."
-)
-NOTHING_KEPT = "No pictures were kept: score at least one run or folder, with --panels above 0."
+TEMPLATE = Path(__file__).parent / "templates" / "scores.html"
+BINS = 6  # of equal size, into which more than FEW values of a property are cut
+POINTS = 120  # of a line of sorted gains at most
 
 # What the gain is drawn against: column, title, unit.
 AGAINST = (
@@ -39,103 +36,81 @@ def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
 
     Raises DataError when `folder` holds no scores.
     """
-    rows = read_table(folder / SCORES_FILE, SCORES).to_pylist()
-    shown = _shown(rows)
+    scores = read_table(folder / SCORES_FILE, SCORES).to_pandas().astype({"scale": float})
+    shown = _with_gains(scores)
     pictures = Pictures(folder)
-    content, count = side_by_side(shown, pictures, progress)
-    sections = [
-        ("Results", "Means over the images; best in blue, second best underlined.", _results(tabulate([folder]))),
-        ("Side by side", HOW_TO_LOOK if count else NOTHING_KEPT, content),
-        ("What the gain depends on", "PSNR over bicubic upsampling; bands hold 95% of the bootstrap.", _curves(shown)),
-    ]
-    observations = len({observation(row) for row in rows})
-    line = f"{observations:,} degraded images of {len({row['person'] for row in rows}):,} persons"
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    title = f"Scores of {', '.join(methods[1:5]) or BICUBIC}{' and others' * (len(methods) > 5)}"
-    write_text(out, page(title, line, sections, json.dumps(pictures.found)))
-    return count
-
-
-def _shown(rows: Sequence[dict[str, Any]]) -> list[Shown]:
-    """Every method's scores but bicubic's, with their gains."""
-    base = {observation(row): row["psnr"] for row in rows if row["method"] == BICUBIC and row["psnr"] is not None}
-    return [
-        Shown(row, row["psnr"] - base[observation(row)])
-        for row in rows
-        if row["method"] != BICUBIC and row["psnr"] is not None and observation(row) in base
-    ]
-
-
-# Results
-
-
-def _results(table: Table) -> str:
-    parts = {source: list(rows) for source, rows in groupby(table.rows, key=lambda row: row.source)}
-    content = _block(table, parts["measured"])
-    if "paper" in parts:
-        title = "The paper's Table 1, measured by its authors on their own photographs"
-        content += f"<details><summary>{title}</summary>{_block(table, parts['paper'])}</details>"
-    return content + f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in table.notes)}</ul>'
-
-
-def _block(table: Table, rows: Sequence[Row]) -> str:
-    splits = "".join(
-        f'<th colspan="{len(list(columns))}">{escape(split)}</th>'
-        for split, columns in groupby(table.columns, key=lambda column: column.split)
+    restored = list(side_by_side(shown, pictures, progress))
+    methods = scores["method"].unique().tolist()
+    images, persons = len(scores.drop_duplicates(OBSERVATION)), scores["person"].nunique()
+    finite = shown[np.isfinite(shown["gain"])]
+    colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(finite["method"].unique())}
+    page = render(
+        TEMPLATE,
+        title=f"Scores of {', '.join(methods[1:5]) or BICUBIC}{' and others' * (len(methods) > 5)}",
+        lines=[f"{images:,} degraded images of {persons:,} persons"],
+        table=tabulate([folder]),
+        restored=restored,
+        places=list(dict.fromkeys((one.row["split"], one.row["scale"]) for one in restored)),
+        pictures=pictures.found,
+        colours=colours,
+        figures=list(_figures(finite, colours)) if colours else [],
     )
-    scales = "".join(f"<th>{escape(column.label)}</th>" for column in table.columns)
-    lines = "".join(_line(row) for row in rows)
-    return (
-        f'<div class="wide"><table><thead><tr><th></th>{splits}</tr><tr><th>method</th>{scales}</tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
+    write_text(out, page)
+    return len(restored)
+
+
+def _with_gains(scores: pd.DataFrame) -> pd.DataFrame:
+    """Every method's scores but bicubic's, with their `gain` over it in dB."""
+    scored = scores[scores["psnr"].notna()]
+    base = scored.loc[scored["method"] == BICUBIC, [*OBSERVATION, "psnr"]].rename(columns={"psnr": "bicubic"})
+    shown = scored[scored["method"] != BICUBIC].merge(base, on=OBSERVATION)
+    return shown.assign(gain=(shown["psnr"] - shown["bicubic"]).fillna(0.0))  # both equal to the truth: inf - inf
+
+
+def _figures(shown: pd.DataFrame, colours: dict[str, str]) -> Iterator[tuple[str, str, Any]]:
+    """Title, unit and chart of the gain by each property; a sentence where it is the same for all images."""
+    groups = [(colours[name], rows) for name, rows in shown.groupby("method", sort=False)]
+    yield (
+        "Each image",
+        "sorted by gain, dB",
+        lines([ranked(*one) for one in groups], "share of the images, %", None, True),
     )
-
-
-def _line(row: Row) -> str:
-    cells = []
-    for found in row.results:
-        if found is None:
-            cells.append("<td>–</td>")
-            continue
-        cells.append(
-            f'<td><span class="s{found.psnr.rank}">{found.psnr.value.mean:.2f}</span> '
-            f'<small class="s{found.ssim.rank}">({found.ssim.value.mean:.3f})</small></td>'
-        )
-    return f"<tr><td>{escape(row.method)}</td>{''.join(cells)}</tr>"
-
-
-# Curves
-
-
-def _curves(shown: Sequence[Shown]) -> str:
-    finite = [one for one in shown if math.isfinite(one.gain)]
-    if not finite:
-        return '<p class="none">Only bicubic was scored.</p>'
-    names = list(dict.fromkeys(one.row["method"] for one in finite))
-    colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
-    groups = {name: [one for one in finite if one.row["method"] == name] for name in names}
-    gains = {name: (colours[name], np.array([one.gain for one in groups[name]])) for name in names}
-    figures = [_figure("Each image", "sorted by gain, dB", ranked(gains)), *_against(groups, colours)]
-    return f'{legend(colours)}<div class="charts">{"".join(figures)}</div>'
-
-
-def _against(groups: dict[str, list[Shown]], colours: dict[str, str]) -> Iterator[str]:
-    """A figure for each property; a sentence where it is the same for all."""
     for column, title, unit in AGAINST:
-        curves, names = [], {}
-        for method, members in groups.items():
-            x = np.array([float(one.row[column]) for one in members])
-            if column == "jpeg_quality":
-                x, names = np.where(x == 0, math.inf, x), {math.inf: "lossless"}
-            gain = np.array([one.gain for one in members])
-            curves.append(curve(method, colours[method], x, gain, np.array([one.row["person"] for one in members])))
-        values = {x for one in curves for x, _ in one.points}
+        names = {math.inf: "lossless"} if column == "jpeg_quality" else {}
+        curves = [curve(colour, _property(rows, column), rows["gain"], rows["person"]) for colour, rows in groups]
+        values = np.unique(np.concatenate([line.x for line in curves]))
         if len(values) == 1:
-            value = values.pop()
-            yield _figure(title, unit, f'<p class="none">{names.get(value, f"{value:.3g}")} for all images</p>')
+            yield title, unit, f"{names.get(values[0], f'{values[0]:.3g}')} for all images"
         else:
-            yield _figure(title, "gain, dB", chart(curves, unit, names))
+            yield title, "gain, dB", lines(curves, unit, names, signed=True)
 
 
-def _figure(title: str, unit: str, content: str) -> str:
-    return f"<figure><figcaption>{escape(title)} <span>{escape(unit)}</span></figcaption>{content}</figure>"
+def _property(rows: pd.DataFrame, column: str) -> np.ndarray:
+    values = rows[column].to_numpy(dtype=float)
+    return np.where(values == 0, math.inf, values) if column == "jpeg_quality" else values
+
+
+def ranked(colour: str, rows: pd.DataFrame) -> Line:
+    """Each image's gain, sorted from the largest."""
+    ordered = np.sort(rows["gain"].to_numpy())[::-1]
+    places = np.unique(np.linspace(0, len(ordered) - 1, min(len(ordered), POINTS)).round().astype(int))
+    return Line(colour, 100 * (places + 0.5) / len(ordered), ordered[places])
+
+
+def curve(colour: str, x: np.ndarray, gain: Sequence[float], persons: Sequence[Any]) -> Line:
+    """Means of `gain` (N,) where `x` (N,) is about the same, with bootstrap intervals by person.
+
+    Infinite values of `x` stand for themselves.
+    """
+    bins = x
+    if len(np.unique(x)) > FEW:
+        edges = np.unique(np.quantile(x[np.isfinite(x)], np.linspace(0, 1, BINS + 1)))
+        which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+        bins = np.where(np.isfinite(x), which, len(edges))
+    rows = pd.DataFrame({"x": x, "gain": np.asarray(gain), "person": np.asarray(persons)})
+    means, found = [], []
+    for _, inside in rows.groupby(bins):
+        means.append(inside["x"].to_numpy().mean())
+        found.append(bootstrap(inside["gain"].to_numpy(), inside["person"].to_numpy()))
+    y, low, high = (np.array([getattr(one, name) for one in found]) for name in ("mean", "low", "high"))
+    return Line(colour, np.array(means), y, low, high)

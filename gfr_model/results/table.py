@@ -1,194 +1,153 @@
 """Score tables -> Table 1's form: methods by split and scale, beside the paper's numbers, each marked as what it is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from gfr_model.results.scores import LUMA, RGB, Column, Scores, merge, observation
-from gfr_model.results.statistics import Comparison, Interval, bootstrap, compare
+from gfr_model.results.scores import COLUMN, FURTHER, LUMA, OBSERVATION, RGB, Scores, label, merge
+from gfr_model.results.statistics import Interval, bootstrap, compare
 from manifests import ConfigError, DataError
 from manifests.paper import OURS, ROWS, result
 
 NAN = float("nan")
 # Further metrics, as notes name them.
-FURTHER = {"lpips": "perceptual distance {:.4f}", "identity_similarity": "identity similarity {:.4f}"}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One metric of one method in one column."""
-
-    value: Interval  # bounds are NaN where none were asked for, and in the paper's rows
-    rank: int  # 1: best, 2: second best, 0: neither, among rows of the same source
-
-
-@dataclass(frozen=True)
-class Further:
-    """Means of what is not in Table 1, None where it was not measured."""
-
-    landmark_error: float | None = None  # px, of the warped guide
-    landmark_error_initial: float | None = None  # px, of the guide itself
-    lpips: float | None = None
-    identity_similarity: float | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """A method in one column."""
-
-    psnr: Cell
-    ssim: Cell
-    images: int | None  # None in the paper's rows
-    further: Further
-
-
-@dataclass(frozen=True)
-class Row:
-    """A method, with a result for each column, None where it was not tried there."""
-
-    source: str  # 'measured' here, or 'paper'
-    group: str  # the paper's, empty otherwise
-    method: str
-    results: tuple[Result | None, ...]
+TOLD = {"lpips": "perceptual distance {:.4f}", "identity_similarity": "identity similarity {:.4f}"}
+VALUES = [f"{name}{part}" for name in RGB for part in ("", "_low", "_high", "_rank")]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Table 1's form, and what has to be said beside it."""
+    """Table 1's form, and what has to be said beside it.
 
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    `results` has a row for each method and column in which it was tried: source ('measured' here, or 'paper'), group
+    (the paper's), method, split, scale ('2–8×' where a split was degraded with many), images (none in the paper's
+    rows), psnr and ssim, each with the bounds of its interval (NaN where none were asked for) and its rank among the
+    rows of its source (1: best, 2: second best), and the means of FURTHER.
+    """
+
+    results: pd.DataFrame
+    rows: tuple[tuple[str, str], ...]  # (source, method), those without any result among them
+    columns: tuple[tuple[str, float | str], ...]  # (split, scale)
     notes: tuple[str, ...]
 
+    @property
+    def splits(self) -> list[tuple[str, int]]:
+        """Each split and how many columns it has."""
+        return [(name, len(list(columns))) for name, columns in groupby(self.columns, key=lambda column: column[0])]
 
-@dataclass(frozen=True)
-class ComparisonRow:
-    """A against B in one column."""
+    @property
+    def labels(self) -> list[str]:
+        """Of the columns below their splits."""
+        return [label(scale) for _, scale in self.columns]
 
-    column: Column
-    metric: str
-    found: Comparison
+    def block(self, source: str) -> list[tuple[str, list[dict[str, Any] | None]]]:
+        """The methods of a source, each with its result in every column, None where it was not tried."""
+        records = self.results[self.results["source"] == source].to_dict("records")
+        found = {(record["method"], record["split"], record["scale"]): record for record in records}
+        names = [name for where, name in self.rows if where == source]
+        return [(name, [found.get((name, *column)) for column in self.columns]) for name in names]
 
 
 def tabulate(
     folders: Sequence[Path],
-    luma: bool = False,  # PSNR and SSIM on Y instead of RGB
+    metrics: Sequence[str] = RGB,  # what stands as PSNR and SSIM
     paper: bool = True,  # with the paper's rows
     intervals: bool = False,  # with bootstrap intervals
     seed: int = 0,  # of the bootstrap
 ) -> Table:
     """Table 1 of any number of score folders. Raises DataError for tables that are unreadable or contradict."""
     scores = merge(folders)
-    names = LUMA if luma else RGB
-    measured = [
-        Row(
-            "measured", "", method, tuple(_result(scores.of(method, c), names, intervals, seed) for c in scores.columns)
-        )
-        for method in scores.methods
-    ]
-    rows = _ranked(measured, scores.methods)
-    if paper:
-        rows += _ranked(list(_paper_rows(scores.columns)), [row.method for row in ROWS if row.group != OURS])
-    notes = [*_general_notes(scores, luma, intervals, rows), *_method_notes(scores), *_column_notes(scores)]
-    return Table(scores.columns, tuple(rows), tuple(notes))
+    columns = scores.images.index.tolist()
+    records = list(_measured(scores, metrics, intervals, seed)) + (list(_printed(columns)) if paper else [])
+    names = ["source", "group", "method", "split", "scale", "images", *VALUES, *FURTHER]
+    counts = dict.fromkeys(["images", *(f"{name}_rank" for name in RGB)], "Int64")
+    results = pd.DataFrame(records, columns=names).astype({"scale": object} | counts | dict.fromkeys(FURTHER, float))
+    for _, block in results.groupby(["source", "split", "scale"], sort=False):
+        for name in RGB:
+            results.loc[block.index, f"{name}_rank"] = _ranks(block[name], block["group"] != OURS)
+    printed = dict.fromkeys(results["method"][results["source"] == "paper"])
+    rows = [("measured", name) for name in scores.methods] + [("paper", name) for name in printed]
+    notes = [*_general_notes(scores, metrics, intervals, bool(printed)), *_method_notes(scores), *_column_notes(scores)]
+    return Table(results, tuple(rows), tuple(columns), tuple(notes))
 
 
-def compare_methods(folders: Sequence[Path], first: str, second: str, seed: int = 0) -> list[ComparisonRow]:
-    """Compare two methods where both have scores, on RGB. Raises ConfigError for a name that no table has."""
+def compare_methods(folders: Sequence[Path], first: str, second: str, seed: int = 0) -> pd.DataFrame:
+    """Compare two methods where both have scores, on RGB: a row for each split, scale and metric.
+
+    Raises ConfigError for a name that no table has, DataError where they have nothing in common.
+    """
     scores = merge(folders)
     if unknown := [name for name in (first, second) if name not in scores.methods]:
         raise ConfigError(f"no scores of {' and '.join(unknown)}; there are {', '.join(scores.methods)}")
+    ours, others = (scores.rows[scores.rows["method"] == name] for name in (first, second))
+    both = others.merge(ours[[*OBSERVATION, *RGB]], on=OBSERVATION, suffixes=("", "_first"))
     found = []
-    for column in scores.columns:
-        ours = {observation(row): row for row in scores.of(first, column)}
-        both = [(ours[key], row) for row in scores.of(second, column) if (key := observation(row)) in ours]
-        if not both:
-            continue
-        persons = np.array([row["person"] for row, _ in both])
+    for (split, scale), rows in _by_column(both, scores):
         for metric in RGB:
-            ours_values, others = (np.array([row[metric] for row in side]) for side in zip(*both, strict=True))
-            found.append(ComparisonRow(column, metric, compare(ours_values, others, persons, seed)))
+            one, other = (rows[name].to_numpy() for name in (f"{metric}_first", metric))
+            result = compare(one, other, rows["person"].to_numpy(), seed)
+            about = {"split": split, "scale": scale, "metric": metric, "first": first, "second": second}
+            difference = {"difference": result.difference.mean, **_bounds(result.difference)}
+            tested = {"p_value": result.p_value, "first_better": result.wins}
+            found.append(about | difference | tested | {"images": result.count, "persons": result.persons})
     if not found:
         raise DataError(f"{first} and {second} have no observation in common; score both on the same degraded folder")
-    return found
+    return pd.DataFrame(found)
 
 
-def _result(rows: Sequence[dict[str, Any]], names: tuple[str, str], intervals: bool, seed: int) -> Result | None:
-    """The means of a method's rows in a column, without ranks."""
-    if not rows:
-        return None
-    persons = np.array([row["person"] for row in rows])
-    cells = []
-    for name in names:
-        values = np.array([row[name] for row in rows])
-        found = bootstrap(values, persons, seed) if intervals else Interval(float(values.mean()), NAN, NAN)
-        cells.append(Cell(found, 0))
-    further = {name: _mean(rows, name) for name in Further.__annotations__}
-    return Result(cells[0], cells[1], len(rows), Further(**further))
+def _by_column(rows: pd.DataFrame, scores: Scores) -> Iterator[tuple[tuple[str, float | str], pd.DataFrame]]:
+    """The rows of each column that has some, in the table's order."""
+    groups = dict(list(rows.groupby(COLUMN, sort=False)))
+    return ((column, groups[column]) for column in scores.images.index if column in groups)
 
 
-def _mean(rows: Sequence[dict[str, Any]], name: str) -> float | None:
-    values = [row[name] for row in rows if row[name] is not None]
-    return float(np.mean(values)) if values else None
+def _measured(scores: Scores, metrics: Sequence[str], intervals: bool, seed: int) -> Iterator[dict[str, Any]]:
+    """The means of each method in each column, without ranks."""
+    for method in scores.methods:
+        for (split, scale), rows in _by_column(scores.rows[scores.rows["method"] == method], scores):
+            persons = rows["person"].to_numpy()
+            record = {"source": "measured", "group": "", "method": method, "split": split, "scale": scale}
+            record["images"] = len(rows)
+            for name, metric in zip(RGB, metrics, strict=True):
+                values = rows[metric].to_numpy()
+                found = bootstrap(values, persons, seed) if intervals else Interval(float(values.mean()), NAN, NAN)
+                record |= {name: found.mean} | _bounds(found, f"{name}_")
+            yield record | {name: rows[name].mean() for name in FURTHER}
 
 
-def _paper_rows(columns: Sequence[Column]) -> Iterator[Row]:
+def _bounds(interval: Interval, prefix: str = "") -> dict[str, float]:
+    return {f"{prefix}{name}": value for name, value in asdict(interval).items() if name != "mean"}
+
+
+def _printed(columns: Sequence[tuple[str, float | str]]) -> Iterator[dict[str, Any]]:
+    """The paper's rows that have a result in one of `columns`."""
     for row in ROWS:
-        printed = [None if c.scale is None else result(row, c.split, c.scale) for c in columns]
-        results = [
-            None if pair is None else Result(_exact(pair[0]), _exact(pair[1]), None, Further()) for pair in printed
-        ]
-        if any(results):
-            yield Row("paper", row.group, row.method, tuple(results))
+        for split, scale in columns:
+            if not isinstance(scale, str) and (pair := result(row, split, scale)):
+                about = {"source": "paper", "group": row.group, "method": row.method, "split": split, "scale": scale}
+                yield about | dict(zip(RGB, pair, strict=True))
 
 
-def _exact(value: float) -> Cell:
-    return Cell(Interval(value, NAN, NAN), 0)
+def _ranks(values: pd.Series, eligible: pd.Series) -> pd.Series:
+    """1 for each best, 2 for each second best of those that are `eligible`; missing where there is nothing to beat."""
+    ranks = pd.Series(pd.NA, values.index, dtype="Int64")
+    if len(values) > 1:
+        others = values[(values < values.max()) & eligible]
+        ranks[values == values.max()] = 1
+        ranks[others.index[others == others.max()]] = 2
+    return ranks
 
 
-def _ranked(rows: Sequence[Row], second_best: Sequence[str]) -> list[Row]:
-    """The rows with ranks; only the methods `second_best` can be second."""
-    columns = range(len(rows[0].results) if rows else 0)
-    psnr = [_ranks({r.method: x.psnr for r in rows if (x := r.results[c])}, second_best) for c in columns]
-    ssim = [_ranks({r.method: x.ssim for r in rows if (x := r.results[c])}, second_best) for c in columns]
-    return [
-        replace(
-            row,
-            results=tuple(
-                found
-                and replace(
-                    found,
-                    psnr=replace(found.psnr, rank=psnr[column].get(row.method, 0)),
-                    ssim=replace(found.ssim, rank=ssim[column].get(row.method, 0)),
-                )
-                for column, found in enumerate(row.results)
-            ),
-        )
-        for row in rows
-    ]
-
-
-def _ranks(cells: dict[str, Cell], second_best: Sequence[str]) -> dict[str, int]:
-    """1 for each best method, 2 for each second best; none where there is nothing to compare with."""
-    values = {method: cell.value.mean for method, cell in cells.items()}
-    if len(values) < 2:
-        return {}
-    best = max(values.values())
-    others = {method: value for method, value in values.items() if value < best and method in second_best}
-    second = max(others.values(), default=best)
-    ranks = {method: 1 for method, value in values.items() if value == best}
-    return ranks | {method: 2 for method, value in others.items() if value == second}
-
-
-def _general_notes(scores: Scores, luma: bool, intervals: bool, rows: Sequence[Row]) -> Iterator[str]:
-    images = ", ".join(f"{c.images:,} of {c.split} {c.label}" for c in scores.columns)
-    yield f"PSNR in dB and (SSIM) on {'luma (Y)' if luma else 'RGB'}, means over images: {images}."
+def _general_notes(scores: Scores, metrics: Sequence[str], intervals: bool, paper: bool) -> Iterator[str]:
+    images = ", ".join(f"{count:,} of {split} {label(scale)}" for (split, scale), count in scores.images.items())
+    yield f"PSNR in dB and (SSIM) on {'luma (Y)' if metrics == LUMA else 'RGB'}, means over images: {images}."
     if intervals:
         yield "In brackets the 95% bootstrap interval, drawing persons."
-    if any(row.source == "paper" for row in rows):
+    if paper:
         yield (
             "(paper): Table 1 of the paper, measured by its authors on their own photographs; comparable only where "
             "the data are the same. Its second best leaves GFRNet's variants out, as the paper does."
@@ -197,21 +156,20 @@ def _general_notes(scores: Scores, luma: bool, intervals: bool, rows: Sequence[R
 
 def _method_notes(scores: Scores) -> Iterator[str]:
     for method in scores.methods:
-        failed = [row for row in scores.failed if row["method"] == method]
-        if failed:
-            yield f"{method}: {len(failed):,} observations have no score, the first because {failed[0]['error']}"
-        rows = scores.of_method(method)
-        after, before = _mean(rows, "landmark_error"), _mean(rows, "landmark_error_initial")
-        if after is not None and before is not None:
+        failed = scores.failed[scores.failed["method"] == method]
+        if len(failed):
+            yield f"{method}: {len(failed):,} observations have no score, the first because {failed['error'].iloc[0]}"
+        means = scores.rows.loc[scores.rows["method"] == method, list(FURTHER)].astype(float).mean().dropna()
+        if {"landmark_error", "landmark_error_initial"} <= set(means.index):
+            after, before = means["landmark_error"], means["landmark_error_initial"]
             yield f"{method}: landmarks of the warped guide {after:.2f} px off, {before:.2f} px before warping."
-        told = [text.format(mean) for name, text in FURTHER.items() if (mean := _mean(rows, name)) is not None]
-        if told:
+        if told := [text.format(means[name]) for name, text in TOLD.items() if name in means]:
             yield f"{method}: {', '.join(told)}."
 
 
 def _column_notes(scores: Scores) -> Iterator[str]:
-    for column in scores.columns:
-        found = {method: len(scores.of(method, column)) for method in scores.methods}
-        few = [method for method, count in found.items() if 0 < count < column.images]
-        if few:
-            yield f"{column.split} {column.label}: {', '.join(few)} on a part of the images only."
+    for (split, scale), rows in _by_column(scores.rows, scores):
+        found = rows["method"].value_counts()
+        images = scores.images[split, scale]
+        if few := [method for method in scores.methods if 0 < found.get(method, 0) < images]:
+            yield f"{split} {label(scale)}: {', '.join(few)} on a part of the images only."

@@ -1,87 +1,190 @@
-"""Pictures in a page without anything from outside: bars and histograms as SVG, images as data URIs."""
+"""Pictures in a page without anything from outside: charts as SVG, images as data URIs.
+
+The same values give the same bytes. Colours named in THEME are the style sheet's, so that a chart is light or dark as
+its page is.
+"""
 
 import base64
 import io
-from collections.abc import Sequence
-from html import escape
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
 
-def data_uri(image: np.ndarray, side: int, quality: int = 82) -> str:
+COLOURS = (
+    *("#3b6fd5", "#e8833b", "#2f9e6e", "#8a5cd1", "#c2447a", "#7b8b9f"),
+    *("#b08900", "#1c9bb0", "#d1495b", "#6b8e23", "#8d6e63", "#5f71c5"),
+)
+INK, SOFT, LINE, AXIS, GOOD, BAD = "#1d2430", "#667085", "#e4e7ec", "#98a2b3", "#3b6fd4", "#e8833a"
+THEME = {INK: "ink", SOFT: "soft", LINE: "line", AXIS: "axis", GOOD: "good", BAD: "bad"}
+STYLE = {
+    "svg.hashsalt": "gfr",
+    "svg.fonttype": "path",
+    "figure.dpi": 72,  # a unit of the SVG is a pixel
+    "font.size": 10,
+    "text.color": SOFT,
+    "axes.edgecolor": AXIS,
+    "axes.labelcolor": SOFT,
+    "xtick.color": AXIS,
+    "xtick.labelcolor": SOFT,
+    "ytick.color": AXIS,
+    "ytick.labelcolor": SOFT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": LINE,
+    "axes.axisbelow": True,
+}
+FEW = 9  # values that have a tick each
+DOTTED = 12  # points of a line up to which each has a dot
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart, with a band where its bounds are known."""
+
+    colour: str
+    x: np.ndarray  # (N,), infinite for what stands apart at the right end
+    y: np.ndarray  # (N,)
+    low: np.ndarray | None = None  # (N,), NaN where there is no bound
+    high: np.ndarray | None = None
+
+
+def data_uri(image: np.ndarray, side: int | None = None, quality: int = 82) -> str:
     """`image` (H, W, 3) uint8 as a JPEG data URI, its longer side at most `side` px."""
     from PIL import Image
 
     picture = Image.fromarray(image)
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    if side is not None:
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     content = io.BytesIO()
-    picture.save(content, format="JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
+    picture.save(content, format="JPEG", quality=quality, subsampling=0 if quality > 90 else -1)
+    return encoded(content.getvalue(), "jpeg")
 
 
-def funnel(steps: Sequence[tuple[str, int, str]]) -> str:
-    """Bars that shrink: (label, count, what fell out before it) a step."""
-    most = max((count for _, count, _ in steps), default=1) or 1
-    rows = []
-    for label, count, lost in steps:
-        share = 100 * count / most
-        rows.append(
-            f'<div class="step"><span class="label">{escape(label)}</span>'
-            f'<span class="track"><span class="bar" style="width:{share:.2f}%"></span></span>'
-            f'<span class="count">{count:,}</span><span class="lost">{escape(lost)}</span></div>'
-        )
-    return f'<div class="funnel">{"".join(rows)}</div>'
+def encoded(content: bytes, kind: str) -> str:
+    """An image file's bytes as a data URI; `kind` is png or jpeg."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def histogram(kept: np.ndarray, rejected: np.ndarray, limits: Sequence[float], bins: int = 40) -> str:
-    """Two stacked histograms as SVG, with a line at each of `limits`; values that are not finite are left out."""
+def lines(drawn: Sequence[Line], unit: str, names: Mapping[float, str] | None = None, signed: bool = False) -> "Markup":
+    """Lines in one frame as SVG. `unit` stands under the x axis, `names` replaces numbers there.
+
+    With `signed` the values are differences: zero has a line, and numbers have a sign.
+    """
+
+    def draw(axes: "Axes") -> None:
+        moved, ends = _with_end(drawn, names or {})
+        for line in moved:
+            axes.plot(
+                line.x, line.y, color=line.colour, linewidth=2, marker="o" * (len(line.x) <= DOTTED), markersize=5
+            )
+            if line.low is not None and line.high is not None:
+                axes.fill_between(line.x, line.low, line.high, color=line.colour, alpha=0.15, linewidth=0)
+                if len(line.x) == 1:
+                    axes.vlines(line.x, line.low, line.high, color=line.colour)
+        ticks = _ticks(np.unique(np.concatenate([line.x for line in moved])), ends)
+        axes.set_xticks(ticks, [ends.get(x, f"{x:.6g}") for x in ticks])
+        axes.set_xlabel(unit)
+        axes.grid(axis="y")
+        axes.tick_params(length=0)
+        if signed:
+            axes.axhline(0, color=AXIS, linewidth=1)
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.3g}" if abs(value) > 1e-9 else "0")
+
+    return _svg(draw, 380, 220)
+
+
+def histogram(kept: np.ndarray, rejected: np.ndarray, limits: Sequence[float]) -> "Markup | None":
+    """Two stacked histograms as SVG with a line at each of `limits`; None where no value is finite."""
+    if not np.isfinite(np.concatenate([kept, rejected])).any():
+        return None
+    edges, good, bad = binned(kept, rejected, limits)
+
+    def draw(axes: "Axes") -> None:
+        wide = 0.88 * (edges[1] - edges[0])
+        axes.bar(edges[:-1], good, wide, align="edge", color=GOOD)
+        axes.bar(edges[:-1], bad, wide, bottom=good, align="edge", color=BAD)
+        for limit in limits:
+            right = limit < (edges[0] + edges[-1]) / 2
+            axes.axvline(limit, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
+            axes.annotate(
+                f"{limit:g}",
+                (limit, 1),
+                (4 if right else -4, -2),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="top",
+                color=INK,
+            )
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+
+    return _svg(draw, 330, 136)
+
+
+def binned(
+    kept: np.ndarray, rejected: np.ndarray, limits: Sequence[float], bins: int = 40
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges and counts of both; values that are not finite are left out.
+
+    The edges go from the 0.5th to the 99.5th percentile and hold every limit; the rest counts in the outermost bins.
+    """
     kept, rejected = kept[np.isfinite(kept)], rejected[np.isfinite(rejected)]
-    values = np.concatenate([kept, rejected])
-    if not len(values):
-        return '<p class="none">not measured</p>'
-    low, high = _range(values, limits)
-    edges = np.linspace(low, high, bins + 1)
-    below = np.histogram(np.clip(kept, low, high), edges)[0]
-    above = np.histogram(np.clip(rejected, low, high), edges)[0]
-    tallest = max(int((below + above).max()), 1)
-    wide, tall, foot = 320.0, 110.0, 16.0
-    step = wide / bins
-    parts = []
-    for number, (good, bad) in enumerate(zip(below.tolist(), above.tolist(), strict=True)):
-        good_height, bad_height = tall * good / tallest, tall * bad / tallest
-        x = number * step
-        parts.append(_rect("good", x, tall - good_height, step, good_height))
-        parts.append(_rect("bad", x, tall - good_height - bad_height, step, bad_height))
-    for limit in limits:
-        x = wide * (limit - low) / (high - low)
-        parts.append(f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{tall:.0f}"/>')
-        anchor = "end" if x > wide / 2 else "start"
-        shift = -4 if x > wide / 2 else 4
-        parts.append(f'<text class="limit" x="{x + shift:.1f}" y="10" text-anchor="{anchor}">{limit:g}</text>')
-    parts.append(f'<line class="axis" x1="0" x2="{wide:.0f}" y1="{tall:.0f}" y2="{tall:.0f}"/>')
-    parts.append(f'<text x="0" y="{tall + foot - 3:.0f}">{low:.3g}</text>')
-    parts.append(f'<text x="{wide:.0f}" y="{tall + foot - 3:.0f}" text-anchor="end">{high:.3g}</text>')
-    return f'<svg class="histogram" viewBox="0 0 {wide:.0f} {tall + foot:.0f}" role="img">{"".join(parts)}</svg>'
-
-
-def face(uri: str, points: np.ndarray, side: int = 256) -> str:
-    """A crop with its (68, 2) landmarks in crop px over it."""
-    dots = "".join(f'<circle cx="{x + 0.5:.1f}" cy="{y + 0.5:.1f}" r="1.7"/>' for x, y in points)
-    return (
-        f'<svg class="face" viewBox="0 0 {side} {side}"><image href="{uri}" width="{side}" height="{side}"/>'
-        f"<g>{dots}</g></svg>"
-    )
-
-
-def _range(values: np.ndarray, limits: Sequence[float]) -> tuple[float, float]:
-    """From the 0.5th to the 99.5th percentile, and every limit; the rest is counted in the outermost bars."""
-    low, high = np.percentile(values, [0.5, 99.5])
+    low, high = np.percentile(np.concatenate([kept, rejected]), [0.5, 99.5])
     low, high = min(low, *limits, high), max(high, *limits, low)
     margin = 0.03 * (high - low) or 0.5
-    return float(low - margin), float(high + margin)
+    edges = np.linspace(low - margin, high + margin, bins + 1)
+    good, bad = (np.histogram(values.clip(edges[0], edges[-1]), edges)[0] for values in (kept, rejected))
+    return edges, good, bad
 
 
-def _rect(kind: str, x: float, y: float, wide: float, tall: float) -> str:
-    if tall <= 0:
-        return ""
-    return f'<rect class="{kind}" x="{x:.2f}" y="{y:.2f}" width="{max(wide - 1, 0.5):.2f}" height="{tall:.2f}"/>'
+def _with_end(drawn: Sequence[Line], names: Mapping[float, str]) -> tuple[list[Line], dict[float, str]]:
+    """Bring what is infinite to a place behind the other values."""
+    every = np.concatenate([line.x for line in drawn])
+    finite = every[np.isfinite(every)] if np.isfinite(every).any() else np.zeros(1)
+    end = float(finite.max() + (0.2 * np.ptp(finite) or 1.0))
+    moved = [replace(line, x=np.where(np.isfinite(line.x), line.x, end)) for line in drawn]
+    return moved, {x if math.isfinite(x) else end: name for x, name in names.items()}
+
+
+def _ticks(values: np.ndarray, names: Mapping[float, str]) -> list[float]:
+    """The values themselves where they are few and round, else round numbers; those with names in any case."""
+    from matplotlib.ticker import MaxNLocator
+
+    plain = [float(x) for x in values if x not in names]
+    named = [float(x) for x in values if x in names]
+    if len(plain) > FEW or any(f"{x:.3g}" != f"{x:.6g}" for x in plain):
+        plain = [float(x) for x in MaxNLocator(5).tick_values(plain[0], plain[-1]) if plain[0] <= x <= plain[-1]]
+    return plain + named
+
+
+def _svg(draw: Any, wide: float, tall: float) -> "Markup":
+    """What `draw` draws on a frame of `wide` by `tall` px, for the inside of a page."""
+    import matplotlib.style
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
+
+    content = io.StringIO()
+    with matplotlib.style.context(STYLE, after_reset=True):
+        figure = Figure(figsize=(wide / 72, tall / 72), layout="constrained")
+        draw(figure.subplots())
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(content, format="svg", transparent=True, metadata=nothing)
+    text = content.getvalue()
+    # A page has several charts: their rules would be the whole page's, their groups' names several times in it.
+    text = re.sub(
+        r'<defs>\s*<style.*?</style>\s*</defs>| xmlns(:xlink)?="[^"]*"| id="[^"-]+_\d+"', "", text, flags=re.S
+    )
+    text = text[text.index("<svg") :]
+    for colour, name in THEME.items():
+        text = text.replace(colour, f"var(--{name})")
+    return Markup(text)  # numbers and the program's own words

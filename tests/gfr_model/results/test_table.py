@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gfr_model.results.formats import FORMATS, render, render_comparison
+from gfr_model.results.scores import LUMA
 from gfr_model.results.table import compare_methods, tabulate
 from manifests import SCORES, SCORES_FILE, ConfigError, DataError, provenance, to_table, write_table
 from manifests.paper import COLUMNS, OURS, ROWS, result
@@ -59,32 +60,29 @@ def simple(methods=("bicubic", "net"), count=8, **changes):
     ]
 
 
-def measured(table):
-    return {found.method: found for found in table.rows if found.source == "measured"}
+def measured(table, method, column=0, source="measured"):
+    """A method's record in a column."""
+    results = table.results
+    split, scale = table.columns[column]
+    here = (results["source"] == source) & (results["split"] == split) & (results["scale"] == scale)
+    return results[here].set_index("method").loc[method]
 
 
 def test_a_cell_is_the_mean_over_its_images(folder):
     rows = simple() + simple(scale=8.0) + simple(split="test-vggface2", count=3)
     table = tabulate([folder(rows)])
-    assert [(c.split, c.label, c.images) for c in table.columns] == [
-        ("test-vggface2", "4×", 3),
-        ("test-webface", "4×", 8),
-        ("test-webface", "8×", 8),
-    ]
-    net = measured(table)["net"]
-    assert net.results[0].psnr.value.mean == pytest.approx(26 + np.mean(np.sin(range(3))))
-    assert net.results[1].ssim.value.mean == pytest.approx((26 + np.mean(np.sin(range(8)))) / 40)
-    luma = measured(tabulate([folder(rows)], luma=True))["net"]
-    assert luma.results[1].psnr.value.mean == pytest.approx(27 + np.mean(np.sin(range(8))))
+    assert table.columns == (("test-vggface2", 4.0), ("test-webface", 4.0), ("test-webface", 8.0))
+    assert "3 of test-vggface2 4×, 8 of test-webface 4×, 8 of test-webface 8×." in table.notes[0]
+    assert measured(table, "net").psnr == pytest.approx(26 + np.mean(np.sin(range(3))))
+    assert measured(table, "net", 1).ssim == pytest.approx((26 + np.mean(np.sin(range(8)))) / 40)
+    luma = tabulate([folder(rows)], LUMA)
+    assert measured(luma, "net", 1).psnr == pytest.approx(27 + np.mean(np.sin(range(8))))
+    assert "luma" in luma.notes[0]
 
 
 def test_the_best_and_the_second_best_are_marked(folder):
     table = tabulate([folder(simple(("bicubic", "second", "best")))], paper=False)
-    assert {name: found.results[0].psnr.rank for name, found in measured(table).items()} == {
-        "bicubic": 0,
-        "second": 2,
-        "best": 1,
-    }
+    assert table.results.set_index("method")["psnr_rank"].dropna().to_dict() == {"second": 2, "best": 1}
 
 
 def test_the_paper_s_marks_are_those_it_prints():
@@ -102,29 +100,51 @@ def test_the_paper_s_marks_are_those_it_prints():
 
 def test_the_paper_s_rows_stand_beside_ours_and_say_so(folder):
     table = tabulate([folder(simple())])
-    paper = {found.method: found for found in table.rows if found.source == "paper"}
-    assert paper["GFRNet (Full)"].results[0].psnr.value.mean == 32.31
-    assert paper["GFRNet (Full)"].results[0].psnr.rank == 1
-    assert paper["MDeblurGAN"].results[0].psnr.rank == 2
-    assert "TDAE" not in paper  # it has no result at 4×
+    full = measured(table, "GFRNet (Full)", source="paper")
+    assert (full.psnr, full.psnr_rank) == (32.31, 1)
+    assert measured(table, "MDeblurGAN", source="paper").psnr_rank == 2
+    assert ("paper", "TDAE") not in table.rows  # it has no result at 4×
     text = render(table, "text")
     assert "GFRNet (Full) (paper)  32.31*" in text
     assert "on their own photographs" in text
-    assert not any(found.source == "paper" for found in tabulate([folder(simple(split="val"))]).rows)
+    assert tabulate([folder(simple(split="val"))]).rows == (("measured", "bicubic"), ("measured", "net"))
 
 
 def test_scales_that_were_drawn_share_a_column(folder):
     rows = [row(method, n, 25.0 + n, scale=1 + n / 10) for method in ("bicubic", "net") for n in range(9)]
     table = tabulate([folder(rows)])
-    assert [(c.scale, c.label, c.images) for c in table.columns] == [(None, "1–1.8×", 9)]
-    assert measured(table)["net"].results[0].psnr.value.mean == 29
+    assert table.columns == (("test-webface", "1–1.8×"),)
+    assert measured(table, "net").psnr == 29
+    assert measured(table, "net").images == 9
 
 
 def test_tables_are_merged_and_what_both_have_counts_once(folder):
     both = tabulate([folder(simple(("bicubic", "a")), "one"), folder(simple(("bicubic", "b")), "two")], paper=False)
-    assert list(measured(both)) == ["bicubic", "a", "b"]
-    assert both.columns[0].images == measured(both)["bicubic"].results[0].images == 8
-    assert measured(both)["bicubic"].results[0].psnr.value.mean == pytest.approx(25 + np.mean(np.sin(range(8))))
+    assert [method for _, method in both.rows] == ["bicubic", "a", "b"]
+    assert measured(both, "bicubic").images == 8
+    assert "8 of test-webface 4×." in both.notes[0]
+    assert measured(both, "bicubic").psnr == pytest.approx(25 + np.mean(np.sin(range(8))))
+
+
+def test_a_score_from_one_table_stands_for_a_failure_in_another(folder):
+    failed = [
+        one | {"psnr": None, "ssim": None, "error": "lost"} if one["method"] == "net" else one for one in simple()
+    ]
+    table = tabulate([folder(failed, "one"), folder(simple(), "two")], paper=False)
+    assert measured(table, "net").images == 8
+    assert not any("no score" in note for note in table.notes)
+
+
+def test_a_method_without_any_score_keeps_its_row(folder):
+    failed = [
+        one | {"psnr": None, "ssim": None, "error": "lost"} if one["method"] == "net" else one for one in simple()
+    ]
+    table = tabulate([folder(failed)])
+    assert ("measured", "net") in table.rows
+    assert "net" not in table.results["method"].tolist()
+    for form in ("text", "markdown"):
+        line = next(line for line in render(table, form).splitlines() if "net" in line)
+        assert "–" in line
 
 
 @pytest.mark.parametrize(
@@ -146,7 +166,7 @@ def test_rows_without_a_score_are_left_out_and_told(folder):
     rows[9] = rows[9] | {"psnr": None, "ssim": None, "psnr_y": None, "ssim_y": None, "error": "lost.png is missing"}
     table = tabulate([folder(rows)])
     values = [one["psnr"] for one in rows[8:] if one["error"] is None]
-    assert measured(table)["net"].results[0].psnr.value.mean == pytest.approx(np.mean(values))
+    assert measured(table, "net").psnr == pytest.approx(np.mean(values))
     assert any("net: 1 observations have no score" in note and "lost.png" in note for note in table.notes)
     assert any("net on a part of the images only" in note for note in table.notes)
 
@@ -154,19 +174,19 @@ def test_rows_without_a_score_are_left_out_and_told(folder):
 def test_further_metrics_are_told_where_they_were_measured(folder):
     extra = {"landmark_error": 2.0, "landmark_error_initial": 9.0, "lpips": 0.25, "identity_similarity": 0.5}
     table = tabulate([folder(simple(("bicubic",)) + simple(("net",), **extra))])
-    further = measured(table)["net"].results[0].further
-    assert vars(further) == extra
-    assert set(vars(measured(table)["bicubic"].results[0].further).values()) == {None}
+    assert measured(table, "net")[list(extra)].to_dict() == extra
+    assert measured(table, "bicubic")[list(extra)].isna().all()
     text = render(table, "text")
     assert "net: landmarks of the warped guide 2.00 px off, 9.00 px before warping." in text
     assert "net: perceptual distance 0.2500, identity similarity 0.5000." in text
-    records = json.loads(render(table, "json"))["rows"]
-    assert next(record for record in records if record["method"] == "net")["lpips"] == 0.25
+    records = {record["method"]: record for record in json.loads(render(table, "json"))["rows"]}
+    assert records["net"]["lpips"] == 0.25
+    assert records["bicubic"]["lpips"] is None
 
 
 def test_intervals_hold_the_mean(folder):
-    cell = measured(tabulate([folder(simple())], intervals=True))["net"].results[0].psnr
-    assert cell.value.low < cell.value.mean < cell.value.high
+    found = measured(tabulate([folder(simple())], intervals=True), "net")
+    assert found.psnr_low < found.psnr < found.psnr_high
     assert "[" in render(tabulate([folder(simple())], intervals=True, paper=False), "text")
 
 
@@ -180,9 +200,8 @@ def test_every_format_has_every_method_and_number(folder):
     text = render(table, "text")
     for form in FORMATS:
         rendered = render(table, form)
-        for found in table.rows:
-            plain = found.method.replace("_", r"\_") if form == "latex" else found.method
-            assert plain in rendered
+        for _, method in table.rows:
+            assert (method.replace("_", r"\_") if form == "latex" else method) in rendered
         assert "32.31" in rendered
     assert "26.07" in text
 
@@ -215,12 +234,20 @@ def test_comparison_is_paired_by_observation(folder):
     rows = simple()
     rows = [one for one in rows if not (one["method"] == "net" and one["pair_id"] == "p0")]
     found = compare_methods([folder(rows[::-1])], "net", "bicubic")
-    psnr = next(one for one in found if one.metric == "psnr")
-    assert (psnr.found.count, psnr.found.persons) == (7, 4)
-    assert psnr.found.difference.mean == pytest.approx(1)
-    assert psnr.found.wins == 1
+    psnr = found.set_index("metric").loc["psnr"]
+    assert (psnr["images"], psnr["persons"]) == (7, 4)
+    assert psnr["difference"] == pytest.approx(1)
+    assert psnr["first_better"] == 1
     for form in FORMATS:
-        assert "net" in render_comparison(found, "net", "bicubic", form)
+        assert "net" in render_comparison(found, form)
+
+
+def test_equal_images_have_no_number_where_programs_read_it(folder):
+    """JSON knows no infinity: the PSNR of an image equal to the truth."""
+    table = tabulate([folder([one | {"psnr": math.inf} for one in simple(("bicubic",))])], paper=False)
+    assert measured(table, "bicubic").psnr == math.inf
+    assert json.loads(render(table, "json"))["rows"][0]["psnr"] is None
+    assert "inf" not in render(table, "csv")
 
 
 def test_a_comparison_with_what_was_not_scored_is_refused(folder):
