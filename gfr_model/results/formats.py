@@ -18,11 +18,14 @@ MARKS = {
     "markdown": {1: ("**", "**"), 2: ("_", "_")},
     "latex": {1: (r"\textbf{", "}"), 2: (r"\underline{", "}")},
 }
-ESCAPES: dict[str, dict[str | int, str | int | None]] = {
+ESCAPES = {
     "text": {},
     "markdown": {"|": r"\|"},
-    "latex": {character: rf"\{character}" for character in "&%$#_{}"}
-    | {"~": r"\textasciitilde{}", "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "×": r"$\times$", "–": "--"},
+    "latex": {
+        **{character: rf"\{character}" for character in "&%$#_{}"},
+        **{"~": r"\textasciitilde{}", "\\": r"\textbackslash{}", "^": r"\textasciicircum{}"},
+        **{"×": r"$\times$", "–": "--"},
+    },
 }
 BEST = {
     "text": "* best, + second best of its block.",
@@ -136,4 +139,4 @@ def _json(content: Any) -> str:
 
 
 def _escaped(text: str, form: str) -> str:
-    return text.translate(str.maketrans(ESCAPES[form]))
+    return "".join(ESCAPES[form].get(character, character) for character in text)

@@ -89,11 +89,11 @@ def compare_methods(folders: Sequence[Path], first: str, second: str, seed: int 
     for (split, scale), rows in _by_column(both, scores):
         for metric in RGB:
             one, other = (rows[name].to_numpy() for name in (f"{metric}_first", metric))
-            result = compare(one, other, rows["person"].to_numpy(), seed)
-            about = {"split": split, "scale": scale, "metric": metric, "first": first, "second": second}
-            difference = {"difference": result.difference.mean, **_bounds(result.difference)}
-            tested = {"p_value": result.p_value, "first_better": result.wins}
-            found.append(about | difference | tested | {"images": result.count, "persons": result.persons})
+            paired = compare(one, other, rows["person"].to_numpy(), seed)
+            record = {"split": split, "scale": scale, "metric": metric, "first": first, "second": second}
+            record |= {"difference": paired.difference.mean, **_bounds(paired.difference)}
+            record |= {"p_value": paired.p_value, "first_better": paired.wins}
+            found.append(record | {"images": paired.count, "persons": paired.persons})
     if not found:
         raise DataError(f"{first} and {second} have no observation in common; score both on the same degraded folder")
     return pd.DataFrame(found)
