@@ -19,7 +19,9 @@ LINE_EVERY = 10.0  # seconds between progress lines where no terminal is
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for programs.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what exists already.")
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Make it anew: replace what this command wrote there before, and nothing else."
+)
 
 
 def reports_errors(command: Command) -> Command:

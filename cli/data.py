@@ -48,7 +48,7 @@ def sample_command(
     from gfr_data.sample.write import plan_sample, render_sample
 
     if dry_run:
-        summary = plan_sample(out, identities, photos, seed, defects)
+        summary = plan_sample(out, identities, photos, seed, defects, overwrite)
         print_summary(asdict(summary), as_json, f"would write {summary.text()}")
         return
     with progress_bars() as progress:
@@ -235,7 +235,7 @@ def degrade_command(
         print_summary({"preview": str(preview)}, as_json, f"would draw {preview}")
         return
     if dry_run:
-        found = plan(folder, out, splits or None, space, copies, seed)
+        found = plan(folder, out, splits or None, space, copies, seed, overwrite)
         print_summary(asdict(found), as_json, f"would write to {out}: {found.text()}")
         return
     with progress_bars() as progress:

@@ -12,7 +12,6 @@ The folder a build writes:
 """
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -40,6 +39,7 @@ from manifests import (
     ConfigError,
     DataError,
     Progress,
+    folders,
     hash_file,
     provenance,
     silent,
@@ -47,10 +47,21 @@ from manifests import (
     write_table,
     write_text,
 )
+from manifests.folders import Kind, claimed, remove
 
 CONFIG_FILE = "build.json"
 REPORT_FILE = "report.html"
 WORK = "work"
+FILES = (
+    SUMMARY_FILE,
+    FACES_FILE,
+    PAIRS_FILE,
+    REPORT_FILE,
+    f"{CROPS}/*.png",
+    f"{WORK}/index.parquet",
+    f"{WORK}/shards/*",
+)
+FOLDER = Kind("gfr-data build-pairs", CONFIG_FILE, '{\n  "sources"', FILES)
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class BuildConfig:
     # From here on: how the work is done. Changes nothing of the result.
     engine: Engine = field(default_factory=Engine)
     retry_failed: bool = False  # examine unreadable photographs again
-    overwrite: bool = False  # replace a build of another configuration
+    overwrite: bool = False  # make it anew
 
     def examination(self) -> ExaminationSettings:
         """What a worker needs to know of it."""
@@ -110,30 +121,30 @@ class Plan:
 def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummary:
     """Build `config.out` from its sources, continuing what was interrupted; a finished build is left as it is.
 
-    Raises ConfigError for settings that cannot be used, DataError when `out` holds another build, a source is not what
-    its layout says or changes under the build, or something cannot be written. Finished shards stay valid then.
+    Raises ConfigError for settings that cannot be used or are not those of `out`, DataError when `out` is somebody
+    else's, a source is not what its layout says or changes under the build, or something cannot be written. Finished
+    shards stay valid then.
     """
     check(config)
-    if (finished := _finished(config)) is not None:
-        return finished
-    require_weights(config.landmarks, config.fan_weights)
-    try:
+    if not _finished(config):
+        require_weights(config.landmarks, config.fan_weights)
+    with claimed(config.out, FOLDER, _json(config.result_settings()), config.overwrite):
+        if _finished(config):
+            return replace(read_summary(config.out), changed=False)
         work = _prepare(config)
-    except OSError as error:
-        raise DataError(f"cannot write to {config.out}: {error.strerror}; choose another --out") from error
-    _index(config, work, progress)
-    if config.retry_failed:
-        examine_unreadable_again(work, config.examination(), config.engine, progress)
-    examine_all(work, config.examination(), config.engine, progress)
-    choice = choose_pairs(read_entries(work), config.sources, config.rules, config.seed)
-    paths, hashes = _crop(config, work, choice, progress)
-    return _write(config, work, choice, paths, hashes, progress)
+        _index(config, work, progress)
+        if config.retry_failed:
+            examine_unreadable_again(work, config.examination(), config.engine, progress)
+        examine_all(work, config.examination(), config.engine, progress)
+        choice = choose_pairs(read_entries(work), config.sources, config.rules, config.seed)
+        paths, hashes = _crop(config, work, choice, progress)
+        return _write(config, work, choice, paths, hashes, progress)
 
 
 def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
     """What a build would examine; writes nothing. Raises what `build_pairs` would raise before it begins."""
     check(config)
-    finished = _finished(config) is not None
+    finished = _finished(config)
     require_weights(config.landmarks, config.fan_weights)
     identities: Counter[str] = Counter()
     photographs: Counter[str] = Counter()
@@ -162,48 +173,24 @@ def check(config: BuildConfig) -> None:
         raise ConfigError("; ".join(problems))
 
 
-def _finished(config: BuildConfig) -> BuildSummary | None:
-    """The summary of a finished build of this configuration in `out`, or None. Raises DataError for another's."""
-    out = config.out
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out} is a file; give a folder for the build")
-    text = _read(out / CONFIG_FILE)
-    if text is None:
-        if any((out / name).exists() for name in (FACES_FILE, PAIRS_FILE, WORK, CROPS)):
-            raise DataError(f"{out} holds tables without {CONFIG_FILE}, so no build of ours; give another folder")
-        return None
-    if json.loads(text) != config.result_settings():
-        if config.overwrite:
-            return None
-        raise DataError(
-            f"{out} holds a build with other settings ({_difference(json.loads(text), config.result_settings())}); "
-            "give another --out, or --overwrite to replace it"
-        )
-    complete = all((out / name).is_file() for name in (SUMMARY_FILE, FACES_FILE, PAIRS_FILE, REPORT_FILE))
-    if not complete or config.retry_failed or config.overwrite:
-        return None
-    return replace(read_summary(out), changed=False)
+def _finished(config: BuildConfig) -> bool:
+    """Whether `out` holds this build, all of it. Raises ConfigError or DataError when `out` cannot be written."""
+    if config.retry_failed or not folders.check(config.out, FOLDER, _json(config.result_settings()), config.overwrite):
+        return False
+    return all((config.out / name).is_file() for name in (SUMMARY_FILE, FACES_FILE, PAIRS_FILE, REPORT_FILE))
 
 
 def _prepare(config: BuildConfig) -> Work:
-    """Make the folder ready: nothing of another build, nothing half written."""
-    out = config.out
-    work = Work(out / WORK)
-    (out / SUMMARY_FILE).unlink(missing_ok=True)
-    if config.overwrite:
-        for name in (CROPS, WORK):
-            shutil.rmtree(out / name, ignore_errors=True)
-        for name in (FACES_FILE, PAIRS_FILE, REPORT_FILE, CONFIG_FILE):
-            (out / name).unlink(missing_ok=True)
-    if config.retry_failed:
-        # With other faces selected, a crop's name could stand for another photograph.
-        shutil.rmtree(out / CROPS, ignore_errors=True)
+    """Make the folder ready for work: nothing that says it is finished, nothing that a dead run was at."""
+    work = Work(config.out / WORK)
+    # With other faces selected after a second look, a crop's name could stand for another photograph.
+    old = [SUMMARY_FILE, f"{CROPS}/*.png"] if config.retry_failed else [SUMMARY_FILE]
     # What an earlier run's workers were at matters only where that run itself may have died of it.
-    notes = [] if config.engine.in_process else work.folder.glob("shards/*.now")
-    for part in [*out.rglob(".*.part*"), *notes]:
-        part.unlink(missing_ok=True)
-    write_text(out / CONFIG_FILE, _json(config.result_settings()))
-    work.make()
+    remove(config.out, old if config.engine.in_process else [*old, f"{WORK}/shards/*.now"])
+    try:
+        work.make()
+    except OSError as error:
+        raise DataError(f"cannot write to {work.folder}: {error.strerror}; choose another --out") from error
     return work
 
 
@@ -269,15 +256,6 @@ def _hash_of_points(landmarks: str) -> str | None:
     if not path.is_file():
         raise DataError(f"--landmarks {landmarks}: {path} does not exist; give a CSV, Parquet or TCDCN text of points")
     return hash_file(path)
-
-
-def _difference(there: dict[str, Any], here: dict[str, Any]) -> str:
-    names = [name for name in here if there.get(name) != here[name]]
-    return "other " + ", ".join(names) if names else "of another version"
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _json(values: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, Progress, atomic_path, read_table, silent
+from manifests.folders import held, remove
 
 FORMATS = ("webdataset", "parquet-embedded")
 EMBEDDED_FILE = "pairs-embedded.parquet"
+TARS = "*-[0-9][0-9][0-9][0-9][0-9][0-9].tar"
 SHARD_PAIRS = 1000  # pairs of a tar: about 250 MB
 ROWS_HELD = 128  # pairs whose pictures are in memory together
 ROLES = ("target", "guide")
@@ -42,14 +43,15 @@ def export(
     if form not in FORMATS:
         raise ConfigError(f"--format is {form!r}; choose one of {', '.join(FORMATS)}")
     table = read_table(folder / PAIRS_FILE, PAIRS)
-    if out.exists() and any(out.iterdir()):
-        if not overwrite:
-            raise DataError(f"{out} is not empty; give another folder, or --overwrite to replace what is in it")
-        _clear(out)
-    if form == "webdataset":
-        files = list(_write_tars(folder, out, table, size, progress))
-    else:
-        files = [_write_embedded(folder, out, table, progress)]
+    with held(out):
+        if overwrite:
+            remove(out, (EMBEDDED_FILE, TARS))
+        if left := sorted(out.iterdir()):
+            raise DataError(f"{out} is not empty ({left[0].name}); give another folder, or --overwrite for an export")
+        if form == "webdataset":
+            files = list(_write_tars(folder, out, table, size, progress))
+        else:
+            files = [_write_embedded(folder, out, table, progress)]
     return ExportSummary(form, tuple(files), table.num_rows)
 
 
@@ -108,11 +110,3 @@ def _picture(folder: Path, path: str) -> bytes:
         return (folder / path).read_bytes()
     except OSError as error:
         raise DataError(f"{folder / path} cannot be read ({error.strerror}); see gfr-data validate {folder}") from error
-
-
-def _clear(out: Path) -> None:
-    """Remove what an export wrote; raises DataError when something else is there."""
-    for path in out.iterdir():
-        if path.name != EMBEDDED_FILE and path.suffix != ".tar":
-            raise DataError(f"{path} was not written by an export; give another folder")
-    shutil.rmtree(out)

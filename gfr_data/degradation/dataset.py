@@ -8,9 +8,7 @@ DIR2/degrade.json         what the folder is made with, so that two settings nev
 Every file is whole or absent and depends on its own key alone: killed anywhere and run again, what is missing is made.
 """
 
-import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -40,7 +38,6 @@ from manifests import (
     silent,
     write_bytes,
     write_table,
-    write_text,
 )
 from manifests.degradation.space import (
     PARAMETERS,
@@ -50,6 +47,7 @@ from manifests.degradation.space import (
     draw_many,
     pair_keys,
 )
+from manifests.folders import Kind, check, claimed
 
 __all__ = ["DegradeSummary", "LowQuality", "degrade_dataset", "degrade_image", "plan"]
 
@@ -57,7 +55,7 @@ SETTINGS_FILE = "degrade.json"
 TOOL = "gfr-data degrade"
 TASK_PAIRS = 16  # pairs that a worker does at a time
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
-OURS = ("lq", "crops", DEGRADED_FILE, SETTINGS_FILE)
+FOLDER = Kind(TOOL, SETTINGS_FILE, '{"blur_sigma"', (DEGRADED_FILE, "lq/*.jpg", "lq/*.png", "crops/*.png"))
 
 
 Task = TypeVar("Task")
@@ -119,18 +117,23 @@ def degrade_dataset(
     seed: int = 0,
     jobs: int = 1,  # processes; the result does not depend on it
     progress: Progress = silent,
-    overwrite: bool = False,  # replace a folder made with other settings
+    overwrite: bool = False,  # make it anew
 ) -> DegradeSummary:
     """Degrade the targets of a build folder's pairs into the folder `out`, which then stands alone.
 
     Continues what was interrupted, and does nothing where all is done. Raises ConfigError for settings that cannot be
-    used, DataError when `out` holds something else, or crops are unreadable: these are named, and all others are done.
+    used or are not those of `out`, DataError when `out` is somebody else's, or crops are unreadable: these are named,
+    and all others are done.
     """
     job = _prepare(pairs_dir, out, splits, space, copies, seed)
-    if _finished(job):
-        return _summary(job, written=0, changed=False)
-    _claim(out, job.made_by.config, overwrite)
-    engine = Engine(jobs=jobs)
+    with claimed(out, FOLDER, job.made_by.config, overwrite):
+        if _finished(job):
+            return _summary(job, written=0, changed=False)
+        return _make(job, seed, Engine(jobs=jobs), progress)
+
+
+def _make(job: _Job, seed: int, engine: Engine, progress: Progress) -> DegradeSummary:
+    """Make all that is not there yet, the table last."""
     kept = _run_all(keep_crops, list(_crop_tasks(job)), engine, "crops", progress)
     done = _run_all(_degrade_pairs, list(_tasks(job)), engine, "degrade", progress)
     problems = sorted(problem for part in kept for problem in part)
@@ -140,19 +143,24 @@ def degrade_dataset(
     hashes: dict[str, str] = {}
     for part in done:
         hashes |= part.hashes
-    write_table(out / DEGRADED_FILE, _table(job, hashes, seed), DEGRADED, job.made_by)
-    for rest in out.rglob(".*.part*"):  # of runs that were killed
-        rest.unlink(missing_ok=True)
+    write_table(job.out / DEGRADED_FILE, _table(job, hashes, seed), DEGRADED, job.made_by)
     return _summary(job, written=sum(part.written for part in done), changed=True)
 
 
 def plan(
-    pairs_dir: Path, out: Path, splits: Sequence[str] | None, space: DegradationSpace, copies: int = 1, seed: int = 0
+    pairs_dir: Path,
+    out: Path,
+    splits: Sequence[str] | None,
+    space: DegradationSpace,
+    copies: int = 1,
+    seed: int = 0,
+    overwrite: bool = False,
 ) -> DegradeSummary:
     """What `degrade_dataset` would do; writes nothing. Raises what it would raise before it begins."""
     job = _prepare(pairs_dir, out, splits, space, copies, seed)
-    missing = sum(not (out / name).is_file() for name in job.names)
-    return _summary(job, written=missing, changed=not _finished(job))
+    stays = bool(check(out, FOLDER, job.made_by.config, overwrite))
+    missing = sum(not (stays and (out / name).is_file()) for name in job.names)
+    return _summary(job, written=missing, changed=not (stays and _finished(job)))
 
 
 def choose_splits(table: pa.Table, splits: Sequence[str] | None, where: Path) -> list[str]:
@@ -207,32 +215,6 @@ def _finished(job: _Job) -> bool:
         return False
     crops = {path for role in ("target", "guide") for path in job.table[f"{role}_path"].to_pylist()}
     return all((job.out / name).is_file() for name in (*job.names, *crops))
-
-
-def _claim(out: Path, config: str, overwrite: bool) -> None:
-    """Make `out` a folder for `config`: new, or continued, or cleared. Raises DataError when it is something else."""
-    settings = out / SETTINGS_FILE
-    if settings.is_file() and settings.read_text() == config:
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if not settings.is_file():
-            raise DataError(f"{out} holds something that {TOOL} did not write; give another --out")
-        if not overwrite:
-            changed = ", ".join(_changes(settings, config))
-            raise DataError(f"{out} was made with other settings ({changed}); give another --out, or --overwrite")
-        settings.unlink()
-        for name in OURS:
-            path = out / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    write_text(settings, config)
-
-
-def _changes(settings: Path, config: str) -> Iterator[str]:
-    try:
-        before, now = json.loads(settings.read_text()), json.loads(config)
-        yield from (f"{name}: {before.get(name)}, now {now[name]}" for name in now if before.get(name) != now[name])
-    except (ValueError, AttributeError):
-        yield f"{settings} is damaged"
 
 
 # The work

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +13,12 @@ from gfr_data.sample.defects import DEFECTS
 from gfr_data.sample.folder import Fact, render_folder
 from gfr_data.sample.person.identity import draw_identity
 from gfr_data.sample.plan import CASIA, META, NAMES, TRAIN, Folder, plan_album, plan_folders
-from manifests import DataError, Progress, silent, write_text
+from manifests import Progress, silent, write_text
+from manifests.folders import Kind, check, claimed
 
-STATE = "sample.json"
 LANDMARKS, TRUTH, LABELS = "landmarks68.csv", "truth.csv", "labels.csv"
+PICTURES = tuple(f"{name}/*.jpg" for name in ("vggface2", CASIA, album.ALBUM))
+FOLDER = Kind("gfr-data sample", "sample.json", '{\n  "identities"', (LANDMARKS, TRUTH, LABELS, META, NAMES, *PICTURES))
 RENDERER = 1  # counts up when the same seed would give other pictures
 
 
@@ -59,21 +60,25 @@ def render_sample(
     """Render a licence-free dataset of invented people into the folder `out`, and say what it holds.
 
     The same settings give the same bytes, whatever `jobs`; photographs that exist already are kept, so that an
-    interrupted call is continued by the same one. Raises DataError when `out` holds anything else.
+    interrupted call is continued by the same one; with `overwrite` all are made anew. Raises ConfigError when `out`
+    was made with other settings, DataError when it is somebody else's.
     """
     out = Path(out)
     settings = Settings(identities, photos, seed, defects)
     folders = plan_folders(identities, photos, seed, tuple(DEFECTS) if defects else ())
-    _claim(out, settings, overwrite)
-    if _complete(out, folders):
-        return _summarise(out, folders, written=0, changed=False)
-    facts = _render(out, seed, folders, progress, jobs)
-    _write_tables(out, folders, facts, seed)
+    with claimed(out, FOLDER, _mark(settings), overwrite):
+        if _complete(out, folders):
+            return _summarise(out, folders, written=0, changed=False)
+        facts = _render(out, seed, folders, progress, jobs)
+        _write_tables(out, folders, facts, seed)
     return _summarise(out, folders, written=sum(fact.written for fact in facts), changed=True)
 
 
-def plan_sample(out: str | Path, identities: int, photos: int, seed: int, defects: bool) -> SampleSummary:
-    """Say what `render_sample` would write, and write nothing."""
+def plan_sample(
+    out: str | Path, identities: int, photos: int, seed: int, defects: bool, overwrite: bool = False
+) -> SampleSummary:
+    """Say what `render_sample` would write, and write nothing. Raises what it would raise before it begins."""
+    check(Path(out), FOLDER, _mark(Settings(identities, photos, seed, defects)), overwrite)
     folders = plan_folders(identities, photos, seed, tuple(DEFECTS) if defects else ())
     return _summarise(Path(out), folders, written=0, changed=False)
 
@@ -87,26 +92,8 @@ def _summarise(out: Path, folders: tuple[Folder, ...], written: int, changed: bo
     )
 
 
-def _claim(out: Path, settings: Settings, overwrite: bool) -> None:
-    """Make sure that `out` is empty, absent or of these settings; with `overwrite` remove another sample's files."""
-    state = out / STATE
-    wanted = json.dumps(asdict(settings), indent=2) + "\n"
-    if state.is_file():
-        if state.read_text(encoding="utf-8") == wanted:
-            return
-        if not overwrite:
-            raise DataError(
-                f"{out} holds a sample made with other settings ({STATE}); choose another folder or --overwrite"
-            )
-        for name in (TRAIN.split("/")[0], CASIA, album.ALBUM):
-            shutil.rmtree(out / name, ignore_errors=True)
-        for name in (LANDMARKS, TRUTH, LABELS, STATE):
-            (out / name).unlink(missing_ok=True)
-    elif out.is_dir() and any(out.iterdir()):
-        raise DataError(f"{out} is not empty and no sample made by this command; choose another folder")
-    elif out.exists() and not out.is_dir():
-        raise DataError(f"{out} is a file; choose a folder")
-    write_text(state, wanted)
+def _mark(settings: Settings) -> str:
+    return json.dumps(asdict(settings), indent=2) + "\n"
 
 
 def _complete(out: Path, folders: tuple[Folder, ...]) -> bool:

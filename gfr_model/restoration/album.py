@@ -5,6 +5,7 @@ OUT/restored.jsonl  what each was made from; the same command leaves alone what 
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from gfr_model.restoration.guides import Guides, guide_files, read_guides
 from gfr_model.restoration.metadata import Metadata, encode, read_metadata
 from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph, comparison, restore_photograph
 from manifests import ConfigError, DataError, Progress, hash_bytes, hash_file, project_version, silent, write_bytes
+from manifests.folders import held
 
 RESTORED, KEPT, FAILED = "restored", "kept", "failed"
 
@@ -66,6 +68,11 @@ def restore_album(
     """
     jobs = plan_jobs(config)
     bench = _Bench(config, load_model(config.run, open_device(config.device)), open_vision(), say)
+    with held(bench.folder) if bench.folder == config.out else nullcontext():
+        return _restore_all(bench, jobs, progress, say)
+
+
+def _restore_all(bench: "_Bench", jobs: list[Job], progress: Progress, say: Callable[[str], None]) -> AlbumSummary:
     outcomes = []
     for done, job in enumerate(jobs):
         if len(jobs) > 1:

@@ -10,9 +10,9 @@ Killed anywhere and run again, what is missing is scored; a row with an error is
 
 import json
 import math
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,15 @@ from manifests import (
     write_table,
     write_text,
 )
+from manifests.folders import Kind, check, claimed, json_changes, remove
 
 __all__ = ["ScoreConfig", "ScoreSummary", "plan", "read_scores", "score"]
 
 TOOL = "gfr-eval score"
 SETTINGS_FILE = "score.json"
-OURS = (PARTS, PANELS, SCORES_FILE, SETTINGS_FILE)
+FILES = (SCORES_FILE, f"{PARTS}/*.parquet", f"{PANELS}/*.png", f"{PANELS}/*.npy")
+CHANGES = partial(json_changes, growing=("methods",))
+FOLDER = Kind(TOOL, SETTINGS_FILE, '{\n "degraded"', FILES)
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,21 @@ def score(config: ScoreConfig, progress: Progress = silent) -> ScoreSummary:
     """Score every method on every observation and write the table. Does nothing where all is done.
 
     Methods that the folder holds from an earlier call stay in its table. A file that cannot be read gives a row with
-    an `error`, and the rest goes on. Raises DataError when nothing can be scored, or `out` was made from other inputs.
+    an `error`, and the rest goes on. Raises ConfigError when `out` was made from other inputs, DataError when it is
+    somebody else's or nothing can be scored.
     """
     job = prepare(config)
-    settings = _claim(job)
+    now = _settings(job)
+    with claimed(config.out, FOLDER, _mark(now), config.overwrite, CHANGES) as before:
+        # Methods of earlier calls stay.
+        settings = now | {"methods": (json.loads(before)["methods"] if before else {}) | now["methods"]}
+        if before != _mark(settings):
+            write_text(config.out / SETTINGS_FILE, _mark(settings))
+        return _score(job, settings, progress)
+
+
+def _score(job: Job, settings: dict[str, Any], progress: Progress) -> ScoreSummary:
+    """Score what is missing; write the table where it is another one."""
     scored = _score_missing(job, progress)
     found = _collect(job, settings)
     if all(one.row["error"] for one in found):
@@ -95,7 +109,7 @@ def score(config: ScoreConfig, progress: Progress = silent) -> ScoreSummary:
     rows = write_panels(job, found, progress)
     table = to_table(rows, SCORES)
     made_by = provenance(TOOL, settings)
-    path = config.out / SCORES_FILE
+    path = job.config.out / SCORES_FILE
     if not path.is_file() or read_provenance(path) != made_by or not read_table(path, SCORES).equals(table):
         write_table(path, table, SCORES, made_by)
         return summarise(rows, scored, changed=True)
@@ -106,11 +120,12 @@ def plan(config: ScoreConfig) -> dict[str, Any]:
     """What `score` would do; writes nothing. Raises what it would raise before it begins."""
     job = prepare(config)
     settings = _settings(job)
+    stays = bool(check(config.out, FOLDER, _mark(settings), config.overwrite, CHANGES))
     return {
         "observations": sum(len(folder.rows) for folder in job.folders),
         "methods": settings["methods"],
         "protocol": job.protocol,
-        "missing": sum(not _is_done(job, part, method) for part in job.parts for method in job.methods),
+        "missing": sum(not (stays and _is_done(job, part, method)) for part in job.parts for method in job.methods),
     }
 
 
@@ -140,57 +155,8 @@ def _settings(job: Job) -> dict[str, Any]:
     }
 
 
-def _claim(job: Job) -> dict[str, Any]:
-    """Make `out` a folder for these inputs: new, continued, or cleared. Returns the settings with all its methods."""
-    out, now = job.config.out, _settings(job)
-    path = out / SETTINGS_FILE
-    if path.is_file() and job.config.overwrite:
-        before = _read_settings(path)
-        if _changes(before, now):
-            _clear(out)
-            before = {}
-    elif path.is_file():
-        before = _read_settings(path)
-        if changes := _changes(before, now):
-            raise DataError(
-                f"{out} holds scores of other inputs ({'; '.join(changes)}); give another --out, or --overwrite"
-            )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out} holds something that {TOOL} did not write; give another --out")
-    else:
-        before = {}
-    whole = now | {"methods": before.get("methods", {}) | now["methods"]}
-    if whole != before:
-        write_text(path, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
-    return whole
-
-
-def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"methods": {}}
-
-
-def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    names = {"degraded": "the degraded tables", "splits": "--split", "limit": "--limit", "protocol": "the protocol"}
-    found = [what for key, what in names.items() if before.get(key) != now[key]]
-    methods = before.get("methods", {})
-    return found + [
-        f"method {name} was {methods[name]!r} and is {kind!r}"
-        for name, kind in now["methods"].items()
-        if methods.get(name, kind) != kind
-    ]
-
-
-def _clear(out: Path) -> None:
-    for name in OURS:
-        path = out / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+def _mark(settings: dict[str, Any]) -> str:
+    return json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
 
 
 # The work
@@ -217,7 +183,7 @@ def _score_missing(job: Job, progress: Progress) -> int:
                 loaded = own = own or load(part.folder, part.rows, job.guides(part, method), job.device)
             rows = score_part(job, part, method, *loaded)
             for place, row in enumerate(rows):  # pictures of an earlier score
-                shutil.rmtree(job.config.out / Scored(part.number, part.start + place, row).panel, ignore_errors=True)
+                remove(job.config.out / Scored(part.number, part.start + place, row).panel, ("*.png", "*.npy"))
             write_table(job.file(part, method), to_table(rows, SCORES), SCORES, provenance(TOOL, {}))
             scored += len(rows)
             progress("score", scored, total)
@@ -236,9 +202,9 @@ def _is_done(job: Job, part: Part, method: Method) -> bool:
     if table["error"].null_count < table.num_rows:
         return False
     changed = _changed(job, part, method, table["checkpoint_hash"].to_pylist()) if method.folder is not None else ""
-    if changed and not job.config.overwrite:
+    if changed:
         raise DataError(f"{changed} since it was scored; give another --out, or --overwrite")
-    return not changed
+    return True
 
 
 def _changed(job: Job, part: Part, method: Method, hashes: Sequence[str]) -> str:

@@ -1,7 +1,5 @@
 """A run's folder: its configuration, its metrics table, its TensorBoard events, its pictures."""
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +12,24 @@ import pyarrow.parquet as pq
 
 from gfr_model import checkpoint
 from gfr_model.config import TrainConfig, differences, from_toml, to_toml
-from manifests import ConfigError, DataError, atomic_path, project_version, write_text
+from manifests import DataError, atomic_path, project_version, write_text
+from manifests.folders import Kind, claimed
 
 CONFIG_FILE = "config.toml"
 METRICS_FILE = "metrics.parquet"
 SUMMARY_FILE = "summary.html"
 SAMPLES = "samples"
 EVENTS = "events"
-OWN = (CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, SAMPLES, EVENTS, checkpoint.FOLDER, checkpoint.MODEL_FILE)
+HEAD = "# gfr "
+FOLDER = Kind(
+    "gfr-train",
+    CONFIG_FILE,
+    HEAD,
+    (
+        *(METRICS_FILE, SUMMARY_FILE, checkpoint.MODEL_FILE),
+        *(f"{SAMPLES}/step-*.png", f"{EVENTS}/events.out.tfevents.*", f"{checkpoint.FOLDER}/step-*.safetensors"),
+    ),
+)
 
 METRICS = pa.schema(
     [
@@ -35,49 +43,18 @@ METRICS = pa.schema(
 
 
 @contextmanager
-def held(run: Path, by_us: bool) -> Iterator[None]:
-    """Make the run's folder and hold it while it is trained, where `by_us`; a killed process holds nothing.
+def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool) -> Iterator[None]:
+    """Hold the run's folder and note the configuration there, or check that it holds an earlier part of this very run.
 
-    Raises DataError when another process trains it, or when it cannot be a folder.
+    Raises ConfigError when it holds a run with other settings, DataError when it is somebody else's or being written.
     """
-    if not by_us:
+    mark = f"{HEAD}{project_version()}; pairs.parquet {manifest_hash}\n{to_toml(config)}"
+    with claimed(
+        run, FOLDER, mark, overwrite, lambda before, _: differences(from_toml(before, str(run)), config)
+    ) as was:
+        if was != mark:  # those that may change
+            write_text(run / CONFIG_FILE, mark)
         yield
-        return
-    import fcntl
-
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        handle = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise DataError(f"cannot use {run} as a run folder: {error.strerror}; choose another --out") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise DataError(f"{run} is being trained by another process; wait for it or choose another --out") from error
-    finally:
-        os.close(handle)
-
-
-def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool) -> None:
-    """Note the configuration in the run's folder, or check that it holds an earlier part of this very run.
-
-    Raises ConfigError when it holds a run with other settings, DataError when it holds something else.
-    """
-    path = run / CONFIG_FILE
-    if overwrite and path.is_file():
-        _remove(run)
-    elif path.is_file():
-        changed = differences(from_toml(path.read_text(encoding="utf-8"), str(path)), config)
-        if changed:
-            raise ConfigError(
-                f"{run} was trained with other settings: {'; '.join(changed)}; "
-                "give the same ones to continue it, another --out, or --overwrite to begin anew"
-            )
-    elif run.exists() and any(run.iterdir()):
-        raise DataError(f"{run} exists and is no run folder (it has no {CONFIG_FILE}); choose another --out")
-    head = f"# gfr {project_version()}; pairs.parquet {manifest_hash}\n"
-    write_text(path, head + to_toml(config))
 
 
 class RunLog:
@@ -155,13 +132,3 @@ def _event_writer(folder: Path, step: int) -> Any:
     except ImportError:
         return None
     return SummaryWriter(folder, purge_step=step + 1)
-
-
-def _remove(run: Path) -> None:
-    """Remove what a run wrote, and nothing else that lies in its folder."""
-    for name in OWN:
-        path = run / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ checkpoint, and on a CPU ends with the same weights, bit for bit, as if nothing 
 import math
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from gfr_model.training.interrupts import interrupts
 from gfr_model.training.meter import Meter
 from gfr_model.training.pairs import Splits, load, read_splits
 from gfr_model.training.processes import World, any_of, join, wait
-from gfr_model.training.run import RunLog, held, open_run
+from gfr_model.training.run import RunLog, open_run
 from gfr_model.training.schedule import Plan, Schedule, after_validation, begin, finished, make_plan, rate
 from gfr_model.training.step import Learner, load_perceptual
 from gfr_model.training.summary import write_summary
@@ -92,9 +93,7 @@ def train(
         splits = read_splits(folder, config.hold_out, config.seed)
         if splits.note:
             say(splits.note)
-        with held(run, world.leads):
-            if world.leads:
-                open_run(run, config, splits.manifest_hash, overwrite)
+        with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext():
             wait(world)
             learner = Learner(config, world, perceptual)
             if config.compile and (reason := learner.compile()):

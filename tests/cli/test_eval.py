@@ -94,7 +94,7 @@ def test_no_table_is_overwritten_by_scores_of_other_inputs(folders, tmp_path):
     assert run(*arguments).exit_code == 0
     before = (tmp_path / "scores/scores.parquet").read_bytes()
     other = run(*arguments, "--limit", 1)
-    assert other.exit_code == 1
-    assert "give another --out, or --overwrite" in other.stderr
+    assert other.exit_code == 2
+    assert "another folder, or --overwrite" in other.stderr
     assert (tmp_path / "scores/scores.parquet").read_bytes() == before
     assert run(*arguments, "--limit", 1, "--overwrite").exit_code == 0

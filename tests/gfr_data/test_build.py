@@ -126,7 +126,7 @@ def test_same_command_again_does_nothing(copied: Path, built: Path) -> None:
 def test_other_settings_need_another_folder_or_overwrite(copied: Path, built: Path, tmp_path: Path) -> None:
     shutil.copytree(built, tmp_path / "pairs")
     other = config_of(copied, tmp_path / "pairs", limit=1)
-    with pytest.raises(DataError, match=r"other limit.*--overwrite"):
+    with pytest.raises(ConfigError, match=r"limit: None, now 1.*--overwrite"):
         build_pairs(other)
     assert contents(tmp_path / "pairs") == contents(built)
     summary = build_pairs(replace(other, overwrite=True))
@@ -135,7 +135,7 @@ def test_other_settings_need_another_folder_or_overwrite(copied: Path, built: Pa
 
 def test_folder_of_somebody_else_is_left_alone(copied: Path, tmp_path: Path) -> None:
     (tmp_path / "crops").mkdir()
-    with pytest.raises(DataError, match="no build of ours"):
+    with pytest.raises(DataError, match="'crops', which gfr-data build-pairs did not write"):
         build_pairs(config_of(copied, tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["crops"]
 

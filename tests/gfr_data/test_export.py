@@ -95,7 +95,7 @@ def test_existing_files_are_kept_without_overwrite(folder: Path, tmp_path: Path)
 def test_folder_with_other_files_is_never_cleared(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("")
-    with pytest.raises(DataError, match=r"thesis\.txt was not written by an export"):
+    with pytest.raises(DataError, match=r"not empty \(thesis\.txt\)"):
         export(folder, tmp_path / "out", "webdataset", overwrite=True)
 
 

@@ -132,7 +132,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(pairs, tmp_path):
 def test_other_settings_never_mix_with_what_is_there(pairs, tmp_path):
     out = tmp_path / "out"
     degrade_dataset(pairs, out, None, SPACE)
-    with pytest.raises(DataError, match=r"other settings \(seed: 0, now 1\)"):
+    with pytest.raises(ConfigError, match=r"other settings \(seed: 0, now 1\)"):
         degrade_dataset(pairs, out, None, SPACE, seed=1)
     degrade_dataset(pairs, out, None, SPACE, seed=1, overwrite=True)
     degrade_dataset(pairs, tmp_path / "fresh", None, SPACE, seed=1)

@@ -13,7 +13,7 @@ from PIL import Image
 from gfr_data.sample import plan_sample, render_sample
 from gfr_data.sample.defects import ACCEPT, DEFECTS
 from gfr_data.sources.layouts import list_identities, parse_source
-from manifests import DataError
+from manifests import ConfigError, DataError
 
 SETTINGS = {"identities": 3, "photos": 2, "seed": 5}
 
@@ -76,14 +76,14 @@ def test_a_folder_that_holds_anything_else_is_refused(made, tmp_path):
     full = tmp_path / "full"
     full.mkdir()
     (full / "letter.txt").write_text("mine")
-    with pytest.raises(DataError, match="not empty"):
+    with pytest.raises(DataError, match="did not write"):
         render_sample(full, **SETTINGS)
     assert [path.name for path in full.iterdir()] == ["letter.txt"]
-    with pytest.raises(DataError, match="a file"):
+    with pytest.raises(DataError, match="it is a file"):
         render_sample(full / "letter.txt", **SETTINGS)
     other = tmp_path / "other"
     shutil.copytree(made, other)
-    with pytest.raises(DataError, match="other settings"):
+    with pytest.raises(ConfigError, match=r"identities: .*, now 2"):
         render_sample(other, identities=2, photos=2, seed=5)
     assert digests(other) == digests(made)
 

@@ -186,16 +186,18 @@ def test_other_inputs_are_refused_and_replaced_only_when_asked(config, evaluatio
     score(config)
     before = (config.out / SCORES_FILE).read_bytes()
     for other, what in (
-        (replace(config, folders=(evaluation.at8,)), "the degraded tables"),
-        (replace(config, limit=1), "--limit"),
-        (replace(config, splits=("test-webface",)), "--split"),
-        (replace(config, runs=(f"net={evaluation.without_guide}",)), "method net was"),
+        (replace(config, folders=(evaluation.at8,)), "degraded: "),
+        (replace(config, limit=1), "limit: None, now 1"),
+        (replace(config, splits=("test-webface",)), r"splits: \[\], now"),
+        (replace(config, runs=(f"net={evaluation.without_guide}",)), "methods.net: "),
     ):
-        with pytest.raises(DataError, match=what):
+        with pytest.raises(ConfigError, match=what):
             score(other)
         assert (config.out / SCORES_FILE).read_bytes() == before
     assert score(replace(config, limit=1, overwrite=True)).rows == 4
-    assert not score(replace(config, limit=1, overwrite=True)).changed
+    assert not score(replace(config, limit=1)).changed
+    again = score(replace(config, limit=1, overwrite=True))
+    assert (again.scored, again.changed) == (4, True)
 
 
 def test_a_foreign_folder_is_left_alone(config):
@@ -221,7 +223,7 @@ def test_a_random_guide_is_another_person_s_and_only_for_those_who_look_at_it(co
     assert all(r["landmark_error_initial"] != o["landmark_error_initial"] for r, o in zip(own, other, strict=True))
     assert all("guide of another person, seed 0" in row["protocol"] for row in other)
     assert not any("another person" in row["protocol"] for row in own)
-    with pytest.raises(DataError, match=r"method net\(R\) was"):
+    with pytest.raises(ConfigError, match=r"methods.net\(R\): "):
         score(replace(config, runs=runs, random_guide=True, seed=1))
 
 
@@ -400,4 +402,3 @@ def test_scores_pass_the_tables_own_check(config):
     score(config)
     assert validate_dataset(config.out) == []
     assert pc.all(pc.is_valid(read_table(config.out / SCORES_FILE, SCORES)["protocol"])).as_py()
-    assert scoring.OURS[0] == "parts"

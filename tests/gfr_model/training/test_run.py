@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from gfr_model.config import TrainConfig
-from gfr_model.training.run import RunLog, held, open_run, read_metrics
+from gfr_model.training.run import RunLog, open_run, read_metrics
 from gfr_model.training.summary import write_summary
 from manifests import DataError
 
@@ -59,11 +59,13 @@ def test_without_tensorboard_the_rest_is_written(tmp_path, monkeypatch):
 
 def test_overwrite_removes_only_what_a_run_wrote(tmp_path):
     run = tmp_path / "run"
-    open_run(run, TrainConfig(), "hash", overwrite=False)
+    with open_run(run, TrainConfig(), "hash", overwrite=False):
+        pass
     (run / "checkpoints").mkdir()
     (run / "checkpoints/step-00000001.safetensors").write_bytes(b"old")
     (run / "notes.txt").write_text("mine")
-    open_run(run, TrainConfig(seed=1), "hash", overwrite=True)
+    with open_run(run, TrainConfig(seed=1), "hash", overwrite=True):
+        pass
     assert sorted(path.name for path in run.iterdir()) == ["config.toml", "notes.txt"]
     assert "pairs.parquet hash" in (run / "config.toml").read_text()
 
@@ -90,14 +92,7 @@ def test_summary_page_stands_alone(tmp_path):
     assert Image.open(tmp_path / "samples/step-00000002.png").size == (8, 8)
 
 
-def test_two_processes_cannot_train_one_run(tmp_path):
-    with held(tmp_path / "run", True):
-        with pytest.raises(DataError, match="being trained by another process"), held(tmp_path / "run", True):
-            pass
-        with held(tmp_path / "run", False):  # a further process of the same run
-            pass
-    with held(tmp_path / "run", True):
-        pass
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot use"), held(tmp_path / "file", True):
-        pass
+def test_settings_that_may_change_are_noted_anew(tmp_path):
+    for epochs in (1.0, 2.0):
+        with open_run(tmp_path / "run", TrainConfig(epochs=epochs), "hash", overwrite=False):
+            assert f"epochs = {epochs}" in (tmp_path / "run/config.toml").read_text()

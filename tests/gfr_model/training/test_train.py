@@ -246,7 +246,7 @@ def test_other_settings_or_pairs_are_refused_and_said(undisturbed, tiny_pairs, m
         train(make_pairs(train=7), undisturbed, _config())
     assert _final_files(undisturbed) == before
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match="is no run folder"):
+    with pytest.raises(DataError, match="which gfr-train did not write"):
         train(tiny_pairs, tmp_path, _config(), overwrite=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 

@@ -1,0 +1,197 @@
+"""The folder that a command writes: whose it is, who may write it now, and what --overwrite removes.
+
+A folder is one of four things: empty; this command's with the same settings, then it is continued; this command's with
+other settings, then it is refused, or replaced with --overwrite; or somebody else's, then it is refused in any case.
+Its mark tells which: a file with the settings that is written before anything else and never removed, only replaced
+once all else is gone. While a command writes a folder it holds a lock on it. A killed process holds nothing.
+
+--overwrite removes what the command wrote: the files that fit a pattern of its kind. It removes no file of the user's
+beside them, and nothing that lies behind a link.
+"""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from manifests.errors import ConfigError, DataError
+from manifests.files import write_text
+
+UNFINISHED = re.compile(r"\..*\.[0-9a-f]{12}\.part(\..*)?")  # what `atomic_path` leaves behind when it is killed
+NO_LOCKS = "%s lies on a file system without locks: take care that no second command writes it at the same time"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a command writes into its folder."""
+
+    tool: str  # the command
+    mark: str  # name of the file with the settings
+    begins: str  # how every mark of this command begins
+    files: tuple[str, ...]  # patterns of all other files, relative to the folder; `*` takes `/` too
+
+
+def json_changes(before: str, now: str, growing: Sequence[str] = ()) -> list[str]:
+    """What differs between two marks that are JSON objects: `name: old, now new` each.
+
+    In the objects named `growing` only what both have is compared.
+    """
+    try:
+        old = json.loads(before)
+    except ValueError:
+        old = None
+    if not isinstance(old, dict):
+        return ["the old ones are damaged"]
+    return list(_differences(old, json.loads(now), growing))
+
+
+Changes = Callable[[str, str], Sequence[str]]  # mark that was found, mark that would be written -> what differs
+
+
+def check(out: Path, kind: Kind, settings: str, overwrite: bool, changes: Changes = json_changes) -> str:
+    """The mark of what would be continued in `out`; '' where nothing would be: it is empty, or will be replaced.
+
+    Writes nothing. Raises ConfigError when `out` was made with other settings and shall not be replaced, DataError when
+    it is somebody else's or no folder.
+    """
+    try:
+        names = sorted(path.name for path in out.iterdir())
+        text = (out / kind.mark).read_text("utf-8", errors="replace") if kind.mark in names else None
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise _unusable(out, error) from error
+    if text is None:
+        if strange := [name for name in names if not UNFINISHED.fullmatch(name)]:
+            raise DataError(f"{out} holds {strange[0]!r}, which {kind.tool} did not write; give another folder")
+        return ""
+    if text.strip() and not text.startswith(kind.begins):
+        raise DataError(f"{out} holds a {kind.mark} that {kind.tool} did not write; give another folder")
+    if overwrite:
+        return ""
+    if found := changes(text, settings):
+        raise ConfigError(
+            f"{out} was made with other settings ({'; '.join(found)}); "
+            "give the same ones, another folder, or --overwrite to replace it"
+        )
+    return text
+
+
+@contextmanager
+def claimed(out: Path, kind: Kind, settings: str, overwrite: bool, changes: Changes = json_changes) -> Iterator[str]:
+    """Hold `out` and make it ready: empty but for its mark, or with all that was finished of the same.
+
+    Yields what `check` returns and raises what it raises; DataError when another process holds `out` or when something
+    cannot be removed.
+    """
+    with held(out):
+        before = check(out, kind, settings, overwrite, changes)
+        if not before:
+            remove(out, kind.files)
+            write_text(out / kind.mark, settings)
+        for path in _walk(out, kind.files):
+            if UNFINISHED.fullmatch(path.name):
+                _unlink(path)
+        yield before
+
+
+@contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Make the folder and hold it, so that no other process does; says so where the file system has no locks.
+
+    Raises DataError when another process holds it, or when it cannot be a folder.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = os.open(out, os.O_RDONLY) if os.name == "posix" else None
+    except OSError as error:
+        raise _unusable(out, error) from error
+    try:
+        _lock(handle, out)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def remove(out: Path, patterns: Sequence[str]) -> None:
+    """Remove the files of `out` that `patterns` fit, and the folders that this leaves empty; all else stays.
+
+    Files beside the mark go first: they say that a result is whole. Raises DataError when one cannot be removed, and,
+    before anything is, when one lies behind a link: what it leads to may be somebody else's.
+    """
+    paths = list(_walk(out, patterns, linked=_refuse))
+    for path in sorted(paths, key=lambda path: (path.parent != out, path)):
+        inside = path.relative_to(out).as_posix()
+        if UNFINISHED.fullmatch(path.name) or any(fnmatchcase(inside, pattern) for pattern in patterns):
+            _unlink(path)
+    for folder in sorted({parent for path in paths for parent in path.parents if out in parent.parents}, reverse=True):
+        if not any(os.scandir(folder)):
+            _unlink(folder)
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], growing: Sequence[str], within: str = "") -> Iterator[str]:
+    names = [name for name in {**old, **new} if within not in growing or (name in old and name in new)]
+    for name in names:
+        before, now = old.get(name), new.get(name)
+        place = f"{within}.{name}" if within else name
+        if isinstance(before, dict) and isinstance(now, dict):
+            yield from _differences(before, now, growing, place)
+        elif before != now:
+            yield f"{place}: {before}, now {now}"
+
+
+def _unusable(out: Path, error: OSError) -> DataError:
+    reason = "it is a file" if out.is_file() else error.strerror
+    return DataError(f"cannot write to {out}: {reason}; give another folder")
+
+
+def _lock(handle: int | None, out: Path) -> None:
+    try:
+        import fcntl
+
+        assert handle is not None
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DataError(f"{out} is being written by another process; wait for it, or give another folder") from error
+    except (ImportError, OSError):
+        logging.getLogger(__name__).warning(NO_LOCKS, out)
+
+
+def _walk(out: Path, patterns: Sequence[str], linked: Callable[[Path], None] = lambda link: None) -> Iterator[Path]:
+    """The files beside the mark and those in the folders that `patterns` name; `linked` is told of linked folders."""
+    inside = {pattern.split("/")[0] for pattern in patterns if "/" in pattern}
+    for folder, folders, files in os.walk(out, onerror=_stop):
+        here = Path(folder)
+        if here == out:
+            folders[:] = [name for name in folders if name in inside]
+        for name in folders:
+            if (here / name).is_symlink():
+                linked(here / name)
+        yield from (here / name for name in files)
+
+
+def _stop(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError):
+        return
+    raise DataError(f"cannot read {error.filename}: {error.strerror}; give another folder") from error
+
+
+def _refuse(link: Path) -> None:
+    raise DataError(f"{link} is a link; what it leads to is not removed: remove the link, or give another folder")
+
+
+def _unlink(path: Path) -> None:
+    """Remove a file, a link or an empty folder."""
+    try:
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot remove {path}: {error.strerror}; remove it yourself, or give another folder"
+        ) from error
