@@ -54,7 +54,7 @@ def main(
     The same command continues a run that was interrupted, and does nothing where it is finished.
     On several GPUs: torchrun --nproc-per-node N -m cli.train DIR --out RUN --device cuda ...
     """
-    from gfr_model.config import resolve, to_toml
+    from gfr_model.config import resolve
 
     options = {"variant": variant, "model": model, "vgg_face": vgg_face, "on_nonfinite": on_nonfinite}
     config = resolve(preset, file, assignments, {key: value for key, value in options.items() if value is not None})
@@ -69,6 +69,8 @@ def main(
     from gfr_model.training.train import summary_lines, survey, train
 
     if dry_run:
+        from manifests.settings import to_toml
+
         plan = survey(folder, run, config)
         facts = [f"{key}: {value}" for key, value in plan.items()]
         print_summary(plan, as_json, "\n".join([to_toml(config), *facts]))

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gfr_model.config import TrainConfig, from_values
+from gfr_model.config import TrainConfig
 from manifests import DataError, atomic_path
+from manifests.settings import from_values
 
 FORMAT = "gfr-1"
 METADATA = "gfr"  # one entry, because safetensors writes several in a random order
@@ -64,7 +65,7 @@ def read(path: Path) -> Checkpoint:
         raise DataError(f"{path} was not written by this version of gfr-train (its format is {about.get('format')!r})")
     if about.get("crc32") != _checksum(tensors):
         raise DataError(f"{path} is damaged: its content does not match its checksum; use another checkpoint")
-    return Checkpoint(tensors, from_values(about["config"], str(path)), about["state"], path)
+    return Checkpoint(tensors, from_values(TrainConfig, about["config"], str(path)), about["state"], path)
 
 
 def path_of(run: Path, step: int) -> Path:

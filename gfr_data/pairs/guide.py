@@ -2,20 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic.dataclasses import dataclass as settings
+
+from manifests.settings import FORBID, Count, NotNegative, Positive, about
 
 
-@dataclass(frozen=True)
+@settings(frozen=True, config=FORBID)
 class SelectionRules:
-    most: int = 5  # photographs of an identity, the guide among them; §4.1
-    guide_yaw: float = 15.0  # degrees, largest |yaw| of a guide
-    guide_pitch: float = 20.0  # degrees, largest |pitch| of a guide; a camera held high or low is usual in portraits
-    guide_roll: float = 15.0  # degrees, largest |roll| of a guide
-    guide_eyes: float = 0.18  # lid distance over eye width; both eyes of a guide are at least so open
-    equal_quality: float = 0.1  # overall quality; photographs so close to the best one are equals
-    pose_unit: float = 20.0  # degrees that count as much as one `expression_unit`
-    expression_unit: float = 0.2  # of the mouth's opening or width, or of an eye's opening
+    most: Annotated[Count, about("photographs of an identity, the guide among them; §4.1")] = 5
+    guide_yaw: Annotated[NotNegative, about("degrees, largest |yaw| of a guide")] = 15.0
+    # A camera held high or low is usual in portraits.
+    guide_pitch: Annotated[NotNegative, about("degrees, largest |pitch| of a guide")] = 20.0
+    guide_roll: Annotated[NotNegative, about("degrees, largest |roll| of a guide")] = 15.0
+    guide_eyes: Annotated[NotNegative, about("lid distance over eye width, least of both eyes of a guide")] = 0.18
+    equal_quality: Annotated[NotNegative, about("overall quality; photographs so near the best one are equals")] = 0.1
+    pose_unit: Annotated[Positive, about("degrees that count as much as one `expression_unit`")] = 20.0
+    expression_unit: Annotated[Positive, about("of the mouth's opening or width, or of an eye's opening")] = 0.2
 
 
 @dataclass(frozen=True, slots=True)

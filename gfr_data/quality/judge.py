@@ -1,27 +1,31 @@
 """Is a face good enough to learn from (§4.1)? Named measures, their thresholds, and the first reason that holds."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic.dataclasses import dataclass as settings
+
+from manifests.settings import FORBID, NotNegative, about
 
 if TYPE_CHECKING:
     from gfr_data.faces.pose import Pose
 
 
-@dataclass(frozen=True)
+@settings(frozen=True, config=FORBID)
 class Thresholds:
     """Calibrated on real photographs and on defects made of them (tests/benchmarks/quality.md)."""
 
-    face_size: float = 60.0  # px, least longer side of the box: the paper's real low-quality faces are smaller (§4.4)
-    bandwidth: float = 28.0  # cycles per face, least effective resolution
-    blockiness: float = 0.42  # most regularity of block edges
-    occlusion: float = 1.0  # most evidence of something before the face
-    cartoon: float = 1.0  # most evidence of a drawing
-    exposure: float = 0.16  # least share of the tonal range that the face uses
-    yaw: float = 55.0  # degrees, largest |yaw|
-    pitch: float = 40.0  # degrees, largest |pitch|
-    roll: float = 45.0  # degrees, largest |roll|
+    # The paper's real low-quality faces are smaller (§4.4).
+    face_size: Annotated[NotNegative, about("px, least longer side of the box")] = 60.0
+    bandwidth: Annotated[NotNegative, about("cycles per face, least effective resolution")] = 28.0
+    blockiness: Annotated[NotNegative, about("most regularity of block edges")] = 0.42
+    occlusion: Annotated[NotNegative, about("most evidence of something before the face")] = 1.0
+    cartoon: Annotated[NotNegative, about("most evidence of a drawing")] = 1.0
+    exposure: Annotated[NotNegative, about("least share of the tonal range that the face uses")] = 0.16
+    yaw: Annotated[NotNegative, about("degrees, largest |yaw|")] = 55.0
+    pitch: Annotated[NotNegative, about("degrees, largest |pitch|")] = 40.0
+    roll: Annotated[NotNegative, about("degrees, largest |roll|")] = 45.0
 
 
 @dataclass(frozen=True)

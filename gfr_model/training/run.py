@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gfr_model import checkpoint
-from gfr_model.config import TrainConfig, differences, from_toml, to_toml
+from gfr_model.config import TrainConfig, differences
 from manifests import DataError, atomic_path, project_version, write_text
 from manifests.folders import Kind, claimed
+from manifests.settings import from_toml, to_toml
 
 CONFIG_FILE = "config.toml"
 METRICS_FILE = "metrics.parquet"
@@ -50,7 +51,7 @@ def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool
     """
     mark = f"{HEAD}{project_version()}; pairs.parquet {manifest_hash}\n{to_toml(config)}"
     with claimed(
-        run, FOLDER, mark, overwrite, lambda before, _: differences(from_toml(before, str(run)), config)
+        run, FOLDER, mark, overwrite, lambda before, _: differences(from_toml(TrainConfig, before, str(run)), config)
     ) as was:
         if was != mark:  # those that may change
             write_text(run / CONFIG_FILE, mark)

@@ -12,7 +12,6 @@ from PIL import Image
 
 from gfr_data.degradation.reference import decode, upsample
 from gfr_model.scoring import job as score_job
-from gfr_model.scoring import score as scoring
 from gfr_model.scoring.methods import BICUBIC
 from gfr_model.scoring.score import ScoreConfig, plan, score
 from manifests import DEGRADED, DEGRADED_FILE, SCORES, SCORES_FILE, ConfigError, DataError, read_table
