@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -55,6 +55,23 @@ class LandmarkFile:
         if not np.isfinite(points).all():
             return None
         return Landmarks(points.copy() if self.in_crop else request.geometry.to_crop(points))
+
+
+def require_match(path: Path, photographs: Iterable[tuple[Path, str]]) -> None:
+    """Raise DataError when the file has points of none of the photographs (source's root, path relative to it)."""
+    wanted, photograph = [], Path()
+    for root, name in photographs:
+        wanted.append(_key(root, name))
+        photograph = root / name
+    keys, other = np.array(wanted, np.uint64), None
+    for names, _ in _read(path):
+        if np.isin(np.array([_key(path.parent, name) for name in names], np.uint64), keys).any():
+            return
+        other = other or path.parent / names[0]
+    raise DataError(
+        f"{path} has points of {other or 'no photograph'} but of none to examine, like {photograph}; "
+        "its paths must be absolute or relative to its folder"
+    )
 
 
 def _key(folder: Path, name: str) -> int:

@@ -1,7 +1,8 @@
 """Find faces with MTCNN (§4.1): the thresholds and weights of the `mtcnn` package, run in torch.
 
-Each photograph is worked on by itself, so that what is found in it does not depend on its company. Where the package
-errs it is not followed: it loses photographs whose smallest pyramid level is under 12 px, and mixes up batches.
+Photographs are processed one at a time, so that what is found in one does not depend on the others in its batch. Two
+errors of the package are not repeated: it loses photographs whose smallest pyramid level is under 12 px, and mixes up
+batches.
 """
 
 from collections.abc import Sequence
@@ -107,11 +108,11 @@ def _shrink(columns: Tensor, height: int, width: int) -> Tensor:
     As OpenCV's INTER_AREA, which the package uses: another filter moves boxes by a pixel. It takes half of that one's
     time, and works where the photograph lies.
     """
-    across = _bags(columns.flatten(1), width).view(width, -1, 3)
-    return _bags(across.transpose(0, 1).flatten(1), height).view(1, height, width, 3).permute(0, 3, 1, 2)
+    across = _area_means(columns.flatten(1), width).view(width, -1, 3)
+    return _area_means(across.transpose(0, 1).flatten(1), height).view(1, height, width, 3).permute(0, 3, 1, 2)
 
 
-def _bags(rows: Tensor, count: int) -> Tensor:
+def _area_means(rows: Tensor, count: int) -> Tensor:
     """Means of rows (N, D) over `count` equal stretches of them, parts of rows by their share: (count, D)."""
     length = len(rows) / count
     edges = np.arange(count + 1)[:, None] * length

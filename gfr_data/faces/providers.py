@@ -4,7 +4,7 @@ There are two, `fan` (the network of the face-alignment package) and `file:PATH`
 be installed: a package names a function `open(**options) -> provider` in the entry point group `gfr.landmarks`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -59,11 +59,11 @@ def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu
 
 
 def unknown_provider(spec: str) -> str | None:
-    """What is wrong with the name of a provider; None when there is one."""
+    """What is wrong with the name of a provider; None when it is known."""
     others = sorted(entry_points(group=GROUP).names)
     if spec == "fan" or spec.startswith("file:") or spec in others:
         return None
-    return f"{spec!r} is no provider of landmarks; choose {', '.join(['fan', 'file:PATH', *others])}"
+    return f"{spec!r} is not a provider of landmarks; choose {', '.join(['fan', 'file:PATH', *others])}"
 
 
 def require_weights(spec: str, fan_weights: Path | None = None) -> None:
@@ -72,6 +72,14 @@ def require_weights(spec: str, fan_weights: Path | None = None) -> None:
         from gfr_data.faces.fan import find_weights
 
         find_weights(fan_weights)
+
+
+def require_points(spec: str, photographs: Iterable[tuple[Path, str]]) -> None:
+    """Raise DataError when `spec` is a file without points of any photograph (source's root, path relative to it)."""
+    if spec.startswith("file:"):
+        from gfr_data.faces.landmark_file import require_match
+
+        require_match(points_file(spec), photographs)
 
 
 def points_file(spec: str) -> Path:

@@ -123,7 +123,7 @@ def _celeba(source: Source) -> Iterator[Identity]:
     boxes = read_celeba_boxes(source.root / boxfile) if boxfile and images.endswith("img_celeba") else {}
     with os.scandir(source.root / images) as entries:
         present = {entry.name for entry in entries}
-    # A part of CelebA is a dataset too: files that the list names and nobody downloaded are no photographs of it.
+    # A part of CelebA is a dataset too: files that are listed but were not downloaded are left out.
     identities = read_celeba_identities(source.root / listing)
     for name in sorted(identities, key=int):
         files = sorted(file for file in identities[name] if file in present)
@@ -181,4 +181,4 @@ def _first(source: Source, *names: str) -> str | None:
 
 
 def _wrong_tree(source: Source, expected: str) -> DataError:
-    return DataError(f"{source.root} is no tree of layout {source.layout!r}: expected {expected}")
+    return DataError(f"{source.root} does not have the layout {source.layout!r}: expected {expected}")

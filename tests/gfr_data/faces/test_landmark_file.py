@@ -9,7 +9,7 @@ import pytest
 from gfr_data.faces import landmark_file
 from gfr_data.faces.crop import CropGeometry
 from gfr_data.faces.landmark_file import COLUMNS
-from gfr_data.faces.providers import LandmarkRequest, open_provider
+from gfr_data.faces.providers import LandmarkRequest, open_provider, require_points
 from manifests import ConfigError, DataError
 
 POINTS = {
@@ -127,3 +127,14 @@ def test_a_file_read_in_parts_is_found_as_one(monkeypatch, tmp_path, name, write
 def test_an_empty_file_has_no_points(tmp_path):
     (tmp_path / "p.txt").touch()
     assert open_provider(f"file:{tmp_path / 'p.txt'}")([_request(tmp_path, "a.jpg")]) == [None]
+
+
+def test_a_file_of_other_photographs_is_told_before_the_work(tmp_path):
+    """Otherwise hours of detection would end with faces that all lack landmarks."""
+    _csv(tmp_path / "p.csv", list(POINTS))
+    require_points(f"file:{tmp_path / 'p.csv'}", [(tmp_path / "c", "other.jpg"), (tmp_path / "a", "one.jpg")])
+    with pytest.raises(DataError) as told:
+        require_points(f"file:{tmp_path / 'p.csv'}", [(tmp_path / "c", "other.jpg")])
+    assert str(tmp_path / "a" / "one.jpg") in str(told.value)
+    assert str(tmp_path / "c" / "other.jpg") in str(told.value)
+    require_points("fan", [(tmp_path / "c", "other.jpg")])

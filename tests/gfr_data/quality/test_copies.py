@@ -32,27 +32,27 @@ def described(image: np.ndarray, keypoints: np.ndarray) -> tuple[int, bytes]:
     return hash_picture(picture), small_picture(picture)
 
 
-def changed(image: np.ndarray, keypoints: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
-    if how == "encoded again":
+def changed(image: np.ndarray, keypoints: np.ndarray, change: str) -> tuple[np.ndarray, np.ndarray]:
+    if change == "encoded again":
         content = io.BytesIO()
         Image.fromarray(image).save(content, "JPEG", quality=45)
         return np.asarray(Image.open(content)), keypoints
-    if how == "half the size":
+    if change == "half the size":
         small = Image.fromarray(image).resize((140, 150), Image.Resampling.BICUBIC)
         return np.asarray(small), (keypoints + 0.5) / 2 - 0.5
-    if how == "double the size":
+    if change == "double the size":
         large = Image.fromarray(image).resize((560, 600), Image.Resampling.BICUBIC)
         return np.asarray(large), (keypoints + 0.5) * 2 - 0.5
-    if how == "cropped":
+    if change == "cropped":
         return image[20:-25, 15:-20], keypoints - [15, 20]
     return np.clip(image * 0.9 + 10, 0, 255).astype(np.uint8), keypoints  # "lighter"
 
 
-@pytest.mark.parametrize("how", ["encoded again", "half the size", "double the size", "cropped", "lighter"])
-def test_copy_is_found_though_the_detector_is_not_exact(how: str) -> None:
+@pytest.mark.parametrize("change", ["encoded again", "half the size", "double the size", "cropped", "lighter"])
+def test_copy_is_found_though_the_detector_is_not_exact(change: str) -> None:
     image = photograph(0)
     shaken = KEYPOINTS + np.random.default_rng(1).normal(0, 0.6, KEYPOINTS.shape)  # px: 1% of the eye distance
-    one, other = described(image, KEYPOINTS), described(*changed(image, shaken, how))
+    one, other = described(image, KEYPOINTS), described(*changed(image, shaken, change))
     assert find_copies([one[0], other[0]], [one[1], other[1]]).tolist() == [-1, 0]
 
 
