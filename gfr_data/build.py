@@ -22,9 +22,9 @@ from pydantic.dataclasses import dataclass as settings
 
 from gfr_data.engine import Engine, run
 from gfr_data.examination.shard import ExaminationSettings
-from gfr_data.examination.work import SHARD_PHOTOGRAPHS, Work, write_index
+from gfr_data.examination.work import SHARD_PHOTOGRAPHS, Work, read_photographs, write_index
 from gfr_data.examination.workers import examine_all, examine_unreadable_again
-from gfr_data.faces.providers import points_file, require_weights, unknown_provider
+from gfr_data.faces.providers import points_file, require_points, require_weights, unknown_provider
 from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
@@ -217,6 +217,9 @@ def _index(config: BuildConfig, work: Work, progress: Progress) -> None:
         work.index.unlink()
         roots = ", ".join(str(source.root) for source in config.sources)
         raise DataError(f"no photograph found in {roots}; check the layout of the source")
+    if len(work.missing()) == work.count():  # better now than after hours of detection
+        photographs = (p for number in range(work.count()) for p in read_photographs(work, number, config.sources))
+        require_points(config.landmarks, ((p.source.root, p.source_path) for p in photographs))
 
 
 def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, Identity]]:

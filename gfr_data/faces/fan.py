@@ -25,7 +25,10 @@ SIDE, MAP = 256, 64  # px of the network's input and of its heatmaps
 REFERENCE = 195.0  # mean of width and height of a box, times two, at which the input shows 200 px of the photograph
 RAISED = 0.12  # of the box's height: how far above its centre the input is centred
 LARGEST = 4096  # px of a face's surroundings from which on pixels are left out, which bounds the memory
-BATCH = {"cpu": 1, "cuda": 16}  # faces at once; on a CPU more are slower, and a batch may round the last digit otherwise
+BATCH = {
+    "cpu": 1,
+    "cuda": 16,
+}  # faces at once; on a CPU more are slower, and a batch may round the last digit otherwise
 
 # The point that each becomes in a mirror.
 MIRRORED = [

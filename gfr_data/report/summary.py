@@ -48,7 +48,9 @@ def read_summary(folder: Path) -> BuildSummary:
     try:
         return BuildSummary(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is not the summary of a finished build ({error}); run gfr-data build-pairs again") from error
+        raise DataError(
+            f"{path} is not the summary of a finished build ({error}); run gfr-data build-pairs again"
+        ) from error
 
 
 def summarise(folder: Path, without_pair: Counter[str]) -> BuildSummary:

@@ -39,6 +39,22 @@ def test_missing_landmarks_are_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "pairs").exists()
 
 
+def test_landmarks_of_other_photographs_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "album" / "Ann").mkdir(parents=True)
+    (tmp_path / "album" / "Ann" / "1.jpg").write_bytes(b"no picture")
+    header = ",".join(f"{axis}{k}" for k in range(68) for axis in "xy")
+    (tmp_path / "points.csv").write_text(f"path,{header}\nelsewhere/Ann/1.jpg" + ",1" * 136 + "\n")
+    source = f"folder={tmp_path / 'album'}"
+    landmarks = f"file:{tmp_path / 'points.csv'}"
+    for _ in range(2):  # the second time the index is there already
+        done = call("build-pairs", "--source", source, "--out", tmp_path / "pairs", "--landmarks", landmarks)
+        assert done.exit_code == 1
+        told = done.output.strip().splitlines()[-1]
+        assert str(tmp_path / "elsewhere" / "Ann" / "1.jpg") in told
+        assert str(tmp_path / "album" / "Ann" / "1.jpg") in told
+    assert not (tmp_path / "pairs" / "faces.parquet").exists()
+
+
 def test_empty_source_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "album" / "Ann").mkdir(parents=True)
     (tmp_path / "points.csv").write_text("")
