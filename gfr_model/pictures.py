@@ -3,10 +3,17 @@
 import colorsys
 
 import numpy as np
+import torch
+from torch import Tensor
 
 GAP = 2  # px between pictures
 HEAD = 16  # px for the column titles
 FULL_COLOUR = 0.125  # displacement, as a share of the side, that is drawn in full saturation
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """[0, 1] -> uint8, rounded."""
+    return (images.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def grid(columns: dict[str, np.ndarray]) -> np.ndarray:

@@ -8,11 +8,10 @@ import torch
 
 from gfr_model.device import repeatable
 from gfr_model.inference import TrainedModel
-from gfr_model.pictures import grid
+from gfr_model.pictures import grid, to_levels
 from gfr_model.restoration.blend import blend
 from gfr_model.restoration.faces import FoundFace, Vision, look
 from gfr_model.restoration.guides import Choice, Guides, choose
-from gfr_model.scoring.methods import to_levels
 from manifests import DataError
 
 MOST_PIXELS = 250_000_000  # of a result that is enlarged
@@ -83,12 +82,12 @@ def pick(found: Sequence[FoundFace], which: str) -> list[FoundFace]:
 
 
 def run_network(model: TrainedModel, seen: np.ndarray, guide: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Restore one crop (S, S, 3) uint8; returns it and the warped guide, alike. Raises DataError for no numbers."""
+    """Restore one crop (S, S, 3) uint8; returns it and the warped guide, alike. Raises DataError where they are not finite."""
     device = next(model.network.parameters()).device
     with torch.inference_mode(), repeatable():
         made = model.network(_to_batch(seen, device), _to_batch(guide, device))
     if not torch.isfinite(made.restored).all():
-        raise DataError(f"{model.name} gave values that are no numbers; use another checkpoint of its run")
+        raise DataError(f"{model.name} gave values that are not finite; use another checkpoint of its run")
     return _to_image(made.restored), None if made.warped is None else _to_image(made.warped)
 
 

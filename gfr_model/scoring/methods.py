@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gfr_model.device import repeatable
 from gfr_model.inference import load_model
 from gfr_model.networks.gfrnet import Restoration
+from gfr_model.pictures import to_levels
 from gfr_model.scoring.observations import Batch, Folder, UnusableError, decode, to_tensor
 from manifests import ConfigError, DataError, hash_bytes
 from manifests.degradation.space import CROP_SIZE
@@ -138,11 +139,6 @@ def find_restored(method: Method, folder: Folder, several: bool, row: dict[str, 
                 except OSError as error:
                     raise UnusableError(f"{path} cannot be read ({error.strerror})") from error
     raise UnusableError(f"{root / short}.png is missing")
-
-
-def to_levels(images: Tensor) -> Tensor:
-    """[0, 1] -> uint8, rounded."""
-    return (images.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def _joined(parts: Sequence[Restoration]) -> Output:

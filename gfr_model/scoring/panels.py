@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from gfr_model.pictures import to_levels
 from gfr_model.scoring.job import PANELS, Job, safe_name
-from gfr_model.scoring.methods import BICUBIC, Method, Output, read_restored, restore, to_levels
+from gfr_model.scoring.methods import BICUBIC, Method, Output, read_restored, restore
 from gfr_model.scoring.observations import load, own_guide
 from manifests import Progress, atomic_path
 

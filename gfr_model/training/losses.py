@@ -14,7 +14,7 @@ from gfr_model.networks.warp import sample_flow
 def l2_loss(restored: Tensor, target: Tensor) -> Tensor:
     """eq. 6, first term: squared distance of two batches (B, 3, H, W), mean over all values.
 
-    The paper writes a sum. With its weight of 100 beside the others that can only be meant as a mean.
+    The paper writes a norm and leaves open whether it is a sum or a mean; the mean is a decision.
     """
     return (full_precision(restored) - full_precision(target)).square().mean()
 
@@ -47,7 +47,11 @@ def landmark_loss(flow: Tensor, target_points: Tensor, guide_points: Tensor) -> 
 
 
 def tv_loss(flow: Tensor) -> Tensor:
-    """eq. 10: squared forward differences of the flow (B, 2, H, W), summed, mean over the batch."""
+    """eq. 10: squared forward differences of the flow (B, 2, H, W), summed, mean over the batch.
+
+    The paper leaves the reduction open, and the authors' trainer of 2018 took the mean over the map: with equal weights,
+    the sum smooths more.
+    """
     flow = full_precision(flow)
     along_x = (flow[..., :, 1:] - flow[..., :, :-1]).square().sum()
     along_y = (flow[..., 1:, :] - flow[..., :-1, :]).square().sum()

@@ -1,22 +1,27 @@
-"""Several processes that train one network: who takes part, which samples are whose, and averaged gradients.
+"""The processes that train one network: who takes part, whose samples are whose, averaged gradients, and signals.
 
 Gradients are averaged by one explicit all-reduce after the backward passes, not by DistributedDataParallel's hooks: the
 two networks of an adversarial step share forward passes, which those hooks do not allow.
 """
 
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from manifests import ConfigError
+from gfr_model.device import open_device
 
 CPU = torch.device("cpu")
+ASKING = (signal.SIGINT, signal.SIGTERM)  # to stop: the run finishes its step and saves first
 
 
 @dataclass(frozen=True)
@@ -47,16 +52,15 @@ class World:
 def join(device: str) -> Iterator[World]:
     """Join the processes that torchrun started, or be alone where it did not.
 
-    Raises ConfigError when `device` is 'cuda' and there is none.
+    Raises ConfigError when this machine has no such device.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: this machine has no CUDA device that torch can use; pass --device cpu")
+    local = open_device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield World(device=torch.device(device))
+        yield World(device=local)
         return
-    local = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device.startswith("cuda") else torch.device("cpu")
     if local.type == "cuda":
+        local = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(local)
     dist.init_process_group("nccl" if local.type == "cuda" else "gloo")
     try:
@@ -91,3 +95,24 @@ def wait(world: World) -> None:
     """Wait until every process is here."""
     if world.size > 1:
         dist.barrier()
+
+
+@contextmanager
+def interrupts() -> Iterator[threading.Event]:
+    """Turn SIGINT and SIGTERM into an event that the loop looks at; a second SIGINT interrupts at once."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped  # handlers can only be set in the main thread
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if stopped.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stopped.set()
+
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, note) for number in ASKING}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -10,7 +10,6 @@ from gfr_model.config import TrainConfig
 class Plan:
     """How many steps a run has at most; `warp_steps` of them train WarpNet alone."""
 
-    epoch_steps: int  # steps in which every pair is seen once, rounded up
     warp_steps: int
     total_steps: int
     validate_every: int  # steps
@@ -29,12 +28,11 @@ class Schedule:
 
 def make_plan(config: TrainConfig, pairs: int) -> Plan:
     """Turn epochs into steps for `pairs` training pairs."""
-    epoch_steps = math.ceil(pairs / config.batch_size)
     total = math.ceil(config.epochs * pairs / config.batch_size)
     warp = math.ceil(config.warp_epochs * pairs / config.batch_size) if config.made_of.has_flow_losses else 0
     if config.max_steps:
         total = min(total, config.max_steps)
-    return Plan(epoch_steps, min(warp, total), total, config.validate_every or epoch_steps)
+    return Plan(min(warp, total), total, config.validate_every or math.ceil(pairs / config.batch_size))
 
 
 def begin(schedule: Schedule, step: int, config: TrainConfig) -> Schedule:

@@ -164,7 +164,7 @@ def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
             "VGG_FACE.t7 or vgg_face.mat from https://www.robots.ox.ac.uk/~vgg/software/vgg_face/ and pass "
             "--vgg-face PATH, or train without this loss: --vgg-face off"
         )
-    from gfr_model.networks.vggface.network import load_vggface
+    from gfr_model.networks.vggface.files import load_vggface
 
     module: nn.Module = load_vggface(Path(config.vgg_face), config.vgg_layer).to(world.device).eval()
     return module.requires_grad_(False)

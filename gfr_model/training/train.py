@@ -15,18 +15,17 @@ from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
 from gfr_model.device import tensor_float
 from gfr_model.training.batches import Feed
-from gfr_model.training.interrupts import interrupts
 from gfr_model.training.meter import Meter
 from gfr_model.training.pairs import Splits, load, read_splits
-from gfr_model.training.processes import World, any_of, join, wait
-from gfr_model.training.run import RunLog, open_run
+        # Claim the run's folder, new or with an earlier part of this run.
+        with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext():
 from gfr_model.training.schedule import Plan, Schedule, after_validation, begin, finished, make_plan, rate
 from gfr_model.training.step import Learner, load_perceptual
 from gfr_model.training.summary import write_summary
 from gfr_model.training.validation import validate
 from manifests import ConfigError, DataError, Progress, keep_freed_memory, silent
 
-SANITY_BATCHES = 2  # of validation before the first step, so that what comes an hour later fails now
+SANITY_BATCHES = 2  # of validation before the first step
 
 
 @dataclass(frozen=True)
@@ -83,36 +82,52 @@ def train(
     Raises ConfigError or DataError with a line for a person, and KeyboardInterrupt after a signal once all is saved.
     """
     with join(device) as world, interrupts() as stopped, tensor_float(config.tf32):
-        if world.device.type == "cpu":
-            keep_freed_memory()
-        if not world.leads:
-            progress, say = silent, lambda line: None
+        # Refuse what cannot be trained before anything is written.
         if config.batch_size % world.size:
             raise ConfigError(f"batch_size {config.batch_size} cannot be shared equally by {world.size} processes")
+        if not world.leads:
+            progress, say = silent, lambda line: None
         perceptual = load_perceptual(config, world)
         splits = read_splits(folder, config.hold_out, config.seed)
         if splits.note:
             say(splits.note)
+<<<<<<< HEAD
         with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext():
+=======
+        with held(run, world.leads):
+            # Open the run's folder, new or of an earlier part of this run.
+            if world.leads:
+                open_run(run, config, splits.manifest_hash, overwrite)
+>>>>>>> 8ba1670 (The training loop says at each paragraph what it does; VGG-Face's files and the processes' signals have their rooms)
             wait(world)
+            # Construct the networks and go on where the newest checkpoint stands.
             learner = Learner(config, world, perceptual)
             if config.compile and (reason := learner.compile()):
                 say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
-            start = _resume(run, learner, splits, say)
+            start = end = _resume(run, learner, splits, say)
             plan = make_plan(config, len(splits.train))
+            # Train.
             if start.step >= plan.total_steps or finished(start.schedule, config):
                 say(f"{run} is finished: nothing to do")
-                return _conclude(run, start, start, splits, config, world)
-            feed, val_feed = (
-                Feed(load(table, config.image_size, config.storage, world.device, progress), config, world)
-                for table in (splits.train, splits.val)
-            )
-            log = RunLog(run, start.step, active=world.leads)
-            session = Session(run, config, world, splits, plan, learner, feed, val_feed, log, Meter(world))
-            validate(learner, val_feed, world, batches=SANITY_BATCHES)
-            end = _fit(session, start, stopped, progress)
-            log.close()
+            else:
+                session = _open_session(run, splits, plan, learner, start.step, progress)
+                end = _fit(session, start, stopped, progress)
+                session.log.close()
             return _conclude(run, end, start, splits, config, world)
+
+
+def _open_session(run: Path, splits: Splits, plan: Plan, learner: Learner, step: int, progress: Progress) -> Session:
+    """Load the crops, and validate a little, so that what would fail an hour later fails now."""
+    config, world = learner.config, learner.world
+    if world.device.type == "cpu":
+        keep_freed_memory()
+    feed, val_feed = (
+        Feed(load(table, config.image_size, config.storage, world.device, progress), config, world)
+        for table in (splits.train, splits.val)
+    )
+    log = RunLog(run, step, active=world.leads)
+    validate(learner, val_feed, world, batches=SANITY_BATCHES)
+    return Session(run, config, world, splits, plan, learner, feed, val_feed, log, Meter(world))
 
 
 def _fit(session: Session, position: Position, stopped: threading.Event, progress: Progress) -> Position:
@@ -120,50 +135,59 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
     config, plan, learner, meter = session.config, session.plan, session.learner, session.meter
     step, skipped, schedule, found = position.step, position.skipped, position.schedule, position.validation
     while step < plan.total_steps:
+        # Which stage, at which rate?
         warping = step < plan.warp_steps
         if not warping:
             schedule = begin(schedule, step, config)
         if finished(schedule, config):
             break
         learner.set_rate(config.warp_rate if warping else rate(schedule, config))
+
+        # Take a step.
         inputs = session.feed.step(step)
         meter.add(step, learner.warp_step(inputs) if warping else learner.joint_step(inputs))
         step += 1
         progress("train WarpNet" if warping else "train", step, plan.total_steps)
 
+        # What is due after it?
         last = step in (plan.total_steps, plan.warp_steps)
         validating = last or step % plan.validate_every == 0
         logging = validating or step % config.log_every == 0
         stopping = step % session.world.ask_every == 0 and any_of(stopped.is_set(), session.world)
         keeping = stopping or last or step % config.checkpoint_every == 0
+
+        # Count the steps that changed nothing, or stop at them.
         if logging or keeping or meter.sees_at_once:
             skipped += _count_nonfinite(session)
+
+        # Note the mean losses since the last time.
         if logging:
             values = meter.read() | {"learning_rate": learner.rate, "skipped": float(skipped)}
             session.log.record(step, _epochs(session, step), "train", values)
+
+        # Validate; the weights with the lowest loss are the model, and a loss that no longer falls lowers the rate.
         if validating:
-            found = _validate(session, step)
+            found, picture = validate(learner, session.val_feed, session.world, samples=config.samples)
+            session.log.record(step, _epochs(session, step), "val", found)
+            session.log.picture(step, picture)
             if not warping:
                 schedule = after_validation(schedule, found["reconstruction"], step, config)
                 if schedule.best_step == step:
                     _write_model(session, step)
+
+        # Keep a checkpoint, and stop where a signal asked for it.
         position = Position(step, skipped, schedule, found)
         if keeping or finished(schedule, config):
             _save(session, position)
         if stopping:
             raise KeyboardInterrupt
+
+    # A run too short for a validation of stage 2 has its last weights as model.
     if session.world.leads and not (session.run / checkpoint.MODEL_FILE).is_file():
-        _write_model(session, step)  # a run too short for a validation of stage 2
+        _write_model(session, step)
     position = replace(position, schedule=schedule)
     _save(session, position)
     return position
-
-
-def _validate(session: Session, step: int) -> dict[str, float]:
-    found, picture = validate(session.learner, session.val_feed, session.world, samples=session.config.samples)
-    session.log.record(step, _epochs(session, step), "val", found)
-    session.log.picture(step, picture)
-    return found
 
 
 def _resume(run: Path, learner: Learner, splits: Splits, say: Callable[[str], None]) -> Position:

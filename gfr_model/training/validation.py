@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from gfr_model.networks.warp import sample_flow
-from gfr_model.pictures import flow_picture, grid
+from gfr_model.pictures import flow_picture, grid, to_levels
 from gfr_model.training.batches import Feed, Inputs
 from gfr_model.training.processes import World, average
 from gfr_model.training.step import Learner
@@ -88,5 +88,4 @@ def _picture(learner: Learner, inputs: Inputs) -> np.ndarray:
 
 
 def _bytes(images: Tensor) -> np.ndarray:
-    scaled = (images.clamp(0, 1) * 255).round().to(torch.uint8)
-    return scaled.permute(0, 2, 3, 1).cpu().numpy()
+    return to_levels(images).permute(0, 2, 3, 1).cpu().numpy()

@@ -153,7 +153,7 @@ def test_a_result_too_large_is_refused_before_work():
 
 def test_values_that_are_no_numbers_never_become_a_photograph():
     broken = model(lambda degraded, guide: degraded * float("nan"))
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="not finite"):
         restore_photograph(photograph(), "p", guides(a=9), broken, Eyes((30.0, 20.0, 60.0)), Options())
 
 

@@ -40,7 +40,7 @@ def test_longest_stay_ends_a_rate():
 def test_plan_counts_epochs_in_samples():
     config = TrainConfig(batch_size=8, warp_epochs=5, epochs=100)
     plan = schedule.make_plan(config, 20)
-    assert plan == schedule.Plan(epoch_steps=3, warp_steps=13, total_steps=250, validate_every=3)
+    assert plan == schedule.Plan(warp_steps=13, total_steps=250, validate_every=3)
 
 
 def test_variants_without_a_flow_loss_have_no_first_stage():

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from scipy.io import savemat
 
-from gfr_model.networks.vggface.network import LAYERS, MEAN, load_vggface
+from gfr_model.networks.vggface.files import load_vggface
+from gfr_model.networks.vggface.network import LAYERS, MEAN
 from gfr_model.networks.vggface.torch7 import read_torch7
 from manifests import ConfigError, DataError
 
@@ -219,7 +220,7 @@ def test_an_imagenet_network_is_refused(weights, tmp_path):
 
 def test_values_that_are_no_numbers_are_refused(weights, tmp_path):
     _dag(tmp_path / "nan.pth", weights | {"conv1_1": (torch.full((64, 3, 3, 3), torch.nan), torch.zeros(64))})
-    with pytest.raises(DataError, match="conv1_1 has values that are no numbers"):
+    with pytest.raises(DataError, match="conv1_1 has values that are not finite"):
         load_vggface(tmp_path / "nan.pth", UP_TO)
 
 
