@@ -82,7 +82,10 @@ def pick(found: Sequence[FoundFace], which: str) -> list[FoundFace]:
 
 
 def run_network(model: TrainedModel, seen: np.ndarray, guide: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Restore one crop (S, S, 3) uint8; returns it and the warped guide, alike. Raises DataError where they are not finite."""
+    """Restore one crop (S, S, 3) uint8; returns it and the warped guide, alike.
+
+    Raises DataError when the network gives values that are not finite.
+    """
     device = next(model.network.parameters()).device
     with torch.inference_mode(), repeatable():
         made = model.network(_to_batch(seen, device), _to_batch(guide, device))

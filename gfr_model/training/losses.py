@@ -49,7 +49,7 @@ def landmark_loss(flow: Tensor, target_points: Tensor, guide_points: Tensor) -> 
 def tv_loss(flow: Tensor) -> Tensor:
     """eq. 10: squared forward differences of the flow (B, 2, H, W), summed, mean over the batch.
 
-    The paper leaves the reduction open, and the authors' trainer of 2018 took the mean over the map: with equal weights,
+    The paper leaves the reduction open. The authors' trainer of 2018 took the mean over the map; with the same weight,
     the sum smooths more.
     """
     flow = full_precision(flow)
