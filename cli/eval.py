@@ -211,8 +211,7 @@ def restore_command(
     whole photograph with its EXIF and colour profile. PHOTO may be a folder, also with a folder for each person.
     Results have 8 bits and no transparency. Run it again after an interruption: it goes on where it stopped.
     """
-    from gfr_model.restoration.album import restore_album
-    from gfr_model.restoration.album_plan import AlbumConfig, plan_jobs
+    from gfr_model.restoration.album import AlbumConfig, plan_jobs, restore_album
     from gfr_model.restoration.restore import Options
 
     options = Options(face=face, enlarge=enlarge)

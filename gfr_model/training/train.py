@@ -17,8 +17,8 @@ from gfr_model.device import tensor_float
 from gfr_model.training.batches import Feed
 from gfr_model.training.meter import Meter
 from gfr_model.training.pairs import Splits, load, read_splits
-        # Claim the run's folder, new or with an earlier part of this run.
-        with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext():
+from gfr_model.training.processes import World, any_of, interrupts, join, wait
+from gfr_model.training.run import RunLog, open_run
 from gfr_model.training.schedule import Plan, Schedule, after_validation, begin, finished, make_plan, rate
 from gfr_model.training.step import Learner, load_perceptual
 from gfr_model.training.summary import write_summary
@@ -91,14 +91,8 @@ def train(
         splits = read_splits(folder, config.hold_out, config.seed)
         if splits.note:
             say(splits.note)
-<<<<<<< HEAD
+        # Claim the run's folder, new or with an earlier part of this run.
         with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext():
-=======
-        with held(run, world.leads):
-            # Open the run's folder, new or of an earlier part of this run.
-            if world.leads:
-                open_run(run, config, splits.manifest_hash, overwrite)
->>>>>>> 8ba1670 (The training loop says at each paragraph what it does; VGG-Face's files and the processes' signals have their rooms)
             wait(world)
             # Construct the networks and go on where the newest checkpoint stands.
             learner = Learner(config, world, perceptual)

@@ -14,9 +14,8 @@ from gfr_data.faces.crop import CropGeometry, crop
 from gfr_model.checkpoint import MODEL_FILE, write
 from gfr_model.config import TrainConfig
 from gfr_model.networks.build import build_network
-from gfr_model.restoration.album import FAILED, KEPT, RESTORED, restore_album
+from gfr_model.restoration.album import FAILED, KEPT, RESTORED, AlbumConfig, plan_jobs, restore_album
 from gfr_model.restoration.album_log import LOG_FILE, read_log
-from gfr_model.restoration.album_plan import AlbumConfig, plan_jobs
 from gfr_model.restoration.faces import FoundFace, Square
 from gfr_model.restoration.restore import Options
 from manifests import ConfigError, DataError
