@@ -18,6 +18,7 @@ INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
 LINE_EVERY = 10.0  # seconds between progress lines where no terminal is
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for programs.")
+jobs_option = click.option("--jobs", type=click.IntRange(1), help="Processes. [default: one per CPU core]")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Make it anew: replace what this command wrote there before, and nothing else."

@@ -2,10 +2,19 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from cli.command import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+from cli.command import (
+    dry_run_option,
+    jobs_option,
+    json_option,
+    overwrite_option,
+    print_summary,
+    progress_bars,
+    reports_errors,
+)
 from gfr_data.engine import BACKENDS
 from gfr_data.export import FORMATS as EXPORT_FORMATS
 from gfr_data.pairs.recipe import RECIPES
@@ -24,7 +33,7 @@ def main() -> None:
 @click.option("--photos", type=click.IntRange(2), default=6, show_default=True, help="Photographs of each.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which people and photographs.")
 @click.option("--defects", is_flag=True, help="Add photographs with labelled defects to training identities.")
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Processes. [default: one per CPU core]")
+@jobs_option
 @overwrite_option
 @dry_run_option
 @json_option
@@ -53,8 +62,7 @@ def sample_command(
         return
     with progress_bars() as progress:
         summary = render_sample(out, identities, photos, seed, defects, progress, jobs or cores(), overwrite)
-    state = "written" if summary.changed else "nothing to do"
-    print_summary(asdict(summary), as_json, f"{summary.text()}\n{state}: {out}")
+    print_summary(asdict(summary), as_json, f"{summary.text()}\n{_state(summary.changed)}: {out}")
 
 
 @main.command("build-pairs")
@@ -76,7 +84,7 @@ def sample_command(
     help="Where the 68 landmarks come from: the face-alignment network, or a CSV, Parquet or TCDCN text of points.",
 )
 @click.option("--fan-weights", type=click.Path(path_type=Path), help="Weights of 'fan'; else the package's cache.")
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Processes. [default: one per CPU core]")
+@jobs_option
 @click.option(
     "--device",
     type=click.Choice(["cpu", "cuda"]),
@@ -114,21 +122,13 @@ def sample_command(
 @reports_errors
 def build_pairs_command(
     sources: tuple[str, ...],
-    out: Path,
-    landmarks: str,
-    fan_weights: Path | None,
-    jobs: int | None,
-    device: str,
-    backend: str,
-    scheduler: str | None,
-    seed: int,
-    limit: int | None,
-    recipe: str | None,
     settings: tuple[str, ...],
-    retry_failed: bool,
-    overwrite: bool,
+    backend: str,
+    jobs: int | None,
+    scheduler: str | None,
     dry_run: bool,
     as_json: bool,
+    **options: Any,  # fields of BuildConfig
 ) -> None:
     """Find, measure and select faces, and pair each target with a guide of the same person.
 
@@ -141,18 +141,10 @@ def build_pairs_command(
     thresholds, rules = read_rules(settings)
     config = BuildConfig(
         sources=tuple(parse_source(text) for text in sources),
-        out=out,
-        landmarks=landmarks,
-        fan_weights=fan_weights,
-        device=device,
-        seed=seed,
-        limit=limit,
-        recipe=recipe,
         thresholds=thresholds,
         rules=rules,
         engine=Engine(backend, jobs or cores(), scheduler),
-        retry_failed=retry_failed,
-        overwrite=overwrite,
+        **options,
     )
     with progress_bars() as progress:
         if dry_run:
@@ -160,9 +152,7 @@ def build_pairs_command(
             print_summary(asdict(found), as_json, found.text())
             return
         summary = build_pairs(config, progress)
-    text = (
-        summary.text() + f"\n{'written' if summary.changed else 'nothing to do'}: {out} (look at {out / 'report.html'})"
-    )
+    text = f"{summary.text()}\n{_state(summary.changed)}: {config.out} (look at {config.out / 'report.html'})"
     print_summary(asdict(summary), as_json, text)
 
 
@@ -185,7 +175,7 @@ def build_pairs_command(
 @click.option("--jpeg-quality", metavar="VALUES", help="JPEG quality q, 0 is lossless.  [default: 0,10:1:40]")
 @click.option("--copies", type=click.IntRange(1), default=1, show_default=True, help="Observations of each pair.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Keys the draws, with the pair and the copy.")
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Processes. [default: one per CPU core]")
+@jobs_option
 @click.option(
     "--preview",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -199,10 +189,6 @@ def degrade_command(
     folder: Path,
     out: Path | None,
     splits: tuple[str, ...],
-    scale: str,
-    blur_sigma: str | None,
-    noise_sigma: str | None,
-    jpeg_quality: str | None,
     copies: int,
     seed: int,
     jobs: int | None,
@@ -210,6 +196,7 @@ def degrade_command(
     overwrite: bool,
     dry_run: bool,
     as_json: bool,
+    **values: Any,  # of the degradation's parameters
 ) -> None:
     """Degrade the targets of the pairs in DIR with eq. 4: blur, downsampling, noise, JPEG.
 
@@ -219,7 +206,7 @@ def degrade_command(
     from gfr_data.engine import cores
     from manifests.degradation.space import parse_space
 
-    space = parse_space(blur_sigma, scale, noise_sigma, jpeg_quality)
+    space = parse_space(**values)
     if out is None and preview is None:
         raise click.UsageError("Missing option '--out': the folder to write.")
     if preview is not None and not dry_run:
@@ -227,22 +214,21 @@ def degrade_command(
         from gfr_model.degradation.batch import degrade_arrays
 
         preview_pairs(folder, preview, splits or None, degrade_arrays, overwrite)
-        if out is None:
-            print_summary({"preview": str(preview)}, as_json, f"written: {preview}")
-            return
     if out is None:
-        print_summary({"preview": str(preview)}, as_json, f"would draw {preview}")
+        print_summary({"preview": str(preview)}, as_json, f"{'would draw' if dry_run else 'written:'} {preview}")
         return
+    what = (folder, out, splits or None, space, copies, seed)
     if dry_run:
-        found = plan(folder, out, splits or None, space, copies, seed, overwrite)
+        found = plan(*what, overwrite)
         print_summary(asdict(found), as_json, f"would write to {out}: {found.text()}")
         return
     with progress_bars() as progress:
-        summary = degrade_dataset(
-            folder, out, splits or None, space, copies, seed, jobs or cores(), progress, overwrite
-        )
-    done = f"written: {out}" if summary.changed else f"nothing to do: {out}"
-    print_summary(asdict(summary), as_json, f"{summary.text()}\n{done}")
+        summary = degrade_dataset(*what, jobs or cores(), progress, overwrite)
+    print_summary(asdict(summary), as_json, f"{summary.text()}\n{_state(summary.changed)}: {out}")
+
+
+def _state(changed: bool) -> str:
+    return "written" if changed else "nothing to do"
 
 
 @main.command("validate")

@@ -37,7 +37,7 @@ def test_a_folder_in_use_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     done = call(tmp_path, "--identities", 1, "--photos", 2)
     assert done.exit_code == 1
-    assert "is not empty" in done.output
+    assert "did not write" in done.output
     assert len(done.output.strip().splitlines()) == 1
 
 
