@@ -1,4 +1,4 @@
-"""Pictures of a training run: what went in, what came out, and how the guide was warped."""
+"""Pictures for people: grids of what went in and came out, the flow as colours."""
 
 import colorsys
 
@@ -12,7 +12,7 @@ FULL_COLOUR = 0.125  # displacement, as a share of the side, that is drawn in fu
 
 
 def to_levels(images: Tensor) -> Tensor:
-    """[0, 1] -> uint8, rounded."""
+    """Images in [0, 1] as uint8, rounded."""
     return (images.clamp(0, 1) * 255).round().to(torch.uint8)
 
 

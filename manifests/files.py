@@ -65,6 +65,12 @@ def hash_file(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def safe_name(name: str) -> str:
+    """`name` as the name of a folder or file: the same where that is harmless, otherwise with a hash."""
+    plain = "".join(c if c.isalnum() or c in "-_.()" else "_" for c in name).lstrip(".")
+    return plain if plain == name and len(name) < 100 else f"{plain[:60]}-{hash_bytes(name.encode())[:8]}"
+
+
 def unsafe_path(path: str) -> str | None:
     """Say why `path` may not stand in a manifest (empty, absolute, with `..` or a backslash), or None when it may."""
     if not path:

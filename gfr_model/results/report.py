@@ -12,10 +12,10 @@ from gfr_model.results.scores import OBSERVATION
 from gfr_model.results.side_by_side import Pictures, side_by_side
 from gfr_model.results.statistics import bootstrap
 from gfr_model.results.table import tabulate
-from gfr_model.scoring.methods import BICUBIC
 from manifests import SCORES, SCORES_FILE, Progress, read_table, silent, write_text
 from manifests.pages.charts import COLOURS, FEW, Line, lines
 from manifests.pages.frame import render
+from manifests.tables.schemas import BICUBIC
 
 TEMPLATE = Path(__file__).parent / "templates" / "scores.html"
 BINS = 6  # of equal size, into which more than FEW values of a property are cut

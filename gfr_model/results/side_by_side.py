@@ -10,9 +10,9 @@ import pandas as pd
 
 from gfr_model.pictures import FULL_COLOUR, flow_picture
 from gfr_model.results.scores import OBSERVATION
-from gfr_model.scoring.panels import FLOW_FILE
 from manifests import Progress, hash_bytes
 from manifests.pages.charts import data_uri
+from manifests.tables.schemas import FLOW_FILE
 
 JPEG_QUALITY = 92
 

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 
 from gfr_model.device import open_device
-from gfr_model.scoring.learned_metrics import Judge, open_judge
+from gfr_model.scoring.learned_metrics import LearnedMetric, open_metric
 from gfr_model.scoring.methods import Method, gather
-from gfr_model.scoring.observations import Folder, Guide, own_guide, random_guides, read_folder
-from manifests import ConfigError, hash_bytes
+from gfr_model.scoring.observations import Folder, read_folder
+from manifests import ConfigError
+from manifests.files import safe_name
 
 PARTS, PANELS = "parts", "panels"
 PART = 32  # observations that are scored, and kept, together
@@ -62,9 +63,8 @@ class Job:
     device: torch.device
     folders: tuple[Folder, ...]
     methods: tuple[Method, ...]
-    others: dict[int, list[Guide | None]]  # random guides of each folder's rows, where they are asked for
-    identity: Judge | None
-    lpips: Judge | None
+    identity: LearnedMetric | None
+    lpips: LearnedMetric | None
     protocol: str
 
     @property
@@ -75,12 +75,6 @@ class Job:
             for number, folder in enumerate(self.folders)
             for start in range(0, len(folder.rows), PART)
         ]
-
-    def guides(self, part: Part, method: Method) -> list[Guide | None]:
-        """The guide of each of the part's observations."""
-        if method.random_guide:
-            return self.others[part.number][part.start : part.start + len(part.rows)]
-        return [own_guide(row) for row in part.rows]
 
     def file(self, part: Part, method: Method) -> Path:
         """Where the rows of a part are kept."""
@@ -93,21 +87,11 @@ def prepare(config: ScoreConfig) -> Job:
     folders = tuple(read_folder(path, config.splits, config.limit) for path in config.folders)
     if len({folder.path.resolve().name for folder in folders}) < len(folders):
         raise ConfigError("two of the degraded folders have the same name; rename one, or score them apart")
-    identity = open_judge(config.identity_weights, device) if config.identity_weights else None
-    lpips = open_judge(config.lpips_weights, device) if config.lpips_weights else None
+    identity = open_metric(config.identity_weights, device) if config.identity_weights else None
+    lpips = open_metric(config.lpips_weights, device) if config.lpips_weights else None
     protocol = PROTOCOL
     protocol += f"; identity similarity by {identity.file_hash[:12]}" if identity else ""
     protocol += f"; perceptual distance by {lpips.file_hash[:12]}" if lpips else ""
-    others = {
-        n: random_guides(folder.rows, folder.guides, config.seed)
-        for n, folder in enumerate(folders)
-        if config.random_guide
-    }
-    methods = gather(config.runs, config.restored, config.random_guide, config.seed, device)
-    return Job(config, device, folders, methods, others, identity, lpips, protocol)
-
-
-def safe_name(name: str) -> str:
-    """A method's name as the name of a folder: the same where that is harmless, otherwise with a hash."""
-    plain = "".join(c if c.isalnum() or c in "-_.()" else "_" for c in name).lstrip(".")
-    return plain if plain == name and len(name) < 100 else f"{plain[:60]}-{hash_bytes(name.encode())[:8]}"
+    several = len(folders) > 1
+    methods = gather(config.runs, config.restored, config.random_guide, config.seed, device, several)
+    return Job(config, device, folders, methods, identity, lpips, protocol)

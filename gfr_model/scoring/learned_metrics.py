@@ -14,7 +14,7 @@ from manifests import DataError, hash_file
 
 
 @dataclass(frozen=True)
-class Judge:
+class LearnedMetric:
     """A TorchScript network and the hash of its file."""
 
     network: torch.jit.ScriptModule
@@ -22,8 +22,8 @@ class Judge:
     path: Path
 
 
-def open_judge(path: Path, device: torch.device) -> Judge:
-    """Load a TorchScript file. Raises DataError when it is missing or none."""
+def open_metric(path: Path, device: torch.device) -> LearnedMetric:
+    """Load a TorchScript file. Raises DataError when it is missing, or not such a file."""
     if not path.is_file():
         raise DataError(f"{path} does not exist; give a TorchScript file (torch.jit.trace(...).save(FILE))")
     try:
@@ -32,31 +32,33 @@ def open_judge(path: Path, device: torch.device) -> Judge:
             network = torch.jit.load(str(path), map_location=device).eval()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{path} is no TorchScript file ({reason}); save it with torch.jit.trace(...).save") from error
-    return Judge(network, hash_file(path), path)
+        raise DataError(
+            f"{path} is not a TorchScript file ({reason}); save it with torch.jit.trace(...).save"
+        ) from error
+    return LearnedMetric(network, hash_file(path), path)
 
 
-def perceptual_distance(judge: Judge, image: Tensor, truth: Tensor) -> Tensor:
+def perceptual_distance(metric: LearnedMetric, image: Tensor, truth: Tensor) -> Tensor:
     """LPIPS or its like, (B,): the file maps (image, truth) to one value for each pair of images."""
-    return _call(judge, (image, truth), len(image)).flatten()
+    return _call(metric, (image, truth), len(image)).flatten()
 
 
-def identity_similarity(judge: Judge, image: Tensor, truth: Tensor) -> Tensor:
+def identity_similarity(metric: LearnedMetric, image: Tensor, truth: Tensor) -> Tensor:
     """Cosine of the two faces' embeddings, (B,): the file maps images to (B, D)."""
-    first, second = (_call(judge, (part,), len(image)).flatten(1) for part in (image, truth))
+    first, second = (_call(metric, (part,), len(image)).flatten(1) for part in (image, truth))
     return torch.nn.functional.cosine_similarity(first, second, dim=1)
 
 
-def _call(judge: Judge, inputs: tuple[Tensor, ...], count: int) -> Tensor:
+def _call(metric: LearnedMetric, inputs: tuple[Tensor, ...], count: int) -> Tensor:
     with torch.inference_mode():
         try:
-            found = judge.network(*inputs)
+            found = metric.network(*inputs)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise DataError(
-                f"{judge.path} does not take {len(inputs)} batch{'es' * (len(inputs) > 1)} of RGB images "
+                f"{metric.path} does not take {len(inputs)} batch{'es' * (len(inputs) > 1)} of RGB images "
                 f"{tuple(inputs[0].shape)} in [0, 1]: {reason}"
             ) from error
     if not isinstance(found, Tensor) or found.numel() < count or len(found) != count:
-        raise DataError(f"{judge.path} must return one tensor with a value or a row for each of {count} images")
+        raise DataError(f"{metric.path} must return one tensor with a value or a row for each of {count} images")
     return found.double()

@@ -1,7 +1,11 @@
-"""What is compared: bicubic upsampling, trained networks, and folders that other systems filled."""
+"""What is compared: bicubic upsampling, trained networks, with another person's guide too, and other systems' files.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Each is a Method: a function that restores a batch, and what the tables say about it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +17,40 @@ from gfr_model.device import repeatable
 from gfr_model.inference import load_model
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.pictures import to_levels
-from gfr_model.scoring.observations import Batch, Folder, UnusableError, decode, to_tensor
+from gfr_model.scoring.observations import (
+    Batch,
+    Folder,
+    Guide,
+    UnusableError,
+    decode,
+    own_guides,
+    random_guides,
+    to_tensor,
+)
 from manifests import ConfigError, DataError, hash_bytes
 from manifests.degradation.space import CROP_SIZE
+from manifests.tables.schemas import BICUBIC
 
-BICUBIC = "bicubic"
 BATCH = {"cpu": 4, "cuda": 32}  # images that a network restores at a time
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+Rows = Sequence[dict[str, Any]]  # of a degraded folder
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a method made of a batch."""
+
+    places: tuple[int, ...]  # of what it restored, among the rows that were asked for
+    restored: Tensor  # (N, 3, S, S) uint8: rounded, because that is what is stored and looked at
+    warped: Tensor | None = None  # (N, 3, S, S) uint8
+    flow: Tensor | None = None  # (N, 2, S, S) in [-1, 1]
+    errors: dict[int, str] = field(default_factory=dict)  # why the others were not restored, by place
+    hashes: dict[int, str] = field(default_factory=dict)  # of restored files, by place
+
+
+def _never_changed(folder: Folder, rows: Rows, hashes: Sequence[str]) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -27,107 +58,131 @@ class Method:
     """Something that restores, under the name that the tables show."""
 
     name: str
+    kind: str  # what identifies it beside its name: the same name must always mean the same
+    restore: Callable[[Folder, Rows, Batch], Output]
     checkpoint_hash: str = ""  # of a network's weights
-    network: nn.Module | None = None
-    random_guide: bool = False  # the paper's Ours(R)
-    seed: int = 0  # keys the random guides
-    folder: Path | None = None  # of restored files
-
-    @property
-    def kind(self) -> str:
-        """What identifies it beside its name: the same name must always mean the same."""
-        if self.network is not None:
-            return f"{self.checkpoint_hash}{f' with random guides, seed {self.seed}' if self.random_guide else ''}"
-        return "restored files" if self.folder is not None else "upsampled input"
-
-
-@dataclass(frozen=True)
-class Output:
-    """A restored batch, with the flow where the method has one."""
-
-    restored: Tensor  # (B, 3, S, S) uint8: rounded, because that is what is stored and looked at
-    warped: Tensor | None  # (B, 3, S, S) uint8
-    flow: Tensor | None  # (B, 2, S, S) in [-1, 1]
-
-
-@dataclass(frozen=True)
-class Files:
-    """What another system made of some observations."""
-
-    images: Tensor | None  # (B, 3, S, S) uint8 of those without an error
-    hashes: tuple[str, ...]  # of each file, empty where there is none
-    errors: dict[int, str]  # by place among the observations
+    guides: Callable[[Folder, Rows], list[Guide | None]] = own_guides
+    protocol: str = ""  # what it adds to the protocol of all
+    changed: Callable[[Folder, Rows, Sequence[str]], str] = _never_changed  # what is not as it was, with these hashes
 
 
 def gather(
-    runs: Sequence[str], restored: Sequence[str], random_guide: bool, seed: int, device: torch.device
+    runs: Sequence[str], restored: Sequence[str], random_guide: bool, seed: int, device: torch.device, several: bool
 ) -> tuple[Method, ...]:
     """Open everything that is to be scored; bicubic is always the first.
 
     `runs` and `restored` are '[NAME=]PATH' and 'NAME=FOLDER'. With `random_guide` each network that looks at its guide
-    comes again as NAME(R). Raises ConfigError for a name given twice, DataError for a run or folder that is none.
+    comes again as NAME(R), its guides keyed by `seed`. `several`: more than one degraded folder is scored.
+    Raises ConfigError for a name given twice, DataError for a run or folder that cannot be used.
     """
-    methods = [Method(BICUBIC)]
+    methods = [bicubic()]
     for text in runs:
-        name, path = _named(text)
-        model = load_model(path, device)
-        if model.config.image_size != CROP_SIZE:
-            raise DataError(f"{path} restores images of {model.config.image_size} px, but crops are {CROP_SIZE} px")
-        whole = Path(path).resolve()
-        name = name or (whole.name if whole.is_dir() else f"{whole.parent.name}-{whole.stem}")
-        methods.append(Method(name, model.checkpoint_hash, model.network))
-        if random_guide and getattr(model.network, "guided", True):
-            methods.append(Method(f"{name}(R)", model.checkpoint_hash, model.network, True, seed))
-    for text in restored:
-        name, path = _named(text)
-        if not name:
-            raise ConfigError(f"--restored {text!r} must be NAME=FOLDER")
-        if not Path(path).is_dir():
-            raise DataError(f"--restored {text}: {path} is no folder")
-        methods.append(Method(name, folder=Path(path)))
+        method, guided = trained(text, device)
+        methods.append(method)
+        if random_guide and guided:
+            methods.append(with_random_guide(method, seed))
+    methods += [restored_files(text, several) for text in restored]
     names = [method.name for method in methods]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"more than one method is called {', '.join(twice)}; give each its own NAME=")
     return tuple(methods)
 
 
-def restore(method: Method, batch: Batch) -> Output:
-    """Restore a batch by bicubic upsampling, which it already had, or by a network, a few images at a time."""
-    if method.network is None:
-        return Output(to_levels(batch.degraded), None, None)
+def bicubic() -> Method:
+    """Bicubic upsampling, which a batch has already."""
+
+    def restore(folder: Folder, rows: Rows, batch: Batch) -> Output:
+        return Output(batch.places, to_levels(batch.degraded))
+
+    return Method(BICUBIC, "upsampled input", restore)
+
+
+def trained(text: str, device: torch.device) -> tuple[Method, bool]:
+    """The network of a run, '[NAME=]PATH', and whether it looks at its guide."""
+    name, path = _named(text)
+    model = load_model(path, device)
+    if model.config.image_size != CROP_SIZE:
+        raise DataError(f"{path} restores images of {model.config.image_size} px, but crops are {CROP_SIZE} px")
+    whole = Path(path).resolve()
+    name = name or (whole.name if whole.is_dir() else f"{whole.parent.name}-{whole.stem}")
+    method = Method(name, model.checkpoint_hash, partial(_by_network, model.network), model.checkpoint_hash)
+    return method, getattr(model.network, "guided", True)
+
+
+def with_random_guide(method: Method, seed: int) -> Method:
+    """The same network with the guide of another person: the paper's Ours(R)."""
+    return replace(
+        method,
+        name=f"{method.name}(R)",
+        kind=f"{method.kind} with random guides, seed {seed}",
+        guides=lambda folder, rows: random_guides(rows, folder.guides, seed),
+        protocol=f"; guide of another person, seed {seed}",
+    )
+
+
+def restored_files(text: str, several: bool) -> Method:
+    """What another system restored, 'NAME=FOLDER'.
+
+    A file is named as its low-resolution file, with any suffix of an image. It lies in the folder, or in `lq/` there;
+    where `several` degraded folders are scored, in a folder there that has the degraded folder's name.
+    """
+    name, path = _named(text)
+    if not name:
+        raise ConfigError(f"--restored {text!r} must be NAME=FOLDER")
+    if not Path(path).is_dir():
+        raise DataError(f"--restored {text}: {path} is no folder")
+
+    def root(folder: Folder) -> Path:
+        return Path(path) / folder.path.resolve().name if several else Path(path)
+
+    def restore(folder: Folder, rows: Rows, batch: Batch) -> Output:
+        return _from_files(root(folder), rows, batch)
+
+    def changed(folder: Folder, rows: Rows, hashes: Sequence[str]) -> str:
+        for row, digest in zip(rows, hashes, strict=True):
+            try:
+                file, content = _find(root(folder), row)
+            except UnusableError as error:
+                return str(error)
+            if hash_bytes(content) != digest:
+                return f"{file} has changed"
+        return ""
+
+    return Method(name, "restored files", restore, changed=changed)
+
+
+def _by_network(network: nn.Module, folder: Folder, rows: Rows, batch: Batch) -> Output:
+    """Restore a batch, a few images at a time."""
     size = BATCH.get(batch.degraded.device.type, 4)
-    parts = []
+    parts: list[Restoration] = []
     with torch.inference_mode(), repeatable():
         for degraded, guide in zip(batch.degraded.split(size), batch.guide.split(size), strict=True):
-            parts.append(method.network(degraded, guide.float() / 255))
-    return _joined(parts)
+            parts.append(network(degraded, guide.float() / 255))
+    restored = torch.cat([to_levels(part.restored) for part in parts])
+    if parts[0].flow is None:
+        return Output(batch.places, restored)
+    warped = torch.cat([to_levels(part.warped) for part in parts if part.warped is not None])
+    flow = torch.cat([part.flow.float() for part in parts if part.flow is not None])
+    return Output(batch.places, restored, warped, flow)
 
 
-def read_restored(
-    method: Method, folder: Folder, several: bool, rows: Sequence[dict[str, Any]], device: torch.device
-) -> Files:
-    """The files that another system made of `rows`; see `find_restored` for their names."""
-    images, hashes, errors = [], [], {}
-    for place, row in enumerate(rows):
-        digest = ""
+def _from_files(root: Path, rows: Rows, batch: Batch) -> Output:
+    """Read what another system made of a batch."""
+    images: dict[int, np.ndarray] = {}
+    errors, hashes = {}, {}
+    for place in batch.places:
         try:
-            path, content = find_restored(method, folder, several, row)
-            digest = hash_bytes(content)
-            images.append(decode(content, path, CROP_SIZE))
+            path, content = _find(root, rows[place])
+            hashes[place] = hash_bytes(content)
+            images[place] = decode(content, path, CROP_SIZE)
         except UnusableError as error:
             errors[place] = str(error)
-        hashes.append(digest)
-    return Files(to_tensor(np.stack(images), device) if images else None, tuple(hashes), errors)
+    stacked = np.stack(list(images.values())) if images else np.empty((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    return Output(tuple(images), to_tensor(stacked, batch.truth.device), errors=errors, hashes=hashes)
 
 
-def find_restored(method: Method, folder: Folder, several: bool, row: dict[str, Any]) -> tuple[Path, bytes]:
-    """The file that restores an observation: named as its low-resolution file, with any suffix of an image.
-
-    It lies in the method's folder, or in `lq/` there; where several degraded folders are scored, in a folder there that
-    has the degraded folder's name. Raises UnusableError naming where it was looked for.
-    """
-    assert method.folder is not None
-    root = method.folder / folder.path.resolve().name if several else method.folder
+def _find(root: Path, row: dict[str, Any]) -> tuple[Path, bytes]:
+    """The file that restores an observation. Raises UnusableError naming where it was looked for."""
     wanted = Path(row["lq_path"]).with_suffix("")
     short = wanted.relative_to("lq") if wanted.parts[0] == "lq" else wanted
     for stem in (short, wanted):
@@ -139,14 +194,6 @@ def find_restored(method: Method, folder: Folder, several: bool, row: dict[str, 
                 except OSError as error:
                     raise UnusableError(f"{path} cannot be read ({error.strerror})") from error
     raise UnusableError(f"{root / short}.png is missing")
-
-
-def _joined(parts: Sequence[Restoration]) -> Output:
-    restored = torch.cat([to_levels(part.restored) for part in parts])
-    if parts[0].flow is None:
-        return Output(restored, None, None)
-    warped = torch.cat([to_levels(part.warped) for part in parts if part.warped is not None])
-    return Output(restored, warped, torch.cat([part.flow.float() for part in parts if part.flow is not None]))
 
 
 def _named(text: str) -> tuple[str, str]:

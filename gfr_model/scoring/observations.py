@@ -48,7 +48,7 @@ class Guide:
 class Batch:
     """Observations of which all files could be read. Values 0 to 255 unless said otherwise."""
 
-    rows: tuple[int, ...]  # places in the list that was asked for
+    places: tuple[int, ...]  # in the list of rows that was asked for
     degraded: Tensor  # (B, 3, S, S) float32 in [0, 1]: I^d, upsampled
     guide: Tensor  # (B, 3, S, S) uint8
     truth: Tensor  # (B, 3, S, S) uint8
@@ -79,6 +79,11 @@ def own_guide(row: dict[str, Any]) -> Guide:
     """The guide of the observation's own pair."""
     points = np.array(row["guide_landmarks"], dtype=np.float32).reshape(-1, 2)
     return Guide(row["guide_path"], row["guide_hash"], row["person"], points, pose_of(row, "guide"))
+
+
+def own_guides(folder: Folder, rows: Sequence[dict[str, Any]]) -> list[Guide | None]:
+    """The guide of each observation's own pair."""
+    return [own_guide(row) for row in rows]
 
 
 def guides_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Guide]]:

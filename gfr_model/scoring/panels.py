@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from gfr_model.pictures import to_levels
-from gfr_model.scoring.job import PANELS, Job, safe_name
-from gfr_model.scoring.methods import BICUBIC, Method, Output, read_restored, restore
-from gfr_model.scoring.observations import load, own_guide
+from gfr_model.scoring.job import PANELS, Job
+from gfr_model.scoring.methods import Method, Output
+from gfr_model.scoring.observations import load
 from manifests import Progress, atomic_path
+from manifests.files import safe_name
+from manifests.tables.schemas import BICUBIC, FLOW_FILE
 
-FLOW_FILE = "flow.npy"  # (2, S, S) float16: where each pixel of the warped guide looks, in [-1, 1]
 TOGETHER = 8  # observations that are read and restored at a time
 LAST = "output.png"  # written last: a panel that has it is whole
 
@@ -91,27 +92,16 @@ def _spread(values: Sequence[tuple[float, int, int]], count: int) -> list[tuple[
 
 def _write(job: Job, group: Sequence[Scored], method: Method) -> None:
     """Restore observations of one folder once more, and keep their pictures."""
-    number = group[0].folder
-    folder = job.folders[number]
+    folder = job.folders[group[0].folder]
     rows = [folder.rows[one.place] for one in group]
-    guides = job.others[number] if method.random_guide else None
-    chosen = [guides[one.place] if guides else own_guide(row) for one, row in zip(group, rows, strict=True)]
-    batch, _ = load(folder, rows, chosen, job.device)
+    batch, _ = load(folder, rows, method.guides(folder, rows), job.device)
     if batch is None:
         return
-    good = list(range(len(batch.rows)))
-    if method.folder is None:
-        output = restore(method, batch)
-    else:
-        loaded = [rows[place] for place in batch.rows]
-        found = read_restored(method, folder, len(job.folders) > 1, loaded, job.device)
-        if found.images is None:
-            return
-        output = Output(found.images, None, None)
-        good = [place for place in good if place not in found.errors]
-    for image, place in enumerate(good):
-        pictures = {"input": to_levels(batch.degraded[place]), "guide": batch.guide[place], "truth": batch.truth[place]}
-        _keep(job.config.out / group[batch.rows[place]].panel, pictures, output, image)
+    output = method.restore(folder, rows, batch)
+    for number, place in enumerate(output.places):
+        at = batch.places.index(place)
+        pictures = {"input": to_levels(batch.degraded[at]), "guide": batch.guide[at], "truth": batch.truth[at]}
+        _keep(job.config.out / group[place].panel, pictures, output, number)
 
 
 def _keep(panel: Path, pictures: dict[str, torch.Tensor], output: Output, number: int) -> None:

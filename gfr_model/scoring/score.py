@@ -13,22 +13,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import torch
+from torch import Tensor
 
-from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare, safe_name
-from gfr_model.scoring.methods import Method, find_restored
-from gfr_model.scoring.observations import Batch, UnusableError, load
+from gfr_model.scoring import metrics
+from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare
+from gfr_model.scoring.learned_metrics import identity_similarity, perceptual_distance
+from gfr_model.scoring.methods import Method, Output
+from gfr_model.scoring.observations import Batch, Guide, load, pose_difference, pose_of
 from gfr_model.scoring.panels import Scored, write_panels
-from gfr_model.scoring.score_rows import score_part
 from manifests import (
     SCORES,
     SCORES_FILE,
     DataError,
     Progress,
-    hash_bytes,
     provenance,
     read_provenance,
     read_table,
@@ -37,12 +37,15 @@ from manifests import (
     write_table,
     write_text,
 )
+from manifests.degradation.space import CROP_SIZE
+from manifests.files import safe_name
 from manifests.folders import Kind, check, claimed, json_changes, remove
 
-__all__ = ["ScoreConfig", "ScoreSummary", "plan", "read_scores", "score"]
+__all__ = ["ScoreConfig", "ScoreSummary", "plan", "score"]
 
 TOOL = "gfr-eval score"
 SETTINGS_FILE = "score.json"
+Values = dict[str, float]  # metrics of one observation
 FILES = (SCORES_FILE, f"{PARTS}/*.parquet", f"{PANELS}/*.png", f"{PANELS}/*.npy")
 CHANGES = partial(json_changes, growing=("methods",))
 FOLDER = Kind(TOOL, SETTINGS_FILE, '{\n "degraded"', FILES)
@@ -175,13 +178,13 @@ def _score_missing(job: Job, progress: Progress) -> int:
         progress("score", 0, total)
     for number, methods in missing.items():
         part = parts[number]
-        own: tuple[Batch | None, dict[int, str]] | None = None
+        loaded: dict[tuple[str, ...], tuple[Batch | None, dict[int, str]]] = {}  # by the guides' files
         for method in methods:
-            if method.random_guide:
-                loaded = load(part.folder, part.rows, job.guides(part, method), job.device)
-            else:
-                loaded = own = own or load(part.folder, part.rows, job.guides(part, method), job.device)
-            rows = score_part(job, part, method, *loaded)
+            guides = method.guides(part.folder, part.rows)
+            key = tuple(guide.path if guide is not None else "" for guide in guides)
+            if key not in loaded:
+                loaded[key] = load(part.folder, part.rows, guides, job.device)
+            rows = score_part(job, part, method, guides, *loaded[key])
             for place, row in enumerate(rows):  # pictures of an earlier score
                 remove(job.config.out / Scored(part.number, part.start + place, row).panel, ("*.png", "*.npy"))
             write_table(job.file(part, method), to_table(rows, SCORES), SCORES, provenance(TOOL, {}))
@@ -201,22 +204,10 @@ def _is_done(job: Job, part: Part, method: Method) -> bool:
         return False
     if table["error"].null_count < table.num_rows:
         return False
-    changed = _changed(job, part, method, table["checkpoint_hash"].to_pylist()) if method.folder is not None else ""
+    changed = method.changed(part.folder, part.rows, table["checkpoint_hash"].to_pylist())
     if changed:
         raise DataError(f"{changed} since it was scored; give another --out, or --overwrite")
     return True
-
-
-def _changed(job: Job, part: Part, method: Method, hashes: Sequence[str]) -> str:
-    """Which restored file is not what it was, and what became of it; empty where all are."""
-    for row, digest in zip(part.rows, hashes, strict=True):
-        try:
-            file, content = find_restored(method, part.folder, len(job.folders) > 1, row)
-        except UnusableError as error:
-            return str(error)
-        if hash_bytes(content) != digest:
-            return f"{file} has changed"
-    return ""
 
 
 def _collect(job: Job, settings: dict[str, Any]) -> list[Scored]:
@@ -232,6 +223,78 @@ def _collect(job: Job, settings: dict[str, Any]) -> list[Scored]:
     return found
 
 
-def read_scores(folder: Path) -> pa.Table:
-    """The table of a folder of scores. Raises DataError as `read_table` does."""
-    return read_table(folder / SCORES_FILE, SCORES)
+# The rows of one method for a part of the observations
+
+
+def score_part(
+    job: Job, part: Part, method: Method, guides: Sequence[Guide | None], batch: Batch | None, errors: dict[int, str]
+) -> list[dict[str, Any]]:
+    """One row for each of the part's observations; `errors` has those that `batch` could not hold, by place."""
+    values: dict[int, Values] = {}
+    hashes: dict[int, str] = {}
+    if batch is not None:
+        output = method.restore(part.folder, part.rows, batch)
+        errors, hashes = errors | output.errors, output.hashes
+        if output.places:
+            truth = batch.truth[[batch.places.index(place) for place in output.places]]
+            values = dict(zip(output.places, _measure(job, output, truth), strict=True))
+            _add_landmarks(values, part, guides, output)
+    return [
+        _row(job, row, method, guides[place], hashes.get(place), values.get(place, {}), errors.get(place))
+        for place, row in enumerate(part.rows)
+    ]
+
+
+def _measure(job: Job, output: Output, truth: Tensor) -> list[Values]:
+    """The metrics of a restored batch, image by image."""
+    image, wanted = (torch.cat([part.double(), metrics.luma(part)], dim=1) for part in (output.restored, truth))
+    channels = metrics.ssim_of_channels(image, wanted)
+    found = {
+        "psnr": metrics.psnr(output.restored, truth),
+        "ssim": channels[:, :3].mean(dim=1),
+        "psnr_y": metrics.psnr(image[:, 3:], wanted[:, 3:]),
+        "ssim_y": channels[:, 3],
+    }
+    unit = output.restored.float() / 255, truth.float() / 255
+    if job.identity is not None:
+        found["identity_similarity"] = identity_similarity(job.identity, *unit)
+    if job.lpips is not None:
+        found["lpips"] = perceptual_distance(job.lpips, *unit)
+    columns = [values.tolist() for values in found.values()]
+    return [dict(zip(found, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _add_landmarks(values: dict[int, Values], part: Part, guides: Sequence[Guide | None], output: Output) -> None:
+    """Add the landmark error of the guide, warped and as it was, where there is a flow and all points are known."""
+    if output.flow is None:
+        return
+    for number, place in enumerate(output.places):
+        guide = guides[place]
+        assert guide is not None, "an observation without a guide has an error"
+        wanted = torch.tensor(part.rows[place]["target_landmarks"], dtype=torch.float32).view(1, -1, 2)
+        points = torch.from_numpy(guide.landmarks)[None]
+        if wanted.isfinite().all() and points.isfinite().all():
+            flow = output.flow[number : number + 1].cpu()
+            values[place]["landmark_error"] = float(metrics.landmark_error(flow, wanted, points, CROP_SIZE))
+            values[place]["landmark_error_initial"] = float(metrics.point_distance(wanted, points))
+
+
+def _row(
+    job: Job,
+    row: dict[str, Any],
+    method: Method,
+    guide: Guide | None,
+    file_hash: str | None,
+    values: Values,
+    error: str | None,
+) -> dict[str, Any]:
+    """One row of the table."""
+    pose = guide.pose if guide is not None else pose_of(row, "guide")
+    about = {
+        "method": method.name,
+        "checkpoint_hash": method.checkpoint_hash if file_hash is None else file_hash,
+        "pose_difference": pose_difference(pose_of(row, "target"), pose),
+        "protocol": job.protocol + method.protocol,
+        "error": error,
+    }
+    return {name: row.get(name) for name in SCORES.names} | about | values

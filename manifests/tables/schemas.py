@@ -13,6 +13,9 @@ PAIRS_FILE = "pairs.parquet"
 DEGRADED_FILE = "degraded.parquet"
 SCORES_FILE = "scores.parquet"
 
+BICUBIC = "bicubic"  # the method of `scores` that every other is compared with
+FLOW_FILE = "flow.npy"  # in a panel: (2, S, S) float16, where each pixel of the warped guide looks, in [-1, 1]
+
 STATUSES = ("selected", "spare", "rejected", "unreadable")
 
 # Why a face is not selected, in order of precedence (§4.1 and DESIGN §4).

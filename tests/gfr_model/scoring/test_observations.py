@@ -116,7 +116,7 @@ def test_a_batch_holds_what_can_be_read_and_names_the_rest(evaluation, tmp_path)
     guides = [own_guide(row) for row in folder.rows]
     lost = dataclasses.replace(guides[1], path="crops/lost.png")
     batch, errors = load(folder, folder.rows, [guides[0], lost, None, *guides[3:]], torch.device("cpu"))
-    assert batch.rows == (0, 3, 4, 5, 6)
+    assert batch.places == (0, 3, 4, 5, 6)
     assert batch.degraded.shape == batch.guide.shape == batch.truth.shape == (5, 3, 256, 256)
     assert 0 <= batch.degraded.min() <= batch.degraded.max() <= 1
     assert "lost.png" in errors[1]

@@ -12,9 +12,10 @@ from PIL import Image
 
 from gfr_data.degradation.reference import decode, upsample
 from gfr_model.scoring import job as score_job
-from gfr_model.scoring.methods import BICUBIC
 from gfr_model.scoring.score import ScoreConfig, plan, score
 from manifests import DEGRADED, DEGRADED_FILE, SCORES, SCORES_FILE, ConfigError, DataError, read_table
+from manifests.files import safe_name
+from manifests.tables.schemas import BICUBIC
 
 
 @pytest.fixture
@@ -324,7 +325,7 @@ def test_pictures_of_the_best_and_the_worst_are_kept(config):
         assert np.load(panel / "flow.npy").shape == (2, 256, 256)
 
 
-def test_judges_that_the_user_supplies_are_asked(config, tmp_path):
+def test_learned_metrics_that_the_user_supplies_are_asked(config, tmp_path):
     class Embedding(torch.nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.mean(dim=(2, 3)) - 0.5
@@ -345,9 +346,9 @@ def test_judges_that_the_user_supplies_are_asked(config, tmp_path):
         assert "identity similarity by" in row["protocol"]
 
 
-def test_what_is_no_judge_is_refused(config, tmp_path):
+def test_what_is_not_a_learned_metric_is_refused(config, tmp_path):
     (tmp_path / "junk.pt").write_bytes(b"\x80\x04junk")
-    with pytest.raises(DataError, match="no TorchScript file"):
+    with pytest.raises(DataError, match="not a TorchScript file"):
         score(replace(config, identity_weights=tmp_path / "junk.pt"))
     with pytest.raises(DataError, match="does not exist"):
         score(replace(config, lpips_weights=tmp_path / "nothing.pt"))
@@ -361,7 +362,7 @@ def test_what_is_no_judge_is_refused(config, tmp_path):
         ({"restored": ("theirs=nowhere",)}, DataError, "is no folder"),
         ({"restored": ("nowhere",)}, ConfigError, "must be NAME=FOLDER"),
         ({"splits": ("train",)}, ConfigError, "has no split train; it has test-vggface2, test-webface"),
-        ({"device": "abacus"}, ConfigError, "'abacus' is none"),
+        ({"device": "abacus"}, ConfigError, "'abacus' is not a device"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_before_anything_is_written(config, change, error, message):
@@ -386,13 +387,13 @@ def test_a_plan_writes_nothing(config):
 
 
 def test_names_become_harmless_folders():
-    assert score_job.safe_name("net(R)") == "net(R)"
+    assert safe_name("net(R)") == "net(R)"
     for name in ("../up", "a/b", ".hidden", "x" * 300, "ü:?"):
-        plain = score_job.safe_name(name)
+        plain = safe_name(name)
         assert "/" not in plain
         assert not plain.startswith(".")
         assert len(plain) < 120
-    assert score_job.safe_name("a/b") != score_job.safe_name("a:b")
+    assert safe_name("a/b") != safe_name("a:b")
 
 
 def test_scores_pass_the_tables_own_check(config):
