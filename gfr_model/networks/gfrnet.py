@@ -1,22 +1,30 @@
-"""GFRNet: WarpNet and RecNet together, or what its ablations leave of them (§3.1, §4.5)."""
+"""GFRNet: the guide is aligned, then the face is restored with it (§3.1), or what the ablations leave of it (§4.5)."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from gfr_model.models import MODELS, Model
+from gfr_model.networks.attentive import AttentiveRecNet
 from gfr_model.networks.layers import Norm
+from gfr_model.networks.points import Landmarks, PointsNet
 from gfr_model.networks.recnet import RecNet
-from gfr_model.networks.warp import warp
+from gfr_model.networks.spline import similarity_flow, spline_flow
+from gfr_model.networks.warp import inside, warp
 from gfr_model.networks.warpnet import WarpNet
+
+Alignment = Literal["none", "similarity", "landmarks"]
 
 
 class Restoration(NamedTuple):
     """What a network makes of a batch."""
 
     restored: Tensor  # (B, 3, S, S) in [0, 1], eq. 3
-    warped: Tensor | None  # (B, 3, S, S) in [0, 1], the warped guidance, eq. 2
-    flow: Tensor | None  # (B, 2, S, S) in [-1, 1], eq. 1
+    warped: Tensor | None = None  # (B, 3, S, S) in [0, 1], the warped guidance, eq. 2
+    flow: Tensor | None = None  # (B, 2, S, S), eq. 1: positions in the guide, [-1, 1] is its frame
+    target_landmarks: Landmarks | None = None  # found in the observation, where a PointsNet aligns
+    guide_landmarks: Landmarks | None = None  # found in the guide
 
 
 class GfrNet(nn.Module):
@@ -29,22 +37,52 @@ class GfrNet(nn.Module):
         norm: Norm = "instance",
         output_skip: bool = False,  # see RecNet
         image_size: int = 256,  # px, a power of two
+        *,
+        alignment: Alignment = "none",  # what comes before WarpNet: nothing (the paper), or a PointsNet's landmarks
+        attentive: bool = False,  # AttentiveRecNet in RecNet's place
+        warp_size: int = 0,  # px at which WarpNet works; 0: image_size
+        points_width: int = 32,  # of PointsNet
     ) -> None:
         super().__init__()
         width *= made_of.widening
-        self.image_size = image_size
-        self.guided = made_of.guided
-        self.warpnet = WarpNet(width, norm, image_size) if made_of.warps else None
-        self.recnet = RecNet(width, norm, image_size, 6 if made_of.guided else 3, output_skip)
+        self.image_size, self.guided, self.alignment = image_size, made_of.guided, alignment
+        aligned = made_of.guided and alignment != "none"
+        self.points = PointsNet(points_width).requires_grad_(False) if aligned else None
+        self.warpnet = WarpNet(width, norm, image_size, warp_size) if made_of.warps else None
+        self.recnet: AttentiveRecNet | RecNet
+        if attentive:
+            self.recnet = AttentiveRecNet(width, made_of.guided)
+        else:
+            self.recnet = RecNet(width, norm, image_size, 6 if made_of.guided else 3, output_skip)
 
     def forward(self, degraded: Tensor, guide: Tensor) -> Restoration:
         """Restore `degraded` (B, 3, S, S) in [0, 1] with `guide`, which has the same shape and range."""
         check_images(degraded, guide, self.image_size)
-        if self.warpnet is None:
-            return Restoration(self.recnet(degraded, guide if self.guided else None), None, None)
-        flow = self.warpnet(degraded, guide)
-        warped = warp(guide, flow)
-        return Restoration(self.recnet(degraded, warped), warped, flow)
+        if not self.guided:
+            return Restoration(self.recnet(degraded))
+        flow, *landmarks = self.align(degraded, guide)
+        warped = guide if flow is None else warp(guide, flow)
+        valid = torch.ones_like(guide[:, :1]) if flow is None else inside(flow)
+        restored = self.recnet(degraded, warped, valid)
+        return Restoration(restored, None if flow is None else warped, flow, *landmarks)
+
+    def align(self, degraded: Tensor, guide: Tensor) -> tuple[Tensor | None, Landmarks | None, Landmarks | None]:
+        """The flow (B, 2, S, S), None where nothing aligns, and the landmarks of both images where they are found."""
+        coarse, found, guides = None, None, None
+        if self.points is not None:
+            found, guides = self.points(degraded), self.points(guide)
+            if self.alignment == "landmarks":
+                coarse = spline_flow(found.points, guides.points, self.image_size, spread=found.spread)
+            else:
+                coarse = similarity_flow(found.points, guides.points, self.image_size)
+        return (coarse if self.warpnet is None else self.warpnet(degraded, guide, coarse)), found, guides
+
+    def train(self, mode: bool = True) -> "GfrNet":
+        """As always; but PointsNet, which is trained before and apart, keeps its averages."""
+        super().train(mode)
+        if self.points is not None:
+            self.points.eval()
+        return self
 
 
 def check_images(degraded: Tensor, guide: Tensor, size: int) -> None:

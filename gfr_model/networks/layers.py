@@ -19,6 +19,11 @@ def depth_of(image_size: int) -> int:
     return image_size.bit_length() - 1
 
 
+def channels_of(width: int, depth: int) -> list[int]:
+    """The channels of a network's layers on their way down: the width, doubled until it is 16-fold (§3.1: 1024)."""
+    return [width * min(2**i, 16) for i in range(depth)]
+
+
 def make_norm(norm: Norm, channels: int) -> nn.Module:
     """A normalisation layer with scale and shift.
 

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from gfr_model.networks.layers import Norm, depth_of, encoder, initialise, last_up, up
+from gfr_model.networks.layers import Norm, channels_of, depth_of, encoder, initialise, last_up, up
 
-MULTIPLES = (1, 2, 4, 8)  # of the width, layer by layer; the last one repeats
 DARKEST = 1 / 255  # values are kept this far from 0 and 1 where their logit is taken
 
 
@@ -22,7 +21,7 @@ class RecNet(nn.Module):
     ) -> None:
         super().__init__()
         depth = depth_of(image_size)
-        channels = [width * MULTIPLES[min(i, len(MULTIPLES) - 1)] for i in range(depth)]
+        channels = channels_of(width, depth)
         self.output_skip = output_skip
         self.encoder = encoder(inputs, channels, norm)
         # The first decoder layer gets the bottleneck; each later one its predecessor and the encoder's equal in size.
@@ -34,8 +33,11 @@ class RecNet(nn.Module):
         if output_skip:
             nn.init.zeros_(self.last.weight)
 
-    def forward(self, degraded: Tensor, guidance: Tensor | None = None) -> Tensor:
-        """Return the restored images (B, 3, S, S) in [0, 1] for images (B, 3, S, S) in [0, 1]."""
+    def forward(self, degraded: Tensor, guidance: Tensor | None = None, valid: Tensor | None = None) -> Tensor:
+        """Return the restored images (B, 3, S, S) in [0, 1] for images (B, 3, S, S) in [0, 1].
+
+        `valid` is AttentiveRecNet's and left aside: the paper's network is not told where a warp looks outside.
+        """
         features = degraded if guidance is None else torch.cat((degraded, guidance.to(degraded.dtype)), dim=1)
         skips = []
         for layer in self.encoder:

@@ -23,6 +23,11 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     return F.grid_sample(image.to(flow.dtype), positions, mode="bilinear", padding_mode="border", align_corners=True)
 
 
+def inside(flow: Tensor) -> Tensor:
+    """1 where a flow (B, 2, H, W) looks inside the image, 0 where it looks beyond its border: (B, 1, H, W)."""
+    return (flow.abs() <= 1).all(dim=1, keepdim=True).to(flow.dtype)
+
+
 def identity_flow(
     height: int, width: int, device: torch.device | str | None = None, dtype: torch.dtype = torch.float32
 ) -> Tensor:

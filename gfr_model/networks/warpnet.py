@@ -1,54 +1,69 @@
 """WarpNet: where in the guide each pixel of the degraded observation should look (eq. 1, Fig. 3a)."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gfr_model.device import at_full_precision
 from gfr_model.networks.layers import (
     Norm,
+    channels_of,
     depth_of,
     encoder,
     initialise,
+    initialise_for_relu,
     initialise_smooth,
     last_up,
     up,
 )
-from gfr_model.networks.warp import identity_flow
-
-MULTIPLES = (1, 2, 4, 8, 16)  # of the width, layer by layer; the last one repeats
+from gfr_model.networks.warp import identity_flow, warp
 
 
 class WarpNet(nn.Module):
-    """An encoder and a decoder without skips. The flow is a tanh, and so never leaves the guide.
+    """An encoder and a decoder without skips; flow = starting flow + output.
 
-    Decision, the paper being silent: the tanh is taken of the decoder's output plus the value whose tanh is the pixel's
-    own position, and the decoder's last layer starts at zero. The untrained network so warps by the identity, but for
-    the outermost pixels, which look 1 px inward because tanh never reaches 1. A bias alone could not do so, and a
-    random flow shows noise to RecNet. The decoder starts as smooth enlargement: from pix2pix's random kernels any step
-    towards the landmarks roughens the flow, eq. 10 undoes it, and the network settles where its input has no effect.
+    Decisions, the paper being silent. The output is a displacement, of the identity or of a coarse flow that is known
+    already, and the last layer starts at zero: the untrained network warps as if it were not there; a random flow
+    would show noise to RecNet. There is no tanh: a look beyond the guide's border finds the border.
+    The decoder starts as smooth enlargement and the encoder as He et al. (2015) have it: from pix2pix's random kernels
+    a step towards the landmarks roughens the flow, eq. 10 undoes it, and the flow becomes the same for all inputs.
     """
 
-    def __init__(self, width: int = 64, norm: Norm = "instance", image_size: int = 256) -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        norm: Norm = "instance",
+        image_size: int = 256,
+        warp_size: int = 0,  # px at which it works, its flow is enlarged; 0: image_size, as in the paper
+    ) -> None:
         super().__init__()
-        depth = depth_of(image_size)
-        channels = [width * MULTIPLES[min(i, len(MULTIPLES) - 1)] for i in range(depth)]
+        self.size = warp_size or image_size
+        channels = channels_of(width, depth_of(self.size))
         self.encoder = encoder(6, channels, norm)
-        self.decoder = nn.ModuleList(up(channels[i], channels[i - 1], norm) for i in range(depth - 1, 0, -1))
+        self.decoder = nn.ModuleList(up(channels[i], channels[i - 1], norm) for i in range(len(channels) - 1, 0, -1))
         self.last = last_up(channels[0], 2)
         initialise(self)
+        initialise_for_relu(self.encoder)
         initialise_smooth(self.decoder[1:])  # enlarging a single value smoothly gives equal ones, which norm makes zero
         nn.init.zeros_(self.last.weight)
-        inner = 1 - 2 / (image_size - 1)  # 1 px from the border
-        position = identity_flow(image_size, image_size).clamp(-inner, inner).atanh()
-        self.register_buffer("position", position, persistent=False)
-        self.position: Tensor
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]  # it has one
 
-    def forward(self, degraded: Tensor, guide: Tensor) -> Tensor:
-        """Return the flow (B, 2, S, S) in [-1, 1], float32 or longer, for two images (B, 3, S, S) in [0, 1]."""
-        features = torch.cat((degraded, guide), dim=1)
+    def forward(self, degraded: Tensor, guide: Tensor, start: Tensor | None = None) -> Tensor:
+        """Return the flow (B, 2, S, S), float32 or longer, for two images (B, 3, S, S) in [0, 1].
+
+        start: (B, 2, S, S), the flow to begin with; None is the identity.
+        """
+        size = degraded.shape[-1]
+        features = torch.cat((degraded, guide if start is None else warp(guide, start)), dim=1)
+        if size != self.size:
+            features = F.interpolate(features, size=(self.size, self.size), mode="bilinear", antialias=True)
         for layer in (*self.encoder, *self.decoder):
             features = layer(features)
         # In bfloat16 a position would be rounded to a quarter of a pixel.
         with at_full_precision(features.device):
             shift = self.last(features.to(self.last.weight.dtype))
-            return torch.tanh(shift + self.position)
+            if size != self.size:
+                shift = F.interpolate(shift, size=(size, size), mode="bilinear", align_corners=True)
+            if start is None:
+                start = identity_flow(size, size, shift.device, shift.dtype)
+            return start + shift

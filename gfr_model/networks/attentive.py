@@ -1,0 +1,136 @@
+"""AttentiveRecNet: restores a face and takes detail from its aligned guide by local attention.
+
+Not the paper's RecNet, which sees observation and warped guide side by side and can't use the detail of a guide that is
+a few px off. Here each place of the observation looks at a window of the guide's features and takes what fits, or
+nothing. Images enter four times smaller with sixteen times the channels (pixel-unshuffle): a badly degraded face holds
+no finer detail.
+"""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+UNSHUFFLE = 4  # px of the image, along each side, in one place of the first level
+RADIUS = 2  # places of the guide that a place looks at in each direction: 8 px at the first level, 16 at the second
+KEYS = 16  # channels of queries and keys
+LEVELS = 2  # of the encoder that take from the guide
+BLOCKS = 2  # residual blocks in a row
+MULTIPLES = (1, 2, 4, 6)  # of the width, level by level
+SLOPE = 0.2  # of LeakyReLU
+
+
+class LocalAttention(nn.Module):
+    """Each place of x (B, C, H, W) gathers from a window of y (B, C, H, W); a key of zeros lets it take nothing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.query = nn.Conv2d(2 * channels, KEYS, 1)
+        self.key = nn.Conv2d(channels, KEYS, 1)
+        self.value = nn.Conv2d(channels, channels, 1)
+        places = (2 * RADIUS + 1) ** 2
+        self.nearness = nn.Parameter(torch.zeros(places).index_fill(0, torch.tensor(places // 2), 1.0))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        query, key, value = self.query(torch.cat((x, y), 1)), self.key(y), self.value(y)
+        score = torch.stack([(query * moved).sum(1) for moved in _window(key)], dim=1).float()
+        score = score / KEYS**0.5 + self.nearness[None, :, None, None]
+        weight = torch.cat((score, torch.zeros_like(score[:, :1])), 1).softmax(1).to(value.dtype)
+        taken = torch.zeros_like(value)
+        for place, moved in enumerate(_window(value)):
+            taken = taken + moved * weight[:, place : place + 1]
+        return taken
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(LeakyReLU(conv(x))), without norm; it starts near the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        for conv, gain in ((self.first, 1.0), (self.second, 0.1)):
+            nn.init.kaiming_normal_(conv.weight, SLOPE)
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # both have one
+            with torch.no_grad():
+                conv.weight.mul_(gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.leaky_relu(self.first(x), SLOPE))
+
+
+class GuideEncoder(nn.Module):
+    """The guide's features at the sizes of the first levels, and how a level takes from them."""
+
+    def __init__(self, channels: list[int]) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3 * UNSHUFFLE**2 + 1, channels[0], 3, padding=1)
+        self.fine = nn.Sequential(ResidualBlock(channels[0]), ResidualBlock(channels[0]))
+        self.down = nn.Conv2d(channels[0], channels[1], 4, 2, padding=1)
+        self.coarse = ResidualBlock(channels[1])
+        self.take = nn.ModuleList(LocalAttention(width) for width in channels)
+        self.fuse = nn.ModuleList(nn.Conv2d(2 * width, width, 3, padding=1) for width in channels)
+
+    def forward(self, guide: Tensor, valid: Tensor) -> list[Tensor]:
+        """The features of a guide (B, 3, S, S) in [0, 1] with its validity (B, 1, S, S), level by level."""
+        shown = torch.cat((F.pixel_unshuffle(guide, UNSHUFFLE) - 0.5, F.avg_pool2d(valid, UNSHUFFLE)), dim=1)
+        fine = self.fine(self.head(shown))
+        return [fine, self.coarse(self.down(fine))]
+
+    def give(self, level: int, x: Tensor, features: Tensor) -> Tensor:
+        """x (B, C, H, W) of the observation with what it takes from the guide's features of the same shape."""
+        return x + self.fuse[level](torch.cat((x, self.take[level](x, features)), dim=1))
+
+
+class AttentiveRecNet(nn.Module):
+    """A U-Net of residual blocks over the observation; its first two levels take from the guide."""
+
+    def __init__(self, width: int = 32, guided: bool = True) -> None:
+        super().__init__()
+        c = [width * factor for factor in MULTIPLES]
+        pixels = 3 * UNSHUFFLE**2
+        self.head = nn.Conv2d(pixels, c[0], 3, padding=1)
+        self.encoder = nn.ModuleList(_blocks(channels) for channels in c)
+        self.down = nn.ModuleList(nn.Conv2d(c[i], c[i + 1], 4, 2, padding=1) for i in range(len(c) - 1))
+        self.guide_encoder = GuideEncoder(c[:LEVELS]) if guided else None
+        self.up = nn.ModuleList(nn.Conv2d(c[i + 1], 4 * c[i], 1) for i in range(len(c) - 1))
+        self.merge = nn.ModuleList(nn.Conv2d(2 * channels, channels, 1) for channels in c[:-1])
+        self.decoder = nn.ModuleList(_blocks(channels) for channels in c[:-1])
+        self.last = nn.Conv2d(c[0], pixels, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+
+    def forward(self, degraded: Tensor, guidance: Tensor | None = None, valid: Tensor | None = None) -> Tensor:
+        """Return the restored images (B, 3, S, S) for `degraded` and the aligned guide, (B, 3, S, S) in [0, 1].
+
+        valid: (B, 1, S, S), 1 where the flow looks inside the guide; a guide of which nothing is valid counts as none.
+        The untrained network returns `degraded`.
+        """
+        x, skips = self.head(F.pixel_unshuffle(degraded, UNSHUFFLE) - 0.5), []
+        guide = self.guide_encoder
+        levels = [] if guide is None else guide(guidance, valid)
+        for i, blocks in enumerate(self.encoder):
+            if guide is not None and i < LEVELS:
+                x = guide.give(i, x, levels[i])
+            x = blocks(x)
+            skips.append(x)
+            if i < len(self.down):
+                x = self.down[i](x)
+        for i in reversed(range(len(self.down))):
+            x = self.merge[i](torch.cat((F.pixel_shuffle(self.up[i](x), 2), skips[i]), dim=1))
+            x = self.decoder[i](x)
+        return degraded + F.pixel_shuffle(self.last(x).to(degraded.dtype), UNSHUFFLE)
+
+
+def _window(features: Tensor) -> Iterator[Tensor]:
+    """`features` (B, C, H, W) moved to each place of the window, row by row; borders repeat."""
+    h, w = features.shape[-2:]
+    wide = F.pad(features, (RADIUS,) * 4, mode="replicate")
+    for row in range(2 * RADIUS + 1):
+        for column in range(2 * RADIUS + 1):
+            yield wide[:, :, row : row + h, column : column + w]
+
+
+def _blocks(channels: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(BLOCKS)))

@@ -1,0 +1,81 @@
+"""PointsNet: 68 landmarks, each with its uncertainty, from a face that may be badly degraded.
+
+Not the paper's, where landmarks are known in training only: a spline through these aligns the guide before WarpNet and
+RecNet see it. A small U-Net makes a heatmap for each point; the point is its centre of mass (soft-argmax), the
+uncertainty its spread.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gfr_model.device import at_full_precision, full_precision
+
+SIZE = 64  # px of the network's input: a face degraded 4x has no more
+STRETCH = 1.06  # of positions, so that a point at the border needs no heatmap beyond it
+MULTIPLES = (1.0, 1.5, 3.0, 4.0, 4.0)  # of the width, level by level
+
+
+class Landmarks(NamedTuple):
+    """What is found in a batch of faces."""
+
+    points: Tensor  # (B, 68, 2) in [-1, 1] (`align_corners=True`), x then y, float32 or longer
+    spread: Tensor  # (B, 68), standard deviation of each heatmap, in the same unit
+
+
+class PointsNet(nn.Module):
+    """Finds iBUG's 68 points. It looks at 64 px, whatever the size of the images."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        c = [int(width * factor) for factor in MULTIPLES]
+        self.stem = nn.Sequential(nn.Conv2d(3, c[0], 5, padding=2), nn.ReLU())
+        self.down = nn.ModuleList(
+            nn.Sequential(_layer(c[i], c[i + 1], stride=2), _layer(c[i + 1], c[i + 1])) for i in range(4)
+        )
+        self.middle = nn.Sequential(_layer(c[4], c[4]), _layer(c[4], c[4]))
+        self.up = nn.ModuleList(_layer(c[i + 1] + c[i], c[i]) for i in (3, 2, 1))
+        self.head = nn.Conv2d(c[1], 68, 1)
+
+    def forward(self, images: Tensor) -> Landmarks:
+        """Return the landmarks of `images` (B, 3, S, S) in [0, 1], S >= 64."""
+        features = self.stem(shrink(images) - 0.5)
+        levels = [features]
+        for layer in self.down:
+            features = layer(features)
+            levels.append(features)
+        features = self.middle(features)
+        for layer, skip in zip(self.up, levels[-2:0:-1], strict=True):
+            larger = F.interpolate(features, scale_factor=2.0, mode="bilinear")
+            features = layer(torch.cat((larger, skip), dim=1))
+        with at_full_precision(features.device):
+            return soft_argmax(full_precision(self.head(features)))
+
+
+def shrink(images: Tensor) -> Tensor:
+    """Reduce images (B, 3, S, S) to the 64 px that PointsNet looks at."""
+    return F.interpolate(images, size=(SIZE, SIZE), mode="bilinear", antialias=True)
+
+
+def soft_argmax(logits: Tensor) -> Landmarks:
+    """Centre of mass and spread of the heatmaps softmax(logits), (B, N, h, h).
+
+    Cell i of h has its centre at (2 i + 1) / h - 1 of the image's width; positions with pixel centres at the ends
+    (`align_corners=True`, crops of 256 px) are 256 / 255 times that.
+    """
+    heat = logits.flatten(2).softmax(-1).view_as(logits)
+    h = logits.shape[-1]
+    axis = (torch.arange(h, device=logits.device, dtype=logits.dtype) * 2 + 1) / h - 1
+    along_x, along_y = heat.sum(2), heat.sum(3)  # marginals, (B, N, h)
+    mean = torch.stack(((along_x * axis).sum(-1), (along_y * axis).sum(-1)), dim=-1)
+    square = (along_x * axis**2).sum(-1) + (along_y * axis**2).sum(-1)
+    spread = (square - mean.square().sum(-1)).clamp_min(0).div(2).sqrt()
+    factor = STRETCH * 256 / 255
+    return Landmarks(mean * factor, spread * factor)
+
+
+def _layer(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
