@@ -34,6 +34,10 @@ class Description:
         lines = [f"{'network':<24}{'parameters':>16}{'GFLOP/sample':>16}"]
         for network in self.networks:
             lines.append(f"{network.name:<24}{network.parameters:>16,}{network.operations / 1e9:>16.2f}")
+        counts = {network.name.strip(): network.parameters for network in self.networks}
+        if "warpnet" in counts:
+            ratio = sum(counts[part] for part in ("warpnet", "recnet")) / counts["recnet"]
+            lines.append(f"With WarpNet {ratio:.2f} times the parameters of the same network without it.")
         return "\n".join(lines)
 
 

@@ -63,7 +63,7 @@ class GfrNet(nn.Module):
         flow, *landmarks = self.align(degraded, guide)
         warped = guide if flow is None else warp(guide, flow)
         valid = torch.ones_like(guide[:, :1]) if flow is None else inside(flow)
-        restored = self.recnet(degraded, warped, valid)
+        restored = self.recnet(degraded, warped, valid * shows_something(guide))
         return Restoration(restored, None if flow is None else warped, flow, *landmarks)
 
     def align(self, degraded: Tensor, guide: Tensor) -> tuple[Tensor | None, Landmarks | None, Landmarks | None]:
@@ -83,6 +83,12 @@ class GfrNet(nn.Module):
         if self.points is not None:
             self.points.eval()
         return self
+
+
+def shows_something(guide: Tensor) -> Tensor:
+    """1 for a guide (B, 3, S, S), 0 for one of a single colour, which stands for none: (B, 1, 1, 1)."""
+    values = guide.flatten(1)
+    return (values.amax(1) > values.amin(1)).to(guide.dtype)[:, None, None, None]
 
 
 def check_images(degraded: Tensor, guide: Tensor, size: int) -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gfr_model.device import full_precision
-from gfr_model.networks.warp import sample_flow
+from gfr_model.networks.warp import identity_flow, sample_flow
 
 
 def l2_loss(restored: Tensor, target: Tensor) -> Tensor:
@@ -37,25 +37,30 @@ def generator_loss(fake: Tensor, label: float = 0.9) -> Tensor:
     return _cross_entropy(fake, label)
 
 
-def landmark_loss(flow: Tensor, target_points: Tensor, guide_points: Tensor) -> Tensor:
+def landmark_loss(flow: Tensor, target_points: Tensor, guide_points: Tensor, *, reduction: str = "sum") -> Tensor:
     """eq. 9: at the target's landmarks the flow should look at the guide's.
 
-    Flow (B, 2, H, W), points (B, 68, 2); sum over points, mean over the batch.
+    Flow (B, 2, H, W), points (B, 68, 2); sum or mean over points and coordinates, mean over the batch.
     """
     missed = sample_flow(flow, target_points) - full_precision(guide_points)
-    return missed.square().sum() / len(flow)
+    return missed.square().mean() if reduction == "mean" else missed.square().sum() / len(flow)
 
 
-def tv_loss(flow: Tensor) -> Tensor:
-    """eq. 10: squared forward differences of the flow (B, 2, H, W), summed, mean over the batch.
+def tv_loss(flow: Tensor, *, literal: bool = False, reduction: str = "sum") -> Tensor:
+    """eq. 10: squared forward differences of the flow's displacement, flow minus identity (B, 2, H, W).
 
-    The paper leaves the reduction open. The authors' trainer of 2018 took the mean over the map; with the same weight,
-    the sum smooths more.
+    Sum or mean over the map, mean over the batch. The paper leaves open whether its flow is a position or a
+    displacement. Minimised over a free flow, eq. 11 with positions pulls the whole guide together until a face fills
+    the crop, and misses the landmarks all the same; with displacements it moves faces as one would by hand, and the
+    identity costs nothing. `literal` takes positions. It leaves the reduction open, too: the authors' trainer of 2018
+    took means over the map; with the same weight, the sum smooths more.
     """
     flow = full_precision(flow)
-    along_x = (flow[..., :, 1:] - flow[..., :, :-1]).square().sum()
-    along_y = (flow[..., 1:, :] - flow[..., :-1, :]).square().sum()
-    return (along_x + along_y) / len(flow)
+    moved = flow if literal else flow - identity_flow(flow.shape[-2], flow.shape[-1], flow.device, flow.dtype)
+    along_x, along_y = moved.diff(dim=-1).square(), moved.diff(dim=-2).square()
+    if reduction == "mean":
+        return along_x.mean() + along_y.mean()
+    return (along_x.sum() + along_y.sum()) / len(flow)
 
 
 def _cross_entropy(logits: Tensor, label: float) -> Tensor:

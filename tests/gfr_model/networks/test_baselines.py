@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gfr_model.config import TrainConfig, resolve
+from gfr_model.config import resolve
 from gfr_model.models import GFRNET, MODELS, NAMES
 from gfr_model.networks.baselines.arcnn import ArCnn
 from gfr_model.networks.baselines.deblurgan import DeblurGan
@@ -146,8 +146,8 @@ def test_a_variant_of_gfrnet_is_refused_for_another_model():
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"'srcn'.*gfrnet.*srcnn.*mdncnn"):
-        build_network(TrainConfig(model="srcn"))
+    with pytest.raises(ConfigError, match=r"gfrnet.*srcnn.*mdncnn.*'srcn'"):
+        resolve("paper", changes={"model": "srcn"})
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -8,7 +8,7 @@ from gfr_model.networks.describe import describe
 def _recnet_operations(width, size):
     """Multiplications and additions of a U-Net's 4x4 layers, two for each kernel value and place."""
     depth = size.bit_length() - 1
-    c = [width * min(2**i, 8) for i in range(depth)]
+    c = [width * min(2**i, 16) for i in range(depth)]
     down = [(6 if i == 0 else c[i - 1], c[i], size >> (i + 1)) for i in range(depth)]
     # A deconvolution applies each kernel once for every place of its input.
     up = [(c[i] * (1 if i == depth - 1 else 2), c[i - 1] if i else 3, size >> (i + 1)) for i in range(depth)]
@@ -28,7 +28,8 @@ def test_operations_and_parameters_are_counted(width, size):
 def test_the_text_names_every_part_with_its_size():
     text = str(describe(resolve("paper")))
     assert "recnet" in text
-    assert "54,417,603" in text
+    assert "167,670,467" in text
+    assert "1.73" in text  # §4.5: nearly two times the parameters of the network without WarpNet
 
 
 @pytest.mark.parametrize("model", NAMES)

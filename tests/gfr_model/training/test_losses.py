@@ -79,6 +79,8 @@ def test_landmark_loss_is_equation_9(generator):
         for b in range(2)
     ]
     assert losses.landmark_loss(flow, target, guide).item() == pytest.approx(np.mean(sums))
+    mean = losses.landmark_loss(flow, target, guide, reduction="mean")
+    assert mean.item() == pytest.approx(np.mean(sums) / target[0].numel())
     assert gradcheck(losses.landmark_loss, (flow, target, guide))
 
 
@@ -102,9 +104,13 @@ def test_landmark_loss_counts_a_pixel_as_the_paper_normalises_it():
 def test_tv_loss_is_equation_10(generator):
     flow = _random(generator, 2, 2, 5, 6, grad=True)
     array = flow.detach().numpy()
-    wanted = ((np.diff(array, axis=2) ** 2).sum() + (np.diff(array, axis=3) ** 2).sum()) / 2
-    assert losses.tv_loss(flow).item() == pytest.approx(wanted)
-    assert losses.tv_loss(torch.ones(1, 2, 5, 6)).item() == 0
+    moved = array - identity_flow(5, 6).double().numpy()
+    for field, literal in ((array, True), (moved, False)):
+        wanted = ((np.diff(field, axis=2) ** 2).sum() + (np.diff(field, axis=3) ** 2).sum()) / 2
+        assert losses.tv_loss(flow, literal=literal).item() == pytest.approx(wanted, rel=1e-6)
+        mean = np.mean(np.diff(field, axis=2) ** 2) + np.mean(np.diff(field, axis=3) ** 2)
+        assert losses.tv_loss(flow, literal=literal, reduction="mean").item() == pytest.approx(mean, rel=1e-6)
+    assert losses.tv_loss(identity_flow(5, 6) + 0.3).item() == pytest.approx(0, abs=1e-12)
     assert gradcheck(losses.tv_loss, (flow,))
 
 
