@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from gfr_data.degradation.crops import BadCropError, Crop, keep_crops, read_crop
-from gfr_data.degradation.reference import LowQuality, degrade_image, encode, low_resolution
+from gfr_data.degradation.reference import encode, low_resolution
 from gfr_data.engine import Engine, WorkerDiedError, run
 from manifests import (
     DEGRADED,
@@ -41,6 +42,7 @@ from manifests import (
 )
 from manifests.degradation.space import (
     PARAMETERS,
+    Degradation,
     DegradationSpace,
     Draws,
     describe,
@@ -48,8 +50,6 @@ from manifests.degradation.space import (
     pair_keys,
 )
 from manifests.folders import Kind, check, claimed
-
-__all__ = ["DegradeSummary", "LowQuality", "degrade_dataset", "degrade_image", "plan"]
 
 SETTINGS_FILE = "degrade.json"
 TOOL = "gfr-data degrade"
@@ -93,19 +93,11 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Task:
-    """Pairs of which one worker makes the observations that are not there yet."""
+    """Observations of a few pairs, of which one worker makes those that are not there yet."""
 
     folder: Path
     out: Path
-    targets: tuple[Crop, ...]
-    names: tuple[tuple[str, ...], ...]  # lq_path of each target's observations
-    draws: Draws  # of all of them
-
-
-@dataclass(frozen=True)
-class _Done:
-    hashes: dict[str, str]  # lq_path -> hash of the file
-    written: int
+    observations: tuple[tuple[Crop, str, Degradation], ...]  # target, lq_path, draw; copies one after another
 
 
 def degrade_dataset(
@@ -141,10 +133,10 @@ def _make(job: _Job, seed: int, engine: Engine, progress: Progress) -> DegradeSu
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise DataError(f"{problems[0][1]}{more}; build the pairs again, then run this again: what is done stays")
     hashes: dict[str, str] = {}
-    for part in done:
-        hashes |= part.hashes
+    for part, _ in done:
+        hashes |= part
     write_table(job.out / DEGRADED_FILE, _table(job, hashes, seed), DEGRADED, job.made_by)
-    return _summary(job, written=sum(part.written for part in done), changed=True)
+    return _summary(job, written=sum(written for _, written in done), changed=True)
 
 
 def plan(
@@ -163,7 +155,7 @@ def plan(
     return _summary(job, written=missing, changed=not (stays and _finished(job)))
 
 
-def choose_splits(table: pa.Table, splits: Sequence[str] | None, where: Path) -> list[str]:
+def splits_to_degrade(table: pa.Table, splits: Sequence[str] | None, where: Path) -> list[str]:
     """The splits to degrade, sorted. Raises ConfigError for one that the table does not have."""
     present = sorted(set(table["split"].to_pylist()))
     if splits:
@@ -188,7 +180,7 @@ def _prepare(
     if out.resolve() == folder.resolve():
         raise ConfigError(f"--out is the folder of the pairs, {folder}; give another one")
     table = read_table(folder / PAIRS_FILE, PAIRS)
-    chosen = choose_splits(table, splits, folder / PAIRS_FILE)
+    chosen = splits_to_degrade(table, splits, folder / PAIRS_FILE)
     rows = np.array([row for row, split in enumerate(table["split"].to_pylist()) if split in chosen])
     table = table.select(PAIRS.names).take(pa.array(rows))
     keys = np.repeat(pair_keys(seed, table["pair_id"].to_pylist()), copies)
@@ -235,34 +227,30 @@ def _crops(job: _Job, role: str) -> Iterator[Crop]:
 
 
 def _tasks(job: _Job) -> Iterator[_Task]:
-    targets = list(_crops(job, "target"))
-    for start in range(0, len(targets), TASK_PAIRS):
-        part = targets[start : start + TASK_PAIRS]
-        span = slice(start * job.copies, (start + len(part)) * job.copies)
-        names = job.names[span]
-        cut = [names[at : at + job.copies] for at in range(0, len(names), job.copies)]
-        yield _Task(job.folder, job.out, tuple(part), tuple(cut), job.draws[span])
+    draws = (job.draws.at(number) for number in range(len(job.names)))
+    targets = (crop for crop in _crops(job, "target") for _ in range(job.copies))
+    observations = tuple(zip(targets, job.names, draws, strict=True))
+    size = TASK_PAIRS * job.copies
+    for start in range(0, len(observations), size):
+        yield _Task(job.folder, job.out, observations[start : start + size])
 
 
-def _degrade_pairs(task: _Task) -> _Done:
-    """Make the observations that are not there yet."""
+def _degrade_pairs(task: _Task) -> tuple[dict[str, str], int]:
+    """Make what is not there yet; return the hash of each file by its lq_path, and how many are new."""
     hashes: dict[str, str] = {}
-    written, first = 0, 0
-    for crop, names in zip(task.targets, task.names, strict=True):
-        missing = [number for number, name in enumerate(names) if not (task.out / name).is_file()]
-        try:
-            image = read_crop(task.folder, crop) if missing else None
-        except BadCropError:  # the task that keeps it has told
-            missing, image = [], None
-        for number in missing:
-            assert image is not None
-            draw = task.draws.at(first + number)
-            content, _ = encode(low_resolution(image, draw), draw.jpeg_quality)
-            write_bytes(task.out / names[number], content)
-        written += len(missing)
-        hashes |= {name: hash_file(task.out / name) for name in names if (task.out / name).is_file()}
-        first += len(names)
-    return _Done(hashes, written)
+    written = 0
+    for crop, copies in groupby(task.observations, key=lambda observation: observation[0]):
+        image = None
+        for _, name, draw in copies:
+            if not (task.out / name).is_file():
+                try:
+                    image = read_crop(task.folder, crop) if image is None else image
+                except BadCropError:  # the task that keeps the crop reports it
+                    break
+                write_bytes(task.out / name, encode(low_resolution(image, draw), draw.jpeg_quality)[0])
+                written += 1
+            hashes[name] = hash_file(task.out / name)
+    return hashes, written
 
 
 def _run_all(
@@ -283,7 +271,6 @@ def _run_all(
 
 
 def _table(job: _Job, hashes: dict[str, str], seed: int) -> pa.Table:
-    count = len(job.names)
     repeated = job.table.take(pa.array(np.repeat(np.arange(job.table.num_rows), job.copies)))
     columns: dict[str, Any] = {name: repeated[name] for name in PAIRS.names}
     columns |= {name: getattr(job.draws, name) for name in PARAMETERS}
@@ -291,7 +278,7 @@ def _table(job: _Job, hashes: dict[str, str], seed: int) -> pa.Table:
         "copy": np.tile(np.arange(job.copies), job.table.num_rows),
         "lq_path": job.names,
         "lq_hash": [hashes[name] for name in job.names],
-        "seed": np.full(count, seed),
+        "seed": np.full(len(job.names), seed),
     }
     return pa.table([_column(columns[field.name], field) for field in DEGRADED], schema=DEGRADED)
 

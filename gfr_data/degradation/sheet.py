@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gfr_data.degradation.crops import BadCropError, Crop, read_crop
-from gfr_data.degradation.dataset import choose_splits
+from gfr_data.degradation.dataset import splits_to_degrade
 from gfr_data.degradation.reference import degrade_image
 from manifests import PAIRS, PAIRS_FILE, DataError, atomic_path, read_table
 from manifests.degradation.space import CROP_SIZE, PAPER_SPACE, Degradation, Draws, draw, stack
@@ -42,7 +42,7 @@ def preview_pairs(
     if path.exists() and not overwrite:
         raise DataError(f"{path} exists; give another --preview, or --overwrite")
     table = read_table(folder / PAIRS_FILE, PAIRS, ["split", "target_path", "target_hash"])
-    chosen = choose_splits(table, splits, folder / PAIRS_FILE)
+    chosen = splits_to_degrade(table, splits, folder / PAIRS_FILE)
     row = next(row for row, split in enumerate(table["split"].to_pylist()) if split in chosen)
     target, digest = (table[name][row].as_py() for name in ("target_path", "target_hash"))
     try:

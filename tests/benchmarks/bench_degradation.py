@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import torch
 
-from gfr_data.degradation.dataset import degrade_image
+from gfr_data.degradation.reference import degrade_image
 from gfr_model.degradation.batch import degrade_batch
 from manifests.degradation.space import PAPER_SPACE, Degradation, Draws, draw_many, low_size, pair_keys
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from gfr_data.degradation.dataset import degrade_dataset, degrade_image, plan
+from gfr_data.degradation.dataset import degrade_dataset, plan
+from gfr_data.degradation.reference import degrade_image
 from manifests import (
     DEGRADED,
     PAIRS,

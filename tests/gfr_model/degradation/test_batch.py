@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gfr_data.degradation.dataset import degrade_image
+from gfr_data.degradation.reference import degrade_image
 from gfr_model.degradation.batch import degrade_arrays, degrade_batch, low_resolution_batch, upsample
 from gfr_model.degradation.noise import noise_of
 from manifests.degradation.noise import noise
