@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gfr_model.restoration.faces import FoundFace, Square
+from gfr_model.restoration.faces import FoundFace
 from manifests import DataError
+from manifests.crops import CropGeometry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,13 +35,11 @@ class Finder:
 
         found = []
         for face in self._detect([image])[0]:
-            place = square_around(face.box)
-            square = Square(place.x0, place.y0, place.side, place.side)
-            found.append(FoundFace(square, face.score, face.keypoints))
+            found.append(FoundFace(square_around(face.box), face.score, face.keypoints))
         return found
 
-    def cut(self, image: "np.ndarray", square: Square, size: int) -> "np.ndarray":
+    def cut(self, image: "np.ndarray", square: CropGeometry, size: int) -> "np.ndarray":
         """The crop that training makes of `square`."""
-        from gfr_data.faces.crop import CropGeometry, crop
+        from gfr_data.faces.crop import crop
 
-        return crop(image, CropGeometry(square.x0, square.y0, square.width, square.height), size)
+        return crop(image, square, size)

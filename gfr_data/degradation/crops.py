@@ -1,6 +1,5 @@
 """The crops that a manifest names: read and checked, and kept in another folder."""
 
-import io
 import os
 import shutil
 from dataclasses import dataclass
@@ -8,12 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from manifests import atomic_path, hash_bytes, hash_file
-from manifests.degradation.space import CROP_SIZE
-
-
-class BadCropError(Exception):
-    """A crop that cannot be used; says which, where the manifest names it, and why."""
+from manifests import atomic_path, hash_file
+from manifests.crops import UnusableError, read_picture
 
 
 @dataclass(frozen=True)
@@ -27,26 +22,12 @@ class Crop:
     column: str
 
 
-def read_crop(folder: Path, crop: Crop, size: int = CROP_SIZE) -> np.ndarray:
-    """The pixels, (size, size, 3) uint8 RGB. Raises BadCropError for any other file."""
-    from PIL import Image
-
-    where = f"{crop.manifest}, row {crop.row}, {crop.column}: {crop.path}"
+def read_crop(folder: Path, crop: Crop) -> np.ndarray:
+    """The pixels, (256, 256, 3) uint8 RGB. Raises UnusableError for any other file."""
     try:
-        content = (folder / crop.path).read_bytes()
-    except OSError as error:
-        raise BadCropError(f"{where} cannot be read ({error.strerror})") from error
-    if hash_bytes(content) != crop.digest:
-        raise BadCropError(f"{where} has other bytes than when the pairs were built")
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            kind = f"{picture.mode} {picture.width}x{picture.height}"
-            pixels = np.asarray(picture) if kind == f"RGB {size}x{size}" else None
-    except Exception as error:  # whatever a decoder says about broken bytes
-        raise BadCropError(f"{where} cannot be read as an image ({type(error).__name__})") from error
-    if pixels is None:
-        raise BadCropError(f"{where} is {kind}, but crops are RGB {size}x{size}")
-    return pixels
+        return read_picture(folder / crop.path, crop.digest)
+    except UnusableError as error:
+        raise UnusableError(f"{crop.manifest}, row {crop.row}, {crop.column}: {error}") from error
 
 
 def keep_crops(task: tuple[Path, Path, tuple[Crop, ...]]) -> list[tuple[int, str]]:
@@ -56,7 +37,7 @@ def keep_crops(task: tuple[Path, Path, tuple[Crop, ...]]) -> list[tuple[int, str
     for crop in crops:
         try:
             read_crop(folder, crop)
-        except BadCropError as error:
+        except UnusableError as error:
             problems.append((crop.row, str(error)))
             continue
         kept = out / crop.path

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from gfr_data.degradation.crops import BadCropError, Crop, keep_crops, read_crop
+from gfr_data.degradation.crops import Crop, keep_crops, read_crop
 from gfr_data.degradation.reference import encode, low_resolution
 from gfr_data.engine import Engine, WorkerDiedError, run
 from manifests import (
@@ -40,15 +40,9 @@ from manifests import (
     write_bytes,
     write_table,
 )
-from manifests.degradation.space import (
-    PARAMETERS,
-    Degradation,
-    DegradationSpace,
-    Draws,
-    describe,
-    draw_many,
-    pair_keys,
-)
+from manifests.crops import UnusableError
+from manifests.degradation.draws import Degradation, Draws, draw_many, pair_keys
+from manifests.degradation.space import PARAMETERS, DegradationSpace, describe
 from manifests.folders import Kind, check, claimed
 
 SETTINGS_FILE = "degrade.json"
@@ -245,7 +239,7 @@ def _degrade_pairs(task: _Task) -> tuple[dict[str, str], int]:
             if not (task.out / name).is_file():
                 try:
                     image = read_crop(task.folder, crop) if image is None else image
-                except BadCropError:  # the task that keeps the crop reports it
+                except UnusableError:  # the task that keeps the crop reports it
                     break
                 write_bytes(task.out / name, encode(low_resolution(image, draw), draw.jpeg_quality)[0])
                 written += 1

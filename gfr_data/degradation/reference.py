@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from manifests import DataError
+from manifests.crops import CROP_SIZE
+from manifests.degradation.draws import Degradation
 from manifests.degradation.noise import noise
-from manifests.degradation.resampling import downsampling, upsampling
-from manifests.degradation.space import CROP_SIZE, Degradation, low_size
+from manifests.degradation.resampling import downsampling, low_size, upsampling
 
 BLOCK_ROWS = 16  # rows of a banded matrix that are multiplied together: their bands overlap for the most part
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gfr_data.degradation.crops import BadCropError, Crop, read_crop
+from gfr_data.degradation.crops import Crop, read_crop
 from gfr_data.degradation.dataset import splits_to_degrade
 from gfr_data.degradation.reference import degrade_image
 from manifests import PAIRS, PAIRS_FILE, DataError, atomic_path, read_table
-from manifests.degradation.space import CROP_SIZE, PAPER_SPACE, Degradation, Draws, draw, stack
+from manifests.crops import CROP_SIZE, UnusableError
+from manifests.degradation.draws import Degradation, Draws, draw, stack
+from manifests.degradation.space import PAPER_SPACE
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -47,7 +49,7 @@ def preview_pairs(
     target, digest = (table[name][row].as_py() for name in ("target_path", "target_hash"))
     try:
         image = read_crop(folder, Crop(target, digest, folder / PAIRS_FILE, row, "target_path"))
-    except BadCropError as error:
+    except UnusableError as error:
         raise DataError(f"{error}; build the pairs again") from error
     with atomic_path(path) as part:
         draw_sheet(image, batched).save(part)

@@ -1,45 +1,17 @@
 """Cut the face out: a square of the photograph, resized to the networks' 256 px."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-CROP_SIZE = 256  # px, §4.1
+from manifests.crops import CROP_SIZE, CropGeometry
+
 FRAMING = 1.8  # side of the square over the longer side of the detected box: the authors' released examples
-
-
-@dataclass(frozen=True)
-class CropGeometry:
-    """A rectangle of the photograph that becomes a crop; a square but for images that already are crops.
-
-    In px of the photograph, whose pixel (i, j) covers [i, i + 1) x [j, j + 1).
-    """
-
-    x0: float  # left edge
-    y0: float  # top edge
-    side: float  # width
-    height: float | None = None  # None: as wide as high
-
-    def to_crop(self, points: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
-        """Points (..., 2) of the photograph, pixel centres at integers, as float32 points of the crop."""
-        scale = size / np.array([self.side, self._height])
-        return ((np.asarray(points, np.float64) + 0.5 - [self.x0, self.y0]) * scale - 0.5).astype(np.float32)
-
-    def to_source(self, points: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
-        """Undo `to_crop`."""
-        scale = np.array([self.side, self._height]) / size
-        return ((np.asarray(points, np.float64) + 0.5) * scale + [self.x0, self.y0] - 0.5).astype(np.float32)
-
-    @property
-    def _height(self) -> float:
-        return self.side if self.height is None else self.height
 
 
 def square_around(box: np.ndarray, factor: float = FRAMING) -> CropGeometry:
     """The square of `factor` times the longer side of `box` (x1, y1, x2, y2) around its centre (§4.1)."""
     x1, y1, x2, y2 = (float(value) for value in box)
     side = factor * max(x2 - x1, y2 - y1)
-    return CropGeometry((x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side)
+    return CropGeometry((x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side, side)
 
 
 def whole_image(height: int, width: int) -> CropGeometry:
@@ -60,7 +32,7 @@ def crop(image: np.ndarray, geometry: CropGeometry, size: int = CROP_SIZE) -> np
     from PIL import Image
 
     left, top = geometry.x0, geometry.y0
-    right, bottom = left + geometry.side, top + (geometry.side if geometry.height is None else geometry.height)
+    right, bottom = left + geometry.width, top + geometry.height
     # Only what the filter reads is kept: at most two steps of the crop's grid beyond the square.
     reach_x, reach_y = (2 * max((b - a) / size, 1.0) + 1 for a, b in ((left, right), (top, bottom)))
     rows = np.arange(int(np.floor(top - reach_y)), int(np.ceil(bottom + reach_y)))

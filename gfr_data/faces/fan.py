@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gfr_data.faces.providers import POINTS, LandmarkRequest, Landmarks
 from manifests import DataError
+from manifests.crops import MIRROR
 
 # The package's weights as it stores them: of version 1.5, and of those before, whose file is a TorchScript program.
 FILE, OLD_FILE = "2DFAN4-11f355bf06.pth.tar", "2DFAN4-cd938726ad.zip"
@@ -29,16 +30,6 @@ BATCH = {
     "cpu": 1,
     "cuda": 16,
 }  # faces at once; on a CPU more are slower, and a batch may round the last digit otherwise
-
-# The point that each becomes in a mirror.
-MIRRORED = [
-    *range(16, -1, -1),
-    *range(26, 16, -1),
-    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
-    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
-    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
-    *(64, 63, 62, 61, 60, 67, 66, 65),
-]
 
 
 class Fan:
@@ -72,7 +63,7 @@ class Fan:
         both = torch.cat([images, images.flip(3)]).contiguous(memory_format=torch.channels_last)
         maps: Tensor | Sequence[Tensor] = self.network(both)
         plain, mirrored = (maps if isinstance(maps, Tensor) else maps[-1]).float().chunk(2)
-        return (plain + mirrored[:, MIRRORED].flip(3)).cpu().numpy()
+        return (plain + mirrored[:, MIRROR].flip(3)).cpu().numpy()
 
 
 def _window(box: np.ndarray) -> tuple[np.ndarray, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gfr_data.faces.crop import CROP_SIZE
+from manifests.crops import CROP_SIZE
 
 # Points that hardly move with expression, and where they are on the mean of forty rendered heads: x to the picture's
 # right, y up, z to the camera; the distance of the outer eye corners is 1. Turned so that pitch is right on average.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gfr_data.faces.crop import CropGeometry
 from manifests import ConfigError
+from manifests.crops import CropGeometry
 
 GROUP = "gfr.landmarks"  # of entry points
 CROP_PIXELS = "?pixels=crop"  # after the path: the points are px of the 256 px crop, not of the photograph

@@ -14,7 +14,9 @@ from torch import Tensor
 from gfr_model.degradation.jpeg import CELL, jpeg
 from gfr_model.degradation.matrices import Operators, enlarging, operators
 from gfr_model.degradation.noise import noise_of
-from manifests.degradation.space import CROP_SIZE, Draws, low_size
+from manifests.crops import CROP_SIZE
+from manifests.degradation.draws import Draws
+from manifests.degradation.resampling import low_size
 
 LIMITS = (3 / 16, 1 / 4, 3 / 8, 1 / 2, 11 / 16, 1.0)  # of low-resolution over full size: what is worked on together
 TOGETHER = {"cpu": 4, "cuda": 256}  # samples at most: what a core's cache holds; a gigabyte or two of a GPU

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manifests.degradation.resampling import Bands, downsampling, upsampling
-from manifests.degradation.space import DegradationSpace, low_size
+from manifests.degradation.resampling import Bands, downsampling, low_size, upsampling
+from manifests.degradation.space import DegradationSpace
 
 
 @dataclass(frozen=True)

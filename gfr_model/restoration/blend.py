@@ -6,14 +6,15 @@ network's 256 px stays, and where the network changes nothing the photograph sta
 
 import numpy as np
 
-from gfr_model.restoration.faces import Square, covers
+from gfr_model.restoration.faces import covers
+from manifests.crops import CropGeometry
 
 # Share of the crop's side over which the change fades in from its border. The crop is 1.8 times the face's box, so that
 # the box begins at 0.22 of the side: all of the face gets the whole change.
 FEATHER = 0.2
 
 
-def blend(photograph: np.ndarray, seen: np.ndarray, restored: np.ndarray, square: Square) -> np.ndarray:
+def blend(photograph: np.ndarray, seen: np.ndarray, restored: np.ndarray, square: CropGeometry) -> np.ndarray:
     """Return `photograph` (H, W, 3) uint8 with what changed from `seen` to `restored`, both (S, S, 3) uint8.
 
     seen: what the network was shown: `square` of the photograph, resized. Where that is the whole photograph nothing is
@@ -44,7 +45,7 @@ def fade(place: np.ndarray) -> np.ndarray:
     return (0.5 - 0.5 * np.cos(np.pi * inside.clip(0, 1))).astype(np.float32)
 
 
-def _at(change: np.ndarray, square: Square, rows: slice, columns: slice) -> np.ndarray:
+def _at(change: np.ndarray, square: CropGeometry, rows: slice, columns: slice) -> np.ndarray:
     """`change` (S, S, 3) float32, which covers `square`, at the pixels of the photograph: bicubic, antialiased."""
     from PIL import Image
 

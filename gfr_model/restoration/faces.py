@@ -7,26 +7,14 @@ from typing import Protocol
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Square:
-    """A part of a photograph, in its px: pixel (i, j) covers [i, i + 1) x [j, j + 1). May reach over the border."""
-
-    x0: float  # left edge
-    y0: float  # top edge
-    width: float
-    height: float  # as the width, but for a crop that is taken whole
-
-    def enlarged(self, factor: float) -> "Square":
-        """The same part of the photograph at `factor` times its size."""
-        return Square(self.x0 * factor, self.y0 * factor, self.width * factor, self.height * factor)
+from manifests.crops import CropGeometry
 
 
 @dataclass(frozen=True)
 class FoundFace:
     """A face of a photograph, in its px."""
 
-    square: Square  # what the network is shown, cropped as in training
+    square: CropGeometry  # what the network is shown, cropped as in training
     score: float  # face probability; 0 where none was found
     keypoints: np.ndarray | None  # (5, 2): eyes, nose, mouth corners, the picture's left first; None where unknown
 
@@ -40,7 +28,7 @@ class Vision(Protocol):
     def find(self, image: np.ndarray) -> Sequence[FoundFace]:
         """The faces in (H, W, 3) uint8 RGB, in any order."""
 
-    def cut(self, image: np.ndarray, square: Square, size: int) -> np.ndarray:
+    def cut(self, image: np.ndarray, square: CropGeometry, size: int) -> np.ndarray:
         """(size, size, 3) uint8: a part of `image`, antialiased; beyond the photograph its border is repeated."""
 
 
@@ -64,7 +52,7 @@ def look(image: np.ndarray, vision: Vision) -> list[FoundFace]:
     height, width = image.shape[:2]
     if max(height, width) > NEARLY_SQUARE * min(height, width):
         return found
-    everything = Square(0.0, 0.0, float(width), float(height))
+    everything = CropGeometry(0.0, 0.0, float(width), float(height))
     if not found and max(height, width) <= MOST_CROP:
         return [FoundFace(everything, 0.0, None)]
     if len(found) == 1 and _is_framed(found[0].square, everything):
@@ -72,7 +60,7 @@ def look(image: np.ndarray, vision: Vision) -> list[FoundFace]:
     return found
 
 
-def covers(square: Square, image: np.ndarray) -> bool:
+def covers(square: CropGeometry, image: np.ndarray) -> bool:
     """Whether nothing of the photograph lies outside `square`."""
     height, width = image.shape[:2]
     return (
@@ -92,7 +80,7 @@ def _find(image: np.ndarray, vision: Vision) -> Sequence[FoundFace]:
     return found
 
 
-def _is_framed(square: Square, picture: Square) -> bool:
+def _is_framed(square: CropGeometry, picture: CropGeometry) -> bool:
     """Whether a picture shows about what the square around its face would."""
     across = min(square.x0 + square.width, picture.width) - max(square.x0, 0.0)
     down = min(square.y0 + square.height, picture.height) - max(square.y0, 0.0)

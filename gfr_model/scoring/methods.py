@@ -21,14 +21,12 @@ from gfr_model.scoring.observations import (
     Batch,
     Folder,
     Guide,
-    UnusableError,
-    decode,
     own_guides,
     random_guides,
     to_tensor,
 )
 from manifests import ConfigError, DataError, hash_bytes
-from manifests.degradation.space import CROP_SIZE
+from manifests.crops import CROP_SIZE, UnusableError, decode_picture
 from manifests.tables.schemas import BICUBIC
 
 BATCH = {"cpu": 4, "cuda": 32}  # images that a network restores at a time
@@ -174,7 +172,7 @@ def _from_files(root: Path, rows: Rows, batch: Batch) -> Output:
         try:
             path, content = _find(root, rows[place])
             hashes[place] = hash_bytes(content)
-            images[place] = decode(content, path, CROP_SIZE)
+            images[place] = decode_picture(content, path)
         except UnusableError as error:
             errors[place] = str(error)
     stacked = np.stack(list(images.values())) if images else np.empty((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)

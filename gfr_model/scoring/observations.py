@@ -1,7 +1,6 @@
 """What is scored: the rows of degraded folders with their files, each checked against the hash in its table."""
 
 import hashlib
-import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,14 +12,10 @@ import torch
 from torch import Tensor
 
 from gfr_model.degradation.batch import upsample
-from manifests import DEGRADED, DEGRADED_FILE, ConfigError, DataError, hash_bytes, hash_file, read_table
-from manifests.degradation.space import CROP_SIZE
+from manifests import DEGRADED, DEGRADED_FILE, ConfigError, DataError, hash_file, read_table
+from manifests.crops import UnusableError, read_picture
 
 THREADS = 8  # that read files
-
-
-class UnusableError(Exception):
-    """A file that cannot be scored; says which and why."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +120,9 @@ def load(
         if guide is None:
             return f"no guide of another person in split {row['split']}"
         try:
-            low = read_pixels(folder.path / row["lq_path"], row["lq_hash"])
-            truth = read_pixels(folder.path / row["target_path"], row["target_hash"], CROP_SIZE)
-            return low, read_pixels(folder.path / guide.path, guide.digest, CROP_SIZE), truth
+            low = read_picture(folder.path / row["lq_path"], row["lq_hash"], side=None)
+            truth = read_picture(folder.path / row["target_path"], row["target_hash"])
+            return low, read_picture(folder.path / guide.path, guide.digest), truth
         except UnusableError as error:
             return str(error)
 
@@ -141,38 +136,6 @@ def load(
     degraded = torch.stack([upsample(to_tensor(low[None], device)[0]) for low in lows])
     images = (to_tensor(np.stack(part), device) for part in (guide_images, truths))
     return Batch(tuple(good), degraded, *images), errors
-
-
-def read_pixels(path: Path, digest: str | None, side: int | None = None) -> np.ndarray:
-    """An image file as (S, S, 3) uint8 RGB, S = `side` px, or at most a crop's where it is None.
-
-    Raises UnusableError when it cannot be read, is not such an image, or has other bytes than `digest` says.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnusableError(f"{path} cannot be read ({error.strerror})") from error
-    if digest is not None and hash_bytes(content) != digest:
-        raise UnusableError(f"{path} has other bytes than its table says")
-    return decode(content, path, side)
-
-
-def decode(content: bytes, path: Path, side: int | None) -> np.ndarray:
-    """`read_pixels` for bytes that were read already; `path` is only for the message."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            size, deep = image.size, image.mode.startswith(("I", "F"))
-            fits = size == (side, side) if side else size[0] == size[1] <= CROP_SIZE
-            if fits and not deep:
-                return np.array(image.convert("RGB"))
-    except Exception as error:  # whatever a decoder says about broken bytes
-        raise UnusableError(f"{path} cannot be read as an image ({type(error).__name__})") from error
-    if deep:
-        raise UnusableError(f"{path} is not in 8 bits; save it with 8 bits a channel")
-    wanted = f"{side}x{side}" if side else f"square and at most {CROP_SIZE}"
-    raise UnusableError(f"{path} is {size[0]}x{size[1]} px, but must be {wanted}")
 
 
 def to_tensor(images: np.ndarray, device: torch.device) -> Tensor:

@@ -37,7 +37,7 @@ from manifests import (
     write_table,
     write_text,
 )
-from manifests.degradation.space import CROP_SIZE
+from manifests.crops import CROP_SIZE
 from manifests.files import safe_name
 from manifests.folders import Kind, check, claimed, json_changes, remove
 

@@ -11,7 +11,8 @@ from gfr_model.degradation.batch import degrade_batch
 from gfr_model.networks.warp import normalise
 from gfr_model.training.pairs import Pairs, PairSet, flips_of, samples_of_step
 from gfr_model.training.processes import World
-from manifests.degradation.space import draw_many, pair_keys, parse_space
+from manifests.degradation.draws import draw_many, pair_keys
+from manifests.degradation.space import parse_space
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,11 @@ import torch
 from torch import Tensor
 
 from manifests import PAIRS, PAIRS_FILE, DataError, Progress, hash_bytes, hash_file, read_table, silent
+from manifests.crops import UnusableError, mirror_points, read_picture
 
 HELD_OUT_PAIRS = 200  # at most; the size of the paper's validation set (§4.1)
 RESIDENT_SHARE = 0.5  # of the free memory that crops may take
 COLUMNS = ["pair_id", "split", "person", "target_path", "guide_path", "target_landmarks", "guide_landmarks"]
-
-# iBUG's 68 points seen in a mirror: the point that lands on place i (jaw, brows, nose, eyes, mouth).
-MIRROR = np.array(
-    (
-        *(*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)),
-        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
-        *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -169,21 +161,11 @@ def load(table: PairTable, size: int, storage: str, device: torch.device, progre
 
 def read_crop(table: PairTable, index: int, size: int) -> np.ndarray:
     """Read one crop, (size, size, 3) uint8 RGB. Raises DataError naming the manifest's row."""
-    from PIL import Image
-
-    path = table.folder / table.paths[index]
-    where = f"{table.folder / PAIRS_FILE}, {table.path_rows[index]}"
     try:
-        with Image.open(path) as image:
-            if image.size != (size, size):
-                raise DataError(
-                    f"{where}: {path} is {image.width}x{image.height} px, but crops must be {size}x{size} (image_size)"
-                )
-            return np.array(image.convert("RGB"))
-    except FileNotFoundError as error:
-        raise DataError(f"{where}: {path} is missing; restore it or build the pairs again") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{where}: {path} cannot be read ({error}); build the pairs again") from error
+        return read_picture(table.folder / table.paths[index], side=size)
+    except UnusableError as error:
+        where = f"{table.folder / PAIRS_FILE}, {table.path_rows[index]}"
+        raise DataError(f"{where}: {error}; build the pairs again, or set image_size to theirs") from error
 
 
 def samples_of_step(step: int, batch_size: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -201,13 +183,6 @@ def samples_of_step(step: int, batch_size: int, count: int, seed: int) -> tuple[
 def flips_of(epoch: np.ndarray, index: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Say for every sample whether it is mirrored in its epoch, (B,) bool."""
     return np.array([_coins(seed, int(e), count)[i] for e, i in zip(epoch, index, strict=True)])
-
-
-def mirror_points(points: np.ndarray, size: int) -> np.ndarray:
-    """Return landmarks (..., 68, 2) px of the mirrored image of width `size`, in iBUG order again."""
-    mirrored = points[..., MIRROR, :].copy()
-    mirrored[..., 0] = size - 1 - mirrored[..., 0]
-    return mirrored
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

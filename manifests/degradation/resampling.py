@@ -7,9 +7,12 @@ to the last bit, and rounds the same way.
 """
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
+
+from manifests.crops import CROP_SIZE
 
 WEIGHT_BITS = 21
 ONE = float(1 << WEIGHT_BITS)
@@ -31,6 +34,11 @@ class Bands:
         matrix = np.zeros((len(self.starts), self.columns))
         np.put_along_axis(matrix, self.starts[:, None] + np.arange(self.weights.shape[1]), self.weights, axis=1)
         return matrix
+
+
+def low_size(scale: float, size: int = CROP_SIZE) -> int:
+    """Side of I^{d,s}, px: size / s, rounded."""
+    return math.floor(size / scale + 0.5)
 
 
 @functools.lru_cache(maxsize=4096)

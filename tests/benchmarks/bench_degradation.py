@@ -27,7 +27,9 @@ import torch
 
 from gfr_data.degradation.reference import degrade_image
 from gfr_model.degradation.batch import degrade_batch
-from manifests.degradation.space import PAPER_SPACE, Degradation, Draws, draw_many, low_size, pair_keys
+from manifests.degradation.draws import Degradation, Draws, draw_many, pair_keys
+from manifests.degradation.resampling import low_size
+from manifests.degradation.space import PAPER_SPACE
 
 SIZE = 256
 REFERENCE = "ours, reference"

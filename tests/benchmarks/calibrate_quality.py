@@ -197,7 +197,7 @@ def closer(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """A crop of at most SIDE px around a face, and the landmarks in it."""
     low, high = points.min(axis=0), points.max(axis=0)
     geometry = square_around(np.array([*low, *high]), FRAMING)
-    size = min(SIDE, round(geometry.side))
+    size = min(SIDE, round(geometry.width))
     return crop(image, geometry, size), geometry.to_crop(points, size)
 
 

@@ -28,7 +28,8 @@ from manifests import (
     validate_dataset,
     write_table,
 )
-from manifests.degradation.space import PAPER_SPACE, PARAMETERS, draw, parse_space
+from manifests.degradation.draws import draw
+from manifests.degradation.space import PAPER_SPACE, PARAMETERS, parse_space
 
 SPACE = parse_space(scale="4,8")
 
@@ -172,13 +173,13 @@ def test_an_unusable_crop_is_named_with_its_row_and_the_others_are_done(pairs, t
         )
         write_table(folder / "pairs.parquet", table, PAIRS, provenance("test", {}))
     what = {
-        "missing": "cannot be read",
+        "missing": "is missing",
         "cut": "cannot be read as an image",
         "other": "has other bytes",
-        "small": "is RGB 128x128, but crops are RGB 256x256",
+        "small": "is 128x128 px, but must be 256x256",
         "grey": "is L 256x256",
     }[damage]
-    with pytest.raises(DataError, match=rf"pairs.parquet, row 3, target_path: {path} {what}.*what is done stays"):
+    with pytest.raises(DataError, match=rf"pairs.parquet, row 3, target_path: .*{path} {what}.*what is done stays"):
         degrade_dataset(folder, tmp_path / "out", ["val", "test-a"], SPACE)
     assert not (tmp_path / "out/degraded.parquet").exists()
     assert sorted(file.name[:4] for file in (tmp_path / "out/lq").iterdir()) == ["p002", "p004"]

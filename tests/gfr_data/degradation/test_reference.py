@@ -10,8 +10,9 @@ from scipy.ndimage import gaussian_filter
 
 from gfr_data.degradation.reference import decode, degrade_image, encode, low_resolution, upsample
 from manifests import DataError
+from manifests.degradation.draws import Degradation, draw_many, pair_keys
 from manifests.degradation.noise import noise
-from manifests.degradation.space import PAPER_SPACE, Degradation, draw_many, pair_keys
+from manifests.degradation.space import PAPER_SPACE
 
 BICUBIC = Image.Resampling.BICUBIC
 

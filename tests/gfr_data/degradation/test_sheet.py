@@ -5,7 +5,7 @@ import pytest
 
 from gfr_data.degradation.sheet import ALONG, CAPTION, COLUMNS, TITLE, draw_sheet, preview_pairs
 from manifests import DataError
-from manifests.degradation.space import CROP_SIZE
+from manifests.crops import CROP_SIZE
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (CROP_SIZE, CROP_SIZE, 3), np.uint8)
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from gfr_data.faces import landmark_file
-from gfr_data.faces.crop import CropGeometry
 from gfr_data.faces.landmark_file import COLUMNS
 from gfr_data.faces.providers import LandmarkRequest, open_provider, require_points
 from manifests import ConfigError, DataError
+from manifests.crops import CropGeometry
 
 POINTS = {
     "a/one.jpg": np.arange(136.0),
@@ -19,7 +19,7 @@ POINTS = {
 }
 
 
-WHOLE = CropGeometry(0.0, 0.0, 256.0)
+WHOLE = CropGeometry(0.0, 0.0, 256.0, 256.0)
 
 
 def _request(root, name, geometry=WHOLE):
@@ -72,14 +72,14 @@ def test_links_to_folders_are_followed(tmp_path):
 
 def test_points_of_the_photograph_become_points_of_the_crop(tmp_path):
     _csv(tmp_path / "p.csv", list(POINTS))
-    geometry = CropGeometry(10.0, 20.0, 128.0)
+    geometry = CropGeometry(10.0, 20.0, 128.0, 128.0)
     (found,) = open_provider(f"file:{tmp_path / 'p.csv'}")([_request(tmp_path, "a/one.jpg", geometry)])
     assert found.points == pytest.approx((POINTS["a/one.jpg"].reshape(68, 2) + 0.5 - [10, 20]) * 2 - 0.5)
 
 
 def test_points_of_the_crop_stay_as_they_are(tmp_path):
     _csv(tmp_path / "p.csv", list(POINTS))
-    geometry = CropGeometry(10.0, 20.0, 128.0)
+    geometry = CropGeometry(10.0, 20.0, 128.0, 128.0)
     provider = open_provider(f"file:{tmp_path / 'p.csv'}?pixels=crop")
     assert provider([_request(tmp_path, "a/one.jpg", geometry)])[0].points.ravel() == pytest.approx(POINTS["a/one.jpg"])
 

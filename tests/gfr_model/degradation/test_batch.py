@@ -11,16 +11,10 @@ from PIL import Image
 from gfr_data.degradation.reference import degrade_image
 from gfr_model.degradation.batch import degrade_arrays, degrade_batch, low_resolution_batch, upsample
 from gfr_model.degradation.noise import noise_of
+from manifests.degradation.draws import Degradation, draw_many, pair_keys, stack
 from manifests.degradation.noise import noise
-from manifests.degradation.space import (
-    PAPER_SPACE,
-    Degradation,
-    DegradationSpace,
-    draw_many,
-    low_size,
-    pair_keys,
-    stack,
-)
+from manifests.degradation.resampling import low_size
+from manifests.degradation.space import PAPER_SPACE, DegradationSpace
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 PART = 50  # samples of a batch

@@ -10,15 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from gfr_data.faces.crop import CropGeometry, crop
+from gfr_data.faces.crop import crop
 from gfr_model.checkpoint import MODEL_FILE, write
 from gfr_model.config import TrainConfig
 from gfr_model.networks.build import build_network
 from gfr_model.restoration.album import FAILED, KEPT, RESTORED, AlbumConfig, plan_jobs, restore_album
 from gfr_model.restoration.album_log import LOG_FILE, read_log
-from gfr_model.restoration.faces import FoundFace, Square
+from gfr_model.restoration.faces import FoundFace
 from gfr_model.restoration.restore import Options
 from manifests import ConfigError, DataError
+from manifests.crops import CropGeometry
 
 FRONT = np.array([(-20.0, -20), (20, -20), (0, 3), (-18, 21), (18, 21)])
 
@@ -40,10 +41,10 @@ class Eyes:
         if image.mean() < 20:
             return []
         x, y = image.shape[1] / 2, image.shape[0] / 2
-        return [FoundFace(Square(x - 30, y - 30, 60.0, 60.0), 0.9, FRONT / 2 + [x, y])]
+        return [FoundFace(CropGeometry(x - 30, y - 30, 60.0, 60.0), 0.9, FRONT / 2 + [x, y])]
 
     def cut(self, image, square, size):
-        return crop(image, CropGeometry(square.x0, square.y0, square.width, square.height), size)
+        return crop(image, square, size)
 
 
 def save(path, seed, size=(160, 100), dark=False):

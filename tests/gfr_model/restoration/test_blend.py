@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gfr_data.faces.crop import CropGeometry, crop
+from gfr_data.faces.crop import crop
 from gfr_model.restoration.blend import FEATHER, blend, fade
-from gfr_model.restoration.faces import Square
+from manifests.crops import CropGeometry
 
 SIZE = 64  # of the crop
 
 
 def seen(photograph, square):
-    return crop(photograph, CropGeometry(square.x0, square.y0, square.width, square.height), SIZE)
+    return crop(photograph, square, SIZE)
 
 
 def smooth(height=200, width=240):
@@ -22,7 +22,7 @@ def smooth(height=200, width=240):
 
 
 squares = st.builds(
-    lambda x, y, side: Square(x, y, side, side), st.floats(-60, 200), st.floats(-60, 160), st.floats(20, 190)
+    lambda x, y, side: CropGeometry(x, y, side, side), st.floats(-60, 200), st.floats(-60, 160), st.floats(20, 190)
 )
 
 
@@ -55,7 +55,7 @@ def test_a_network_that_changes_nothing_leaves_every_bit(square):
 
 
 def test_the_whole_face_box_gets_the_whole_change():
-    photograph, square = smooth(), Square(20.0, 10.0, 180.0, 180.0)
+    photograph, square = smooth(), CropGeometry(20.0, 10.0, 180.0, 180.0)
     first = np.full((SIZE, SIZE, 3), 100, np.uint8)
     change = blend(photograph, first, first + 40, square).astype(int) - photograph
     margin = 180 * (1 - 1 / 1.8) / 2  # the crop is 1.8 times the face's box
@@ -66,7 +66,7 @@ def test_the_whole_face_box_gets_the_whole_change():
 @pytest.mark.parametrize("side", [32.0, 64.0, 150.5])
 def test_the_change_lies_where_the_crop_was(side):
     """Crop, change one spot, blend: the spot is where it was in the photograph, to a tenth of a pixel of the crop."""
-    photograph, square = np.full((200, 240, 3), 100, np.uint8), Square(30.3, 20.7, side, side)
+    photograph, square = np.full((200, 240, 3), 100, np.uint8), CropGeometry(30.3, 20.7, side, side)
     first = seen(photograph, square)
     y, x = np.mgrid[:SIZE, :SIZE]
     spot = 100 * np.exp(-((x - 30.0) ** 2 + (y - 34.0) ** 2) / 2 / 3**2)
@@ -81,7 +81,7 @@ def test_the_change_lies_where_the_crop_was(side):
 def test_detail_finer_than_the_crop_survives():
     photograph = smooth(400, 400)
     photograph[::2, ::2] += 20
-    square = Square(0.0, 10.0, 380.0, 380.0)
+    square = CropGeometry(0.0, 10.0, 380.0, 380.0)
     first = seen(photograph, square)
     result = blend(photograph, first, first + 15, square)
     assert abs(int(result[200, 200, 0]) - int(result[200, 201, 0])) == 20
@@ -90,7 +90,7 @@ def test_detail_finer_than_the_crop_survives():
 def test_a_crop_taken_whole_changes_up_to_its_border():
     photograph = np.full((128, 128, 3), 50, np.uint8)
     first = np.full((SIZE, SIZE, 3), 50, np.uint8)
-    assert (blend(photograph, first, first + 30, Square(0.0, 0.0, 128.0, 128.0)) == 80).all()
+    assert (blend(photograph, first, first + 30, CropGeometry(0.0, 0.0, 128.0, 128.0)) == 80).all()
 
 
 def test_the_fade_starts_level_and_ends_level():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gfr_model.restoration.faces import FoundFace, Square, covers, look
+from gfr_model.restoration.faces import FoundFace, covers, look
+from manifests.crops import CropGeometry
 
 
 class Eyes:
@@ -22,7 +23,7 @@ class Eyes:
 
 
 def face(x0, y0, side):
-    return FoundFace(Square(float(x0), float(y0), float(side), float(side)), 0.99, np.zeros((5, 2)))
+    return FoundFace(CropGeometry(float(x0), float(y0), float(side), float(side)), 0.99, np.zeros((5, 2)))
 
 
 def picture(height, width):
@@ -41,7 +42,7 @@ def test_a_small_square_without_a_face_is_taken_whole(shape, taken):
     found = look(picture(*shape), Eyes())
     assert len(found) == taken
     if taken:
-        assert found[0].square == Square(0.0, 0.0, float(shape[1]), float(shape[0]))
+        assert found[0].square == CropGeometry(0.0, 0.0, float(shape[1]), float(shape[0]))
         assert found[0].keypoints is None
 
 
@@ -51,7 +52,7 @@ def test_a_small_square_without_a_face_is_taken_whole(shape, taken):
 )
 def test_a_crop_is_taken_whole_when_it_is_framed_like_one(x0, side, whole):
     found = look(picture(250, 250), Eyes([face(x0, x0, side)]))
-    assert (found[0].square == Square(0.0, 0.0, 250.0, 250.0)) == whole
+    assert (found[0].square == CropGeometry(0.0, 0.0, 250.0, 250.0)) == whole
     assert found[0].keypoints is not None
 
 
@@ -66,6 +67,6 @@ def test_a_hidden_face_is_looked_for_in_smoother_pictures():
 
 def test_covers_tells_whether_anything_lies_outside():
     image = picture(100, 120)
-    assert covers(Square(0.0, 0.0, 120.0, 100.0), image)
-    assert covers(Square(-5.0, -9.0, 130.0, 130.0), image)
-    assert not covers(Square(0.5, 0.0, 120.0, 120.0), image)
+    assert covers(CropGeometry(0.0, 0.0, 120.0, 100.0), image)
+    assert covers(CropGeometry(-5.0, -9.0, 130.0, 130.0), image)
+    assert not covers(CropGeometry(0.5, 0.0, 120.0, 120.0), image)

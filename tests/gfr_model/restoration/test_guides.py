@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from gfr_model.restoration.faces import FoundFace, Square
+from gfr_model.restoration.faces import FoundFace
 from gfr_model.restoration.guides import Guide, Guides, choose, cost, detail_of, guide_files, read_guides
 from gfr_model.restoration.head import Head, head_of
 from manifests import DataError
+from manifests.crops import CropGeometry
 
 FRONT = np.array([(100.0, 100), (140, 100), (120, 123), (102, 141), (138, 141)])
 TURNED = FRONT + np.array([(0, 0), (0, 0), (12, 0), (0, 0), (0, 0)])  # to the picture's right
-FACE = Square(80.0, 80.0, 90.0, 90.0)
+FACE = CropGeometry(80.0, 80.0, 90.0, 90.0)
 CALM = Head(0, 0, 0, 0.9)
 
 
@@ -126,7 +127,7 @@ def test_files_that_cannot_serve_are_told_apart(tmp_path):
 
 def test_of_several_faces_in_a_guide_the_largest_counts(tmp_path):
     Image.new("RGB", (300, 200)).save(tmp_path / "two.png")
-    small = FoundFace(Square(0.0, 0.0, 40.0, 40.0), 1.0, FRONT)
+    small = FoundFace(CropGeometry(0.0, 0.0, 40.0, 40.0), 1.0, FRONT)
     found = read_guides(tmp_path, Eyes({300: [small, FoundFace(FACE, 1.0, FRONT)]}), 64)
     assert found.usable[0].side == FACE.width
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from gfr_data.faces.crop import CropGeometry, crop
+from gfr_data.faces.crop import crop
 from gfr_model.config import TrainConfig
 from gfr_model.inference import TrainedModel
 from gfr_model.networks.gfrnet import Restoration
-from gfr_model.restoration.faces import FoundFace, Square
+from gfr_model.restoration.faces import FoundFace
 from gfr_model.restoration.guides import Guide, Guides
 from gfr_model.restoration.head import Head
 from gfr_model.restoration.restore import Options, comparison, restore_photograph
 from manifests import DataError
+from manifests.crops import CropGeometry
 
 SIZE = 64
 FRONT = np.array([(-20.0, -20), (20, -20), (0, 3), (-18, 21), (18, 21)])
@@ -30,12 +31,12 @@ class Eyes:
 
     def find(self, image):
         return [
-            FoundFace(Square(x, y, side, side), 0.99, FRONT * side / 100 + [x + side / 2, y + side / 2])
+            FoundFace(CropGeometry(x, y, side, side), 0.99, FRONT * side / 100 + [x + side / 2, y + side / 2])
             for x, y, side in self.squares
         ]
 
     def cut(self, image, square, size):
-        return crop(image, CropGeometry(square.x0, square.y0, square.width, square.height), size)
+        return crop(image, square, size)
 
 
 class Network(nn.Module):
@@ -84,7 +85,7 @@ def test_the_network_sees_the_crop_that_training_made_and_the_guide():
     image, net = photograph(), model(brighter)
     restore_photograph(image, "photo", guides(a=200), net, Eyes((50.0, 40.0, 100.0)), Options())
     degraded, guide = net.network.shown[0]
-    wanted = crop(image, CropGeometry(50.0, 40.0, 100.0), SIZE)
+    wanted = crop(image, CropGeometry(50.0, 40.0, 100.0, 100.0), SIZE)
     assert np.array_equal((degraded[0].permute(1, 2, 0) * 255).round().numpy(), wanted)
     assert (guide * 255 == 200).all()
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gfr_model.training.pairs import MIRROR, load, mirror_points, read_splits, samples_of_step
+from gfr_model.training.pairs import load, read_splits, samples_of_step
 from manifests import DataError
+from manifests.crops import MIRROR, mirror_points
 
 CPU = torch.device("cpu")
 

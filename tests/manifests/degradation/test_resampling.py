@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from manifests.degradation.resampling import WEIGHT_BITS, bicubic, downsampling, gaussian, upsampling
-from manifests.degradation.space import PAPER_SETS, low_size
+from manifests.degradation.resampling import WEIGHT_BITS, bicubic, downsampling, gaussian, low_size, upsampling
+from manifests.degradation.space import PAPER_SETS
 
 SIZES = sorted({low_size(scale) for scale in PAPER_SETS["scale"]})
 IMAGE = np.random.default_rng(0).uniform(0, 255, (256, 256)).astype(np.float32)

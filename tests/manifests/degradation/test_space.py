@@ -7,20 +7,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from manifests import ConfigError
+from manifests.degradation.draws import Degradation, draw, draw_many, pair_keys, stack
+from manifests.degradation.resampling import low_size
 from manifests.degradation.space import (
     PAPER_SETS,
     PAPER_SPACE,
     PARAMETERS,
-    Degradation,
     DegradationSpace,
     describe,
-    draw,
-    draw_many,
-    low_size,
-    pair_keys,
     parse_space,
     parse_values,
-    stack,
 )
 
 KEYS = pair_keys(7, [f"pair-{number}" for number in range(20_000)])
