@@ -1,6 +1,10 @@
-"""Table 1 of the paper as data: PSNR in dB and SSIM, as printed."""
+"""The paper's own numbers: how many pairs it has, and its Table 1, PSNR in dB and SSIM, as printed."""
 
 from dataclasses import dataclass
+
+PAPER_PAIRS = {"train": 20273, "test-vggface2": 1005, "test-webface": 1455, "val": 200}  # §4.1
+PAPER_VAL = PAPER_PAIRS["val"]
+PAPER_POOL = PAPER_PAIRS["test-webface"] + PAPER_VAL  # pairs from CASIA-WebFace
 
 COLUMNS = (("test-vggface2", 4.0), ("test-vggface2", 8.0), ("test-webface", 4.0), ("test-webface", 8.0))
 OURS = "GFRNet"  # the group that the paper leaves out when it marks the second best

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-PAPER_VAL = 200  # pairs for validation, §4.1
-PAPER_POOL = 1655  # pairs from CASIA-WebFace, 1455 for the test and 200 for validation, §4.1
+from manifests.paper import PAPER_POOL, PAPER_VAL
+
 TRAIN_SHARE, VAL_SHARE = 80, 10  # percent of the persons of other datasets
 SPARE_VAL_PERCENT = 5  # of the training persons, where no source gives `val`
 

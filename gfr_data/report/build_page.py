@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gfr_data.report.summary import PAPER_PAIRS, BuildSummary, read_summary
+from gfr_data.report.summary import BuildSummary, read_summary
 from gfr_data.sources.layouts import Source
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, DataError, read_table, write_text
 from manifests.pages.charts import data_uri, histogram
 from manifests.pages.frame import render
+from manifests.paper import PAPER_PAIRS
 
 TEMPLATE = Path(__file__).parent / "templates" / "build.html"
 PAIRS_SHOWN = 24  # of each split at most a share of these

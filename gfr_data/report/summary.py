@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, STATUSES, DataError, read_table
+from manifests.paper import PAPER_PAIRS
 
 SUMMARY_FILE = "summary.json"
-PAPER_PAIRS = {"train": 20273, "test-vggface2": 1005, "test-webface": 1455, "val": 200}  # §4.1
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def test_other_settings_never_mix_with_what_is_there(pairs, tmp_path):
         degrade_dataset(pairs, pairs, None, SPACE)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "other", "small", "grey"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "other", "small", "deep"])
 def test_an_unusable_crop_is_named_with_its_row_and_the_others_are_done(pairs, tmp_path, damage):
     folder = tmp_path / "pairs"
     shutil.copytree(pairs, folder)
@@ -165,7 +165,7 @@ def test_an_unusable_crop_is_named_with_its_row_and_the_others_are_done(pairs, t
         elif damage == "small":
             picture.resize((128, 128)).save(folder / path)
         else:
-            picture.convert("L").save(folder / path)
+            picture.convert("I").save(folder / path)
         hashes = table["target_hash"].to_pylist()
         hashes[row] = hash_bytes((folder / path).read_bytes())
         table = table.set_column(
@@ -177,7 +177,7 @@ def test_an_unusable_crop_is_named_with_its_row_and_the_others_are_done(pairs, t
         "cut": "cannot be read as an image",
         "other": "has other bytes",
         "small": "is 128x128 px, but must be 256x256",
-        "grey": "is L 256x256",
+        "deep": "is not in 8 bits",
     }[damage]
     with pytest.raises(DataError, match=rf"pairs.parquet, row 3, target_path: .*{path} {what}.*what is done stays"):
         degrade_dataset(folder, tmp_path / "out", ["val", "test-a"], SPACE)

@@ -109,7 +109,7 @@ def test_a_missing_crop_names_its_row(make_pairs, storage):
 
 def test_crops_of_another_size_or_kind_are_refused(make_pairs):
     folder = make_pairs()
-    with pytest.raises(DataError, match="is 64x64 px, but crops must be 32x32"):
+    with pytest.raises(DataError, match="is 64x64 px, but must be 32x32"):
         load(read_splits(folder, 0.0, 0).train, 32, "host", CPU)
     (folder / "crops/001-target.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match="row 1, target_path"):
