@@ -1,21 +1,16 @@
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from gfr_model.scoring.observations import (
-    UnusableError,
     guides_of,
     load,
     own_guide,
     pose_difference,
     random_guides,
     read_folder,
-    read_pixels,
 )
-from manifests import hash_file
 
 
 def rows(count, split="test"):
@@ -70,45 +65,6 @@ def test_pose_difference_is_the_angle_of_the_turn():
     first, second = (12.0, -7.0, 20.0), (-40.0, 15.0, -3.0)
     assert pose_difference(first, second) == pytest.approx(pose_difference(second, first))
     assert pose_difference((90, 0, 0), (-90, 0, 0)) == pytest.approx(180)
-
-
-@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK"])
-def test_any_mode_is_read_as_rgb(tmp_path, mode):
-    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
-    Image.new("RGB", (256, 256), (51, 51, 51)).convert(mode).save(path)
-    found = read_pixels(path, hash_file(path), 256)
-    assert found.shape == (256, 256, 3)
-    assert np.abs(found.astype(int) - 51).max() <= 1
-
-
-def test_what_is_no_such_image_says_which_and_why(tmp_path):
-    with pytest.raises(UnusableError, match=r"nothing\.png cannot be read"):
-        read_pixels(tmp_path / "nothing.png", None)
-    (tmp_path / "text.png").write_text("no image")
-    with pytest.raises(UnusableError, match="cannot be read as an image"):
-        read_pixels(tmp_path / "text.png", None)
-    Image.new("RGB", (64, 32)).save(tmp_path / "wide.png")
-    with pytest.raises(UnusableError, match="64x32 px, but must be square"):
-        read_pixels(tmp_path / "wide.png", None)
-    with pytest.raises(UnusableError, match="other bytes"):
-        read_pixels(tmp_path / "wide.png", "0" * 32)
-    content = (tmp_path / "wide.png").read_bytes()
-    (tmp_path / "torn.png").write_bytes(content[: len(content) // 2])
-    with pytest.raises(UnusableError, match=r"torn\.png"):
-        read_pixels(tmp_path / "torn.png", None)
-
-
-def test_more_than_8_bits_are_refused_and_not_cut(tmp_path):
-    Image.fromarray(np.full((256, 256), 40_000, np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(UnusableError, match="not in 8 bits"):
-        read_pixels(tmp_path / "deep.png", None)
-
-
-def test_a_giant_image_is_refused_by_its_header(tmp_path):
-    path = tmp_path / "bomb.png"
-    Image.new("1", (30_000, 30_000)).save(path)
-    with pytest.raises(UnusableError, match=r"bomb\.png"):
-        read_pixels(path, None)
 
 
 def test_a_batch_holds_what_can_be_read_and_names_the_rest(evaluation, tmp_path):

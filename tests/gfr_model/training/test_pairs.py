@@ -10,37 +10,8 @@ from PIL import Image
 
 from gfr_model.training.pairs import load, read_splits, samples_of_step
 from manifests import DataError
-from manifests.crops import MIRROR, mirror_points
 
 CPU = torch.device("cpu")
-
-
-def test_points_come_back_when_mirrored_twice():
-    points = np.random.default_rng(0).uniform(0, 255, (5, 68, 2)).astype(np.float32)
-    np.testing.assert_allclose(mirror_points(mirror_points(points, 256), 256), points, atol=1e-4)
-
-
-def test_mirror_exchanges_left_and_right_of_the_ibug_scheme():
-    pairs = {
-        0: 16,
-        8: 8,
-        17: 26,
-        27: 27,
-        30: 30,
-        31: 35,
-        36: 45,
-        39: 42,
-        40: 47,
-        48: 54,
-        51: 51,
-        59: 55,
-        60: 64,
-        67: 65,
-    }
-    for one, other in pairs.items():
-        assert MIRROR[one] == other
-        assert MIRROR[other] == one
-    assert sorted(MIRROR) == list(range(68))
 
 
 def test_mirrored_batch_moves_image_and_points_together(tiny_pairs):
