@@ -112,6 +112,7 @@ def score_command(
 @click.argument("folders", metavar="SCORES...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--luma", is_flag=True, help="PSNR and SSIM on Y instead of RGB.")
+@click.option("--face", is_flag=True, help="PSNR and SSIM inside the face alone; the paper has no such numbers.")
 @click.option("--ci", is_flag=True, help="Add 95% bootstrap intervals.")
 @click.option("--paper/--no-paper", default=True, show_default=True, help="Print the paper's own numbers beside ours.")
 @click.option("--compare", nargs=2, metavar="A B", help="Compare two methods pairwise instead.")
@@ -121,6 +122,7 @@ def table_command(
     folders: tuple[Path, ...],
     form: str,
     luma: bool,
+    face: bool,
     ci: bool,
     paper: bool,
     compare: tuple[str, str] | None,
@@ -128,13 +130,16 @@ def table_command(
 ) -> None:
     """Print Table 1's form: methods by split and scale, from any number of score folders."""
     from gfr_model.results.formats import render, render_comparison
-    from gfr_model.results.scores import LUMA, RGB
+    from gfr_model.results.scores import FACE, LUMA, RGB
     from gfr_model.results.table import compare_methods, tabulate
 
+    if luma and face:
+        raise click.UsageError("--luma and --face are two tables: name one of them")
     if compare:
         click.echo(render_comparison(compare_methods(folders, *compare, seed), form))
         return
-    click.echo(render(tabulate(folders, LUMA if luma else RGB, paper, ci, seed), form))
+    metrics = LUMA if luma else FACE if face else RGB
+    click.echo(render(tabulate(folders, metrics, paper and not face, ci, seed), form))
 
 
 @main.command("report")

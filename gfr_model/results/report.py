@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gfr_model.results.scores import OBSERVATION
+from gfr_model.results.scores import FACE, OBSERVATION
 from gfr_model.results.side_by_side import Pictures, side_by_side
 from gfr_model.results.statistics import bootstrap
 from gfr_model.results.table import tabulate
@@ -49,6 +49,7 @@ def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
         title=f"Scores of {', '.join(methods[1:5]) or BICUBIC}{' and others' * (len(methods) > 5)}",
         lines=[f"{images:,} degraded images of {persons:,} persons"],
         table=tabulate([folder]),
+        face=tabulate([folder], FACE, paper=False) if scores[list(FACE)].notna().any(axis=None) else None,
         restored=restored,
         places=list(dict.fromkeys((one.row["split"], one.row["scale"]) for one in restored)),
         pictures=pictures.found,

@@ -8,8 +8,8 @@ import pandas as pd
 
 from manifests import SCORES, SCORES_FILE, DataError, read_table
 
-RGB, LUMA = ("psnr", "ssim"), ("psnr_y", "ssim_y")
-FURTHER = ("landmark_error", "landmark_error_initial", "lpips", "identity_similarity")
+RGB, LUMA, FACE = ("psnr", "ssim"), ("psnr_y", "ssim_y"), ("psnr_face", "ssim_face")
+FURTHER = (*FACE, "landmark_error", "landmark_error_initial", "lpips", "identity_similarity")
 MOST_SCALES = 4  # of a split that have a column each; more were drawn from a range, and share one
 FIRST_SPLITS = ("test-vggface2", "test-webface")  # in the paper's order
 OBSERVATION = ["split", "pair_id", "copy", "blur_sigma", "scale", "noise_sigma", "jpeg_quality"]  # what identifies one

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from gfr_model.results.scores import COLUMN, FURTHER, LUMA, OBSERVATION, RGB, Scores, label, merge
+from gfr_model.results.scores import COLUMN, FACE, FURTHER, LUMA, OBSERVATION, RGB, Scores, label, merge
 from gfr_model.results.statistics import Interval, bootstrap, compare
 from manifests import ConfigError, DataError
 from manifests.paper import OURS, ROWS, result
 
 NAN = float("nan")
+REGIONS = {RGB: "RGB", LUMA: "luma (Y)", FACE: "RGB inside the face, the convex hull of the target's landmarks"}
 # Further metrics, as notes name them.
 TOLD = {"lpips": "perceptual distance {:.4f}", "identity_similarity": "identity similarity {:.4f}"}
 VALUES = [f"{name}{part}" for name in RGB for part in ("", "_low", "_high", "_rank")]
@@ -54,7 +55,7 @@ class Table:
 
 def tabulate(
     folders: Sequence[Path],
-    metrics: Sequence[str] = RGB,  # what stands as PSNR and SSIM
+    metrics: tuple[str, str] = RGB,  # what stands as PSNR and SSIM
     paper: bool = True,  # with the paper's rows
     intervals: bool = False,  # with bootstrap intervals
     seed: int = 0,  # of the bootstrap
@@ -105,10 +106,11 @@ def _by_column(rows: pd.DataFrame, scores: Scores) -> Iterator[tuple[tuple[str, 
     return ((column, groups[column]) for column in scores.images.index if column in groups)
 
 
-def _measured(scores: Scores, metrics: Sequence[str], intervals: bool, seed: int) -> Iterator[dict[str, Any]]:
+def _measured(scores: Scores, metrics: tuple[str, str], intervals: bool, seed: int) -> Iterator[dict[str, Any]]:
     """The means of each method in each column, without ranks."""
     for method in scores.methods:
-        for (split, scale), rows in _by_column(scores.rows[scores.rows["method"] == method], scores):
+        known = scores.rows[(scores.rows["method"] == method) & scores.rows[list(metrics)].notna().all(axis=1)]
+        for (split, scale), rows in _by_column(known, scores):
             persons = rows["person"].to_numpy()
             record = {"source": "measured", "group": "", "method": method, "split": split, "scale": scale}
             record["images"] = len(rows)
@@ -142,9 +144,11 @@ def _ranks(values: pd.Series, eligible: pd.Series) -> pd.Series:
     return ranks
 
 
-def _general_notes(scores: Scores, metrics: Sequence[str], intervals: bool, paper: bool) -> Iterator[str]:
+def _general_notes(scores: Scores, metrics: tuple[str, str], intervals: bool, paper: bool) -> Iterator[str]:
     images = ", ".join(f"{count:,} of {split} {label(scale)}" for (split, scale), count in scores.images.items())
-    yield f"PSNR in dB and (SSIM) on {'luma (Y)' if metrics == LUMA else 'RGB'}, means over images: {images}."
+    yield f"PSNR in dB and (SSIM) on {REGIONS[metrics]}, means over images: {images}."
+    if metrics == FACE and scores.rows[list(FACE)].isna().all(axis=None):
+        yield "These tables were scored before faces were measured: score again with gfr-eval score."
     if intervals:
         yield "In brackets the 95% bootstrap interval, drawing persons."
     if paper:

@@ -1,4 +1,4 @@
-"""How close a restoration is to the truth: PSNR, SSIM (Wang et al. 2004), on RGB and on luma; landmark error.
+"""How close a restoration is to the truth: PSNR, SSIM (Wang et al. 2004), on RGB, luma and the face; landmark error.
 
 Images are grey levels, (B, C, H, W), 0 to `data_range`. Everything is computed in float64, and each function returns
 one value per image; who reports them averages.
@@ -7,6 +7,7 @@ one value per image; who reports them averages.
 import functools
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,23 @@ TOGETHER = {"cpu": 1, "cuda": 32}  # images at a time: what a core's cache holds
 LUMA = (65.481, 128.553, 24.966)  # BT.601, 16 to 235, as MATLAB's rgb2ycbcr has it
 
 
+def measure(image: Tensor, truth: Tensor, faces: Tensor) -> dict[str, Tensor]:
+    """What the table of scores has of each RGB image, (B, 3, H, W) uint8: (B,) float64 by the name of its column.
+
+    `faces` (B, H, W) bool: the pixels of the face. What is measured inside it is NaN where it has no pixel.
+    """
+    first, second = (torch.cat([part.double(), luma(part)], dim=1) for part in (image, truth))
+    whole, inside = ssim_of_channels(first, second, faces=faces)
+    return {
+        "psnr": psnr(image, truth),
+        "ssim": whole[:, :3].mean(dim=1),
+        "psnr_y": psnr(first[:, 3:], second[:, 3:]),
+        "ssim_y": whole[:, 3],
+        "psnr_face": psnr_inside(image, truth, faces),
+        "ssim_face": inside[:, :3].mean(dim=1),
+    }
+
+
 def psnr(image: Tensor, truth: Tensor, data_range: float = 255.0) -> Tensor:
     """PSNR of each image over all its values, (B,) dB; infinite where the two are equal."""
     _check(image, truth)
@@ -27,20 +45,56 @@ def psnr(image: Tensor, truth: Tensor, data_range: float = 255.0) -> Tensor:
     return 10 * torch.log10(data_range**2 / error)
 
 
+def psnr_inside(image: Tensor, truth: Tensor, inside: Tensor, data_range: float = 255.0) -> Tensor:
+    """PSNR over the pixels where `inside` (B, H, W) is true, (B,) dB; NaN where there are none."""
+    _check(image, truth)
+    squared = (image.double() - truth).square_().mean(dim=1)
+    error = (squared * inside).sum(dim=(1, 2)) / inside.sum(dim=(1, 2))
+    return 10 * torch.log10(data_range**2 / error)
+
+
+def face_mask(points: Tensor, size: int) -> Tensor:
+    """The pixels in the convex hull of landmarks, (N, 2) px -> (size, size) bool; none where a point is not finite.
+
+    A pixel belongs to the hull where its centre does.
+    """
+    import cv2
+
+    if not points.isfinite().all():
+        return torch.zeros((size, size), dtype=torch.bool)
+    hull = cv2.convexHull(points.numpy().astype(np.float32)).reshape(-1, 2).astype(np.float64)
+    pixels = np.moveaxis(np.mgrid[:size, :size][::-1], 0, -1)[:, :, None]  # x, y of each, beside each edge
+    edges = np.roll(hull, -1, axis=0) - hull
+    sides = edges[:, 0] * (pixels - hull)[..., 1] - edges[:, 1] * (pixels - hull)[..., 0]
+    return torch.from_numpy((sides >= 0).all(axis=-1) | (sides <= 0).all(axis=-1))
+
+
 def ssim(image: Tensor, truth: Tensor, data_range: float = 255.0) -> Tensor:
     """SSIM of each image, (B,): mean over the channels of `ssim_of_channels`."""
-    return ssim_of_channels(image, truth, data_range).mean(dim=1)
+    return ssim_of_channels(image, truth, data_range)[0].mean(dim=1)
 
 
-def ssim_of_channels(image: Tensor, truth: Tensor, data_range: float = 255.0) -> Tensor:
-    """SSIM of each channel, (B, C): 11x11 Gaussian window, mean over the pixels whose window lies inside the image.
+def ssim_of_channels(
+    image: Tensor, truth: Tensor, data_range: float = 255.0, faces: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """SSIM of each channel, (B, C), and inside `faces` (B, H, W), all when None; NaN where a face has no pixel.
+
+    11x11 Gaussian window, mean over the pixels whose window lies inside the image.
 
     Raises ValueError when the shapes differ or a side is shorter than the window.
     """
     _check(image, truth)
     if min(image.shape[-2:]) <= 2 * RADIUS:
         raise ValueError(f"images must be at least {2 * RADIUS + 1} px wide and high, but are {tuple(image.shape)}")
-    return torch.cat([_ssim(x.double(), y.double(), data_range) for x, y in _parts(image, truth)])
+    faces = torch.ones_like(image[:, 0], dtype=torch.bool) if faces is None else faces
+    inner = faces[:, RADIUS:-RADIUS, RADIUS:-RADIUS]
+    whole, inside = [], []
+    for x, y, part in _parts(image, truth, inner):
+        found = _ssim(x.double(), y.double(), data_range)
+        where = part.permute(2, 1, 0)[..., None]
+        whole.append(found.mean(dim=(0, 1)))
+        inside.append((found * where).sum(dim=(0, 1)) / where.sum(dim=(0, 1)))
+    return torch.cat(whole), torch.cat(inside)
 
 
 def luma(image: Tensor) -> Tensor:
@@ -64,14 +118,14 @@ def point_distance(points: Tensor, others: Tensor) -> Tensor:
     return (points.double() - others.double()).norm(dim=-1).mean(dim=1)
 
 
-def _parts(image: Tensor, truth: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _parts(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """A few images at a time."""
-    together = TOGETHER.get(image.device.type, 1)
-    return zip(image.split(together), truth.split(together), strict=True)
+    together = TOGETHER.get(batches[0].device.type, 1)
+    return zip(*(batch.split(together) for batch in batches), strict=True)
 
 
 def _ssim(x: Tensor, y: Tensor, data_range: float) -> Tensor:
-    """Wang et al., eq. 13, (B, C), from the four filtered maps that it needs."""
+    """Wang et al., eq. 13, (W - 10, H - 10, B, C), from the four filtered maps that it needs."""
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     count, channels, height, width = x.shape
     x, y = _rows_first(x), _rows_first(y)
@@ -81,7 +135,7 @@ def _ssim(x: Tensor, y: Tensor, data_range: float) -> Tensor:
     mean_squares = mean_x.square_().addcmul_(mean_y, mean_y)
     below = squares.sub_(mean_squares).add_(c2).mul_(mean_squares.add_(c1))
     above = products.sub_(mean_xy).mul_(2).add_(c2).mul_(mean_xy.mul_(2).add_(c1))
-    return above.div_(below).view(width - 2 * RADIUS, -1, count, channels).mean(dim=(0, 1))
+    return above.div_(below).view(width - 2 * RADIUS, -1, count, channels)
 
 
 def _rows_first(image: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from manifests import (
     Progress,
     provenance,
     read_provenance,
+    read_schema,
     read_table,
     silent,
     to_table,
@@ -199,10 +200,11 @@ def _is_done(job: Job, part: Part, method: Method) -> bool:
     if not path.is_file():
         return False
     try:
+        complete = set(SCORES.names) <= set(read_schema(path).names)  # a version before may have measured less
         table = read_table(path, SCORES, ["error", "checkpoint_hash"])
     except DataError:  # damaged: scored again
         return False
-    if table["error"].null_count < table.num_rows:
+    if not complete or table["error"].null_count < table.num_rows:
         return False
     changed = method.changed(part.folder, part.rows, table["checkpoint_hash"].to_pylist())
     if changed:
@@ -237,42 +239,37 @@ def score_part(
         errors, hashes = errors | output.errors, output.hashes
         if output.places:
             truth = batch.truth[[batch.places.index(place) for place in output.places]]
-            values = dict(zip(output.places, _measure(job, output, truth), strict=True))
-            _add_landmarks(values, part, guides, output)
+            points = [part.rows[place]["target_landmarks"] for place in output.places]
+            targets = torch.tensor(points, dtype=torch.float32).unflatten(1, (-1, 2))
+            values = dict(zip(output.places, _measure(job, output, truth, targets), strict=True))
+            _add_landmarks(values, targets, guides, output)
     return [
         _row(job, row, method, guides[place], hashes.get(place), values.get(place, {}), errors.get(place))
         for place, row in enumerate(part.rows)
     ]
 
 
-def _measure(job: Job, output: Output, truth: Tensor) -> list[Values]:
-    """The metrics of a restored batch, image by image."""
-    image, wanted = (torch.cat([part.double(), metrics.luma(part)], dim=1) for part in (output.restored, truth))
-    channels = metrics.ssim_of_channels(image, wanted)
-    found = {
-        "psnr": metrics.psnr(output.restored, truth),
-        "ssim": channels[:, :3].mean(dim=1),
-        "psnr_y": metrics.psnr(image[:, 3:], wanted[:, 3:]),
-        "ssim_y": channels[:, 3],
-    }
+def _measure(job: Job, output: Output, truth: Tensor, targets: Tensor) -> list[Values]:
+    """The metrics of a restored batch, image by image; `targets` (B, 68, 2) are its landmarks."""
+    faces = torch.stack([metrics.face_mask(face, CROP_SIZE) for face in targets]).to(truth.device)
+    found = metrics.measure(output.restored, truth, faces)
     unit = output.restored.float() / 255, truth.float() / 255
     if job.identity is not None:
         found["identity_similarity"] = identity_similarity(job.identity, *unit)
     if job.lpips is not None:
         found["lpips"] = perceptual_distance(job.lpips, *unit)
-    columns = [values.tolist() for values in found.values()]
-    return [dict(zip(found, values, strict=True)) for values in zip(*columns, strict=True)]
+    rows = zip(*(values.tolist() for values in found.values()), strict=True)
+    return [{name: value for name, value in zip(found, row, strict=True) if not math.isnan(value)} for row in rows]
 
 
-def _add_landmarks(values: dict[int, Values], part: Part, guides: Sequence[Guide | None], output: Output) -> None:
+def _add_landmarks(values: dict[int, Values], targets: Tensor, guides: Sequence[Guide | None], output: Output) -> None:
     """Add the landmark error of the guide, warped and as it was, where there is a flow and all points are known."""
     if output.flow is None:
         return
     for number, place in enumerate(output.places):
         guide = guides[place]
         assert guide is not None, "an observation without a guide has an error"
-        wanted = torch.tensor(part.rows[place]["target_landmarks"], dtype=torch.float32).view(1, -1, 2)
-        points = torch.from_numpy(guide.landmarks)[None]
+        wanted, points = targets[number : number + 1], torch.from_numpy(guide.landmarks)[None]
         if wanted.isfinite().all() and points.isfinite().all():
             flow = output.flow[number : number + 1].cpu()
             values[place]["landmark_error"] = float(metrics.landmark_error(flow, wanted, points, CROP_SIZE))

@@ -71,18 +71,25 @@ def _metadata(made_by: Provenance) -> dict[bytes, bytes]:
 def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
     """Read and check a table. `columns` limits what is read (and checked) to these.
 
+    A column that the schema says was `added` later has no value in an older table.
+
     Raises DataError naming file, row and column when the file is missing or no Parquet, was written by another schema
     version, lacks a column, has one of another type, a null where none may be, or a path that leaves the folder.
     """
     path = Path(path)
     found = read_schema(path)
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    _check_columns(path, found, wanted)
-    names = found.names if columns is None else list(columns)
+    added = [column for column in wanted if b"added" in (column.metadata or {}) and column.name not in found.names]
+    _check_columns(path, found, pa.schema([column for column in wanted if column not in added]))
+    names = [name for name in (found.names if columns is None else columns) if name in found.names]
     try:
         table = pq.read_table(path, columns=names)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is damaged: {_first_line(error)}; make it again") from error
+    if added:
+        for column in added:
+            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
+        table = table.select([*wanted.names, *(name for name in names if name not in wanted.names)])
     _check_values(path, table, wanted)
     return table
 

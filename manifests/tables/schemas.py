@@ -1,7 +1,8 @@
 """The four tables: `faces`, `pairs`, `degraded`, `scores`. Every field has a description, and a unit if it needs one.
 
 Landmarks are 68 points in iBUG order, (x, y) interleaved, in crop pixels: x right, y down, pixel centres at integers.
-Columns may be added; none is renamed or changes its meaning without a new `SCHEMA_VERSION`.
+Columns may be added (marked so, older tables are read without them); none is renamed or changes its meaning without a
+new `SCHEMA_VERSION`.
 """
 
 import pyarrow as pa
@@ -40,19 +41,31 @@ LANDMARKS = pa.list_(pa.float32(), 136)
 
 
 def field(
-    name: str, kind: pa.DataType, description: str, *, unit: str = "", nullable: bool = False, path: bool = False
+    name: str,
+    kind: pa.DataType,
+    description: str,
+    *,
+    unit: str = "",
+    nullable: bool = False,
+    path: bool = False,
+    added: bool = False,
 ) -> pa.Field:
-    """One column. `path` marks a column whose values are checked to stay inside the table's folder."""
+    """One column. `path` marks a column whose values are checked to stay inside the table's folder.
+
+    `added`: tables of before lack it; read, they have no value there.
+    """
     metadata = {"description": description}
     if unit:
         metadata["unit"] = unit
     if path:
         metadata["path"] = "relative"
+    if added:
+        metadata["added"] = "later"
     return pa.field(name, kind, nullable=nullable, metadata=metadata)
 
 
-def _optional(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
-    return field(name, kind, description, unit=unit, nullable=True)
+def _optional(name: str, kind: pa.DataType, description: str, unit: str = "", added: bool = False) -> pa.Field:
+    return field(name, kind, description, unit=unit, nullable=True, added=added)
 
 
 _WHO = [
@@ -156,6 +169,8 @@ SCORES = pa.schema(
         _optional("ssim", pa.float64(), "Wang et al., on RGB, mean of the channels"),
         _optional("psnr_y", pa.float64(), "on luma (BT.601)", "dB"),
         _optional("ssim_y", pa.float64(), "Wang et al., on luma (BT.601)"),
+        _optional("psnr_face", pa.float64(), "on RGB, in the convex hull of the target's landmarks", "dB", added=True),
+        _optional("ssim_face", pa.float64(), "Wang et al., on RGB, mean of its map in the same hull", added=True),
         _optional(
             "landmark_error", pa.float64(), "mean distance of the warped guide's landmarks from the target's", "px"
         ),

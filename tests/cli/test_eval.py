@@ -56,9 +56,16 @@ def test_score_table_report(folders, tmp_path):
     compared = run("table", out, "--compare", "net", "bicubic", "--format", "json")
     assert {record["metric"] for record in json.loads(compared.stdout)} == {"psnr", "ssim"}
 
+    face = run("table", out, "--face", "--format", "csv")
+    assert "psnr_face" in face.stdout
+    assert "paper" not in face.stdout
+    assert run("table", out, "--face", "--luma").exit_code == 2
+
     page = run("report", out, "--out", tmp_path / "page.html")
     assert page.exit_code == 0, page.output
-    assert (tmp_path / "page.html").stat().st_size > 10_000
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Inside the face" in text
+    assert "in the face " in text
 
 
 def test_a_dry_run_writes_nothing(folders, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gfr_model.results.formats import FORMATS, render, render_comparison
-from gfr_model.results.scores import LUMA
+from gfr_model.results.scores import FACE, LUMA
 from gfr_model.results.table import compare_methods, tabulate
 from manifests import SCORES, SCORES_FILE, ConfigError, DataError, provenance, to_table, write_table
 from manifests.paper import COLUMNS, OURS, ROWS, result
@@ -182,6 +182,20 @@ def test_further_metrics_are_told_where_they_were_measured(folder):
     records = {record["method"]: record for record in json.loads(render(table, "json"))["rows"]}
     assert records["net"]["lpips"] == 0.25
     assert records["bicubic"]["lpips"] is None
+
+
+def test_scores_inside_the_face_have_a_table_of_their_own(folder):
+    rows = [one | {"psnr_face": one["psnr"] - 2, "ssim_face": 0.5} for one in simple()]
+    rows[-1] |= {"psnr_face": None, "ssim_face": None}  # a target whose landmarks nobody knows
+    table = tabulate([folder(rows)], FACE, paper=False)
+    assert measured(table, "bicubic").psnr == pytest.approx(23 + np.mean(np.sin(range(8))))
+    assert measured(table, "net").images == 7
+    assert "inside the face" in table.notes[0]
+    records = {record["method"]: record for record in json.loads(render(tabulate([folder(rows)]), "json"))["rows"]}
+    assert records["bicubic"]["psnr_face"] == pytest.approx(23 + np.mean(np.sin(range(8))))
+    old = tabulate([folder(simple(), "old")], FACE, paper=False)
+    assert [name for _, name in old.rows] == ["bicubic", "net"]
+    assert any("score again" in note for note in old.notes)
 
 
 def test_intervals_hold_the_mean(folder):

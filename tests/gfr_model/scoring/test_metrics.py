@@ -62,6 +62,51 @@ def test_psnr_and_ssim_equal_scikit_image_on_luma():
     assert float(metrics.psnr(*ours)) == pytest.approx(wanted, abs=1e-9)
 
 
+def test_the_face_is_what_the_hull_of_its_landmarks_holds():
+    spatial = pytest.importorskip("scipy.spatial")
+    for seed in range(5):
+        points = np.random.default_rng(seed).normal(24, 9, (68, 2)).astype(np.float32)
+        pixels = np.stack(np.meshgrid(np.arange(48), np.arange(40)), axis=-1)  # x, y
+        inside = spatial.Delaunay(points).find_simplex(pixels) >= 0
+        assert inside.any()
+        assert not inside.all()
+        np.testing.assert_array_equal(metrics.face_mask(torch.from_numpy(points), 48)[:40], inside)
+    unknown = torch.from_numpy(points).index_fill(0, torch.tensor([3]), float("nan"))
+    assert not metrics.face_mask(unknown, 48).any()
+
+
+@pytest.mark.parametrize("kind", ["noise", "waves"])
+def test_psnr_and_ssim_inside_the_face_are_those_of_scikit_image_s_map(kind):
+    several = [pictures(kind, 64, 64, seed) for seed in (1, 2, 3)]
+    faces = np.zeros((3, 64, 64), dtype=bool)
+    faces[0, 20:50, 15:40] = True
+    faces[1, 2:60, 30:64] = True  # it reaches the border, where windows leave the image
+    images, truths = tensor(*(a for a, _ in several)), tensor(*(b for _, b in several))
+    found = metrics.measure(images, truths, torch.from_numpy(faces))
+    for number in (0, 1):
+        image, truth = several[number]
+        _, whole = skimage_metrics.structural_similarity(
+            image,
+            truth,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            channel_axis=-1,
+            data_range=255,
+            full=True,
+        )
+        windows = np.zeros((64, 64), dtype=bool)
+        windows[5:-5, 5:-5] = True
+        wanted = whole[faces[number] & windows].mean()
+        assert float(found["ssim_face"][number]) == pytest.approx(wanted, abs=1e-9)
+        wanted = skimage_metrics.peak_signal_noise_ratio(truth[faces[number]], image[faces[number]], data_range=255)
+        assert float(found["psnr_face"][number]) == pytest.approx(wanted, abs=1e-9)
+    assert found["psnr_face"][2].isnan()
+    assert found["ssim_face"][2].isnan()
+    assert found["psnr"].tolist() == metrics.psnr(images, truths).tolist()
+    assert found["ssim"].tolist() == pytest.approx(metrics.ssim(images, truths).tolist(), abs=1e-12)
+
+
 def test_the_data_range_is_that_of_the_values():
     image, truth = (part.astype(np.float64) / 255 for part in pictures("waves", 40, 40, 3))
     found = metrics.ssim(tensor(image), tensor(truth), data_range=1.0)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from gfr_data.degradation.reference import decode, upsample
 from gfr_model.scoring import job as score_job
+from gfr_model.scoring.metrics import face_mask
 from gfr_model.scoring.score import ScoreConfig, plan, score
 from manifests import DEGRADED, DEGRADED_FILE, SCORES, SCORES_FILE, ConfigError, DataError, read_table
 from manifests.files import safe_name
@@ -77,6 +78,28 @@ def test_a_row_carries_its_hash_protocol_pose_and_landmark_errors(config, evalua
     for row in rows_of(config, BICUBIC):
         assert row["landmark_error"] is None
         assert row["checkpoint_hash"] == ""
+
+
+def test_a_row_has_the_scores_of_its_target_s_face(config, evaluation):
+    score(replace(config, panels=9))
+    source = {r["pair_id"]: r for r in read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist()}
+    for row in rows_of(config, "net"):
+        points = torch.tensor(source[row["pair_id"]]["target_landmarks"]).view(68, 2)
+        inside = face_mask(points, 256).numpy()
+        truth, output = (image(config.out / row["panel"] / f"{name}.png").astype(float) for name in ("truth", "output"))
+        assert row["psnr_face"] == pytest.approx(10 * np.log10(255**2 / ((truth - output)[inside] ** 2).mean()))
+        assert -1 <= row["ssim_face"] <= 1
+
+
+def test_parts_of_a_version_that_measured_less_are_scored_again(config):
+    import pyarrow.parquet as pq
+
+    score(config)
+    before = (config.out / SCORES_FILE).read_bytes()
+    (part,) = (config.out / "parts/net").iterdir()
+    pq.write_table(pq.read_table(part).drop_columns(["psnr_face", "ssim_face"]), part)
+    assert score(config).scored == 7
+    assert (config.out / SCORES_FILE).read_bytes() == before
 
 
 def test_the_same_command_does_nothing_and_another_folder_gets_the_same_bytes(config, tmp_path):

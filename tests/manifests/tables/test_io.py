@@ -55,6 +55,21 @@ def test_additional_columns_survive(tmp_path: Path) -> None:
     assert read_table(tmp_path / "pairs.parquet", PAIRS).column("note").to_pylist() == ["mine"]
 
 
+@pytest.mark.parametrize("columns", [None, ["method", "psnr_face"]])
+def test_a_table_of_before_a_column_was_added_is_read_without_it(tmp_path: Path, columns: list[str] | None) -> None:
+    row: dict[str, object] = dict.fromkeys(SCORES.names)
+    row |= {f.name: {pa.string(): "x", pa.float32(): 0.5}.get(f.type, 0) for f in SCORES if not f.nullable}
+    file = tmp_path / "scores.parquet"
+    write_table(file, to_table([row], SCORES).append_column("note", pa.array(["mine"])), SCORES, MADE_BY)
+    pq.write_table(pq.read_table(file).drop_columns(["psnr_face", "ssim_face"]), file)
+    found = read_table(file, SCORES, columns)
+    assert found.column("psnr_face").to_pylist() == [None]
+    assert found.schema.names == (columns or [*SCORES.names, "note"])
+    pq.write_table(pq.read_table(file).drop_columns(["psnr"]), file)
+    with pytest.raises(DataError, match="lacks the column psnr;"):
+        read_table(file, SCORES)
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", "../up.png", "a/../../b.png", "C:/x.png", "a\\b.png", ""])
 def test_a_path_that_leaves_the_folder_is_refused_with_its_row_and_column(path: str, tmp_path: Path) -> None:
     file = tmp_path / "pairs.parquet"
