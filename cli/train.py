@@ -37,17 +37,14 @@ def main(
     folder: Path,
     run: Path | None,
     preset: str,
-    variant: str | None,
-    model: str | None,
-    vgg_face: str | None,
     file: Path | None,
     assignments: tuple[str, ...],
     device: str,
-    on_nonfinite: str | None,
     describe: bool,
     dry_run: bool,
     overwrite: bool,
     as_json: bool,
+    **options: str | None,  # those that are settings, by their names
 ) -> None:
     """Train a network on the pairs in DIR, a folder that `gfr-data build-pairs` wrote.
 
@@ -56,14 +53,12 @@ def main(
     """
     from gfr_model.config import resolve
 
-    options = {"variant": variant, "model": model, "vgg_face": vgg_face, "on_nonfinite": on_nonfinite}
     config = resolve(preset, file, assignments, {key: value for key, value in options.items() if value is not None})
     if describe:
         from gfr_model.networks.describe import describe as describe_networks
 
         description = describe_networks(config)
-        print_summary(description.as_dict(), as_json, str(description))
-        return
+        return print_summary(asdict(description), as_json, str(description))
     if run is None:
         raise click.UsageError("Missing option '--out': the folder of this run.")
     from gfr_model.training.train import summary_lines, survey, train
@@ -73,8 +68,7 @@ def main(
 
         plan = survey(folder, run, config)
         facts = [f"{key}: {value}" for key, value in plan.items()]
-        print_summary(plan, as_json, "\n".join([to_toml(config), *facts]))
-        return
+        return print_summary(plan, as_json, "\n".join([to_toml(config), *facts]))
     with progress_bars() as progress:
         result = train(folder, run, config, device, overwrite, progress, lambda line: click.echo(line, err=True))
     files = [f"Curves and pictures: {run / 'summary.html'}", f"Model: {run / 'model.safetensors'}"]

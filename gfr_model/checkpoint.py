@@ -54,15 +54,14 @@ def read(path: Path) -> Checkpoint:
         raise DataError(f"{path} does not exist; name a run folder or a checkpoint that gfr-train wrote")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = (file.metadata() or {}).get(METADATA, "{}")
+            about = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
     except Exception as error:
         raise DataError(
             f"{path} is no safetensors file or is damaged ({error}); it was not loaded, use one that gfr-train wrote"
         ) from error
-    about = _about(metadata)
-    if about.get("format") != FORMAT:
-        raise DataError(f"{path} was not written by this version of gfr-train (its format is {about.get('format')!r})")
+    if not isinstance(about, dict) or about.get("format") != FORMAT or not {"config", "state"} <= about.keys():
+        raise DataError(f"{path} was not written by this version of gfr-train (its format is not {FORMAT!r})")
     if about.get("crc32") != _checksum(tensors):
         raise DataError(f"{path} is damaged: its content does not match its checksum; use another checkpoint")
     return Checkpoint(tensors, from_values(TrainConfig, about["config"], str(path)), about["state"], path)
@@ -105,14 +104,6 @@ def remove_old(run: Path) -> None:
 def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, named without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _about(metadata: str) -> dict[str, Any]:
-    try:
-        about = json.loads(metadata)
-    except ValueError:
-        return {}
-    return about if isinstance(about, dict) and {"config", "state"} <= about.keys() else {}
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> int:

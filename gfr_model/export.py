@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from gfr_model.inference import TrainedModel, load_model
 from manifests import DataError, atomic_path, hash_file, project_version, write_text
 
-FORMS = ("onnx", "torchscript")
 OPSET = 18  # of ONNX; grid_sample needs 16
 MOST_DIFFERENCE = 1e-4  # between the file's outputs and torch's, of values in [0, 1] and [-1, 1]
 

@@ -1,7 +1,7 @@
 """Eq. 4 for a batch on any device: every sample with its own parameters, the same bits as the reference of `gfr_data`.
 
 The device never has to answer: sizes are known from the draws, which are in host memory. Samples of about one size
-are worked on together, so that a small one isn't padded to the largest; nothing depends on the company of a sample.
+are worked on together, so that a small one isn't padded to the largest; a sample comes out the same in any batch.
 """
 
 from collections.abc import Iterator
@@ -53,26 +53,6 @@ def degrade_batch(images: Tensor, draws: Draws) -> Tensor:
         low = _low_resolution(images[group.index], group, ops)
         degraded.index_copy_(0, group.index, _enlarge(low, group, ops, size))
     return degraded
-
-
-@torch.no_grad()
-def low_resolution_batch(images: Tensor, draws: Draws) -> Tensor:
-    """I^{d,s} of each image as its file decodes: (B, 3, S, S) uint8, image b in the upper left, zero beyond.
-
-    Raises ValueError as `degrade_batch` does.
-    """
-    _check(images, draws)
-    size = images.shape[-1]
-    ops = operators(draws.space, size, images.device)
-    result = torch.zeros_like(images)
-    for group in _groups(draws, size, ops, images.device):
-        low = _low_resolution(images[group.index], group, ops)
-        place = torch.arange(group.side, device=images.device)
-        inside = (place < group.low[:, None]).to(low.dtype)
-        low = low * inside[:, None, :, None] * inside[:, None, None, :]
-        width = min(group.side, size)
-        result[group.index, :, :width, :width] = low[..., :width, :width].to(torch.uint8)
-    return result
 
 
 @torch.no_grad()

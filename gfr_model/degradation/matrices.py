@@ -19,18 +19,13 @@ class Matrices:
     weights: Tensor  # (rows, taps) float64
     first: np.ndarray  # (matrices,) int64, in host memory: where each matrix begins
 
-    def rows(self, first: Tensor, count: Tensor, height: int) -> tuple[Tensor, Tensor]:
-        """Rows of matrix b from first[b], of which it has count[b]; the last is repeated until there are `height`.
-
-        Returns the columns where each begins (B, height) and its weights (B, height, taps).
-        """
-        place = torch.arange(height, device=first.device)
-        rows = first[:, None] + place.minimum(count[:, None] - 1)
-        return self.starts[rows], self.weights[rows]
-
     def dense(self, first: Tensor, count: Tensor, height: int, width: int) -> Tensor:
-        """The same as (B, height, width) float64. `width` is at least the number of columns that count."""
-        starts, weights = self.rows(first, count, height)
+        """Matrix b from row first[b], of which it has count[b]: (B, height, width) float64.
+
+        The last row is repeated until there are `height`. `width` is at least the number of columns that count.
+        """
+        rows = first[:, None] + torch.arange(height, device=first.device).minimum(count[:, None] - 1)
+        starts, weights = self.starts[rows], self.weights[rows]
         taps = weights.shape[-1]
         # A row has room for all its taps even where the matrix is narrower than they are: those are zero.
         matrix = weights.new_zeros(len(first), height, width + taps)

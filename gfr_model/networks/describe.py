@@ -1,7 +1,6 @@
 """What a configuration would train: its networks, their parameters, and the operations of one sample."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -25,10 +24,6 @@ class Description:
     """The networks of a configuration."""
 
     networks: tuple[NetworkSize, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"networks": [asdict(network) for network in self.networks]}
 
     def __str__(self) -> str:
         lines = [f"{'network':<24}{'parameters':>16}{'GFLOP/sample':>16}"]

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from manifests import ConfigError
 
@@ -99,3 +99,16 @@ def initialise_for_relu(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+class Residual(nn.Module):
+    """Layers whose result is added to their input: (B, C, h, w) to the same."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Add what the layers make of `features` to them."""
+        changed: Tensor = features + self.layers(features)
+        return changed

@@ -41,11 +41,6 @@ class Guides:
     usable: tuple[Guide, ...]
     problems: tuple[str, ...]  # a line for each file that cannot serve
 
-    @property
-    def hashes(self) -> list[str]:
-        """What identifies them, whatever their names."""
-        return sorted(guide.content_hash for guide in self.usable)
-
 
 @dataclass(frozen=True)
 class Choice:

@@ -9,7 +9,7 @@ from torch import Tensor
 from gfr_model.config import TrainConfig
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.networks.warp import normalise
-from gfr_model.training.pairs import Pairs, PairSet, flips_of, samples_of_step
+from gfr_model.training.pairs import PairSet, flips_of, samples_of_step
 from gfr_model.training.processes import World
 from manifests.degradation.draws import draw_many, pair_keys
 from manifests.degradation.space import parse_space
@@ -55,19 +55,14 @@ class Feed:
         return [self.pairs.table.pair_ids[i] for i in index]
 
     def _inputs(self, index: np.ndarray, flip: np.ndarray, copy: np.ndarray) -> Inputs:
-        device = self.world.device
-        pairs = self.pairs.batch(index, flip, device)
-        draws = draw_many(self.space, self.keys[index], copy)
-        return self._to_float(pairs, degrade_batch(pairs.target, draws))
-
-    def _to_float(self, pairs: Pairs, degraded: Tensor) -> Inputs:
+        pairs = self.pairs.batch(index, flip, self.world.device)
+        degraded = degrade_batch(pairs.target, draw_many(self.space, self.keys[index], copy))
         layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
-        size = pairs.target.shape[-1]
-        degraded, guide, target = (
+        images = (
             image.to(dtype=self.dtype, memory_format=layout)
             for image in (degraded, pairs.guide.float().div_(255), pairs.target.float().div_(255))
         )
-        target_points, guide_points = (
-            normalise(points, size).to(self.dtype) for points in (pairs.target_points, pairs.guide_points)
+        points = (
+            normalise(points, degraded.shape[-1]).to(self.dtype) for points in (pairs.target_points, pairs.guide_points)
         )
-        return Inputs(degraded, guide, target, target_points, guide_points)
+        return Inputs(*images, *points)

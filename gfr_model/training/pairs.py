@@ -29,7 +29,6 @@ class PairTable:
     """The pairs of one split, in the manifest's order. Crops are named once, however many pairs share them."""
 
     folder: Path
-    rows: tuple[int, ...]  # of the manifest, for messages
     pair_ids: tuple[str, ...]
     paths: tuple[str, ...]  # of the distinct crops, relative to `folder`
     path_rows: tuple[str, ...]  # where each path stands, for messages: "row 3, target_path"
@@ -213,7 +212,6 @@ def _table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
         index[role] = np.array([paths[name][0] for name in names], dtype=np.int64)
     return PairTable(
         folder=folder,
-        rows=tuple(rows),
         pair_ids=tuple(chosen.column("pair_id").to_pylist()),
         paths=tuple(paths),
         path_rows=tuple(where for _, where in paths.values()),

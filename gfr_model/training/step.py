@@ -112,7 +112,11 @@ class Learner:
             for key, parameter in module.named_parameters():
                 slots = with_prefix(tensors, f"adam.{name}.{key}.")
                 if slots:  # a parameter that no step has moved yet has none
-                    optimiser.state[parameter] = {s: _like(value, parameter) for s, value in slots.items()}
+                    # As the parameter lies in memory; Adam's step counters are scalars and keep their type.
+                    optimiser.state[parameter] = {
+                        slot: torch.empty_like(parameter).copy_(value) if value.dim() else value.clone()
+                        for slot, value in slots.items()
+                    }
 
     def compile(self) -> str:
         """Compile the networks in place, so that parameters keep their names; where that cannot be, say why not.
@@ -158,15 +162,14 @@ def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
     """Load VGG-Face where the perceptual loss is on. Raises ConfigError when its weights were not named."""
     if config.lambda_perceptual == 0 or config.vgg_face == OFF:
         return None
+    from gfr_model.networks.vggface.files import ADVICE, load_vggface
+
     if not config.vgg_face:
         raise ConfigError(
-            "the perceptual loss (lambda_perceptual above 0) needs VGG-Face's weights, which may not be shipped: get "
-            "VGG_FACE.t7 or vgg_face.mat from https://www.robots.ox.ac.uk/~vgg/software/vgg_face/ and pass "
-            "--vgg-face PATH, or train without this loss: --vgg-face off"
+            "the perceptual loss (lambda_perceptual above 0) needs VGG-Face's weights, which may not be shipped: pass "
+            f"--vgg-face PATH; {ADVICE}"
         )
-    from gfr_model.networks.vggface.files import load_vggface
-
-    module: nn.Module = load_vggface(Path(config.vgg_face), config.vgg_layer).to(world.device).eval()
+    module: nn.Module = load_vggface(Path(config.vgg_face), config.vgg_layer).to(world.device)
     return module.requires_grad_(False)
 
 
@@ -174,10 +177,3 @@ def _adam(module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     parameters = list(module.parameters()) or [nn.Parameter(torch.zeros(0))]  # Adam refuses an empty list
     betas = (config.beta1, config.beta2)
     return torch.optim.Adam(parameters, lr=config.learning_rates[0], betas=betas, fused=config.fused_adam)
-
-
-def _like(value: Tensor, parameter: Tensor) -> Tensor:
-    """`value` where and as `parameter` lies in memory; Adam's step counters are scalars and keep their type."""
-    if value.dim() == 0:
-        return value.clone()
-    return torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(value)

@@ -12,6 +12,8 @@ from gfr_model.training.step import Learner
 
 BATCH = 16  # pairs at a time where the training batch is smaller
 LARGEST = 64  # and at most
+MEASURES = ("psnr", "psnr_degraded", "reconstruction")
+FLOW_MEASURES = ("landmark_error", "landmark_error_unwarped")
 
 
 def validate(
@@ -22,7 +24,6 @@ def validate(
     Returns means over the pairs, and a picture of the first `samples` pairs, (H, W, 3) uint8:
     reconstruction (eq. 6), psnr and psnr_degraded (dB, mean over images), and where there is a WarpNet landmark_error
     and landmark_error_unwarped (px, mean over points).
-
     """
     size = min(max(BATCH, learner.config.batch_size), LARGEST)
     parts = np.array_split(np.arange(len(feed)), max(1, -(-len(feed) // size)))[:batches]
@@ -30,8 +31,8 @@ def validate(
     for part in parts[world.rank :: world.size]:
         for name, value in _measure(learner, feed.validation(part)).items():
             sums[name] = sums.get(name, 0.0) + value
-    names = sorted(sums) if sums else []
-    names = _agreed(names, world)
+    # Named, not taken from `sums`: a process may have had no batch.
+    names = (*(FLOW_MEASURES if learner.config.made_of.warps else ()), *MEASURES)
     total = torch.stack([torch.as_tensor(sums.get(name, 0.0), device=world.device).double() for name in names])
     average([total], world)
     count = sum(len(part) for part in parts)
@@ -65,15 +66,6 @@ def _psnr(image: Tensor, truth: Tensor) -> Tensor:
 
 def _distance(points: Tensor, others: Tensor) -> Tensor:
     return (points - others).norm(dim=-1).mean(dim=1)
-
-
-def _agreed(names: list[str], world: World) -> list[str]:
-    """The names that the first process measured: another may have had no batch."""
-    if world.size == 1:
-        return names
-    kept: list[list[str]] = [names]
-    torch.distributed.broadcast_object_list(kept, src=0, device=world.device)
-    return kept[0]
 
 
 def _picture(learner: Learner, inputs: Inputs) -> np.ndarray:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gfr_model.networks.layers import initialise
+from gfr_model.networks.layers import Residual, initialise
 
 WIDTH, BLOCKS = 64, 9
 
@@ -21,7 +21,7 @@ class DeblurGan(nn.Module):
             *_normed(nn.Conv2d(6 if guided else 3, WIDTH, 7), WIDTH),
             *_normed(nn.Conv2d(WIDTH, 2 * WIDTH, 3, stride=2, padding=1), 2 * WIDTH),
             *_normed(nn.Conv2d(2 * WIDTH, 4 * WIDTH, 3, stride=2, padding=1), 4 * WIDTH),
-            *[ResidualBlock(4 * WIDTH) for _ in range(BLOCKS)],
+            *[_block(4 * WIDTH) for _ in range(BLOCKS)],
             *_normed(_doubling(4 * WIDTH, 2 * WIDTH), 2 * WIDTH),
             *_normed(_doubling(2 * WIDTH, WIDTH), WIDTH),
             nn.ReflectionPad2d(3),
@@ -37,24 +37,15 @@ class DeblurGan(nn.Module):
         return image + difference / 2
 
 
-class ResidualBlock(nn.Module):
-    """Convolution, norm, ReLU, dropout, convolution, norm, and the input added."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.ReflectionPad2d(1),
-            *_normed(nn.Conv2d(width, width, 3), width),
-            nn.Dropout(0.5),
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(width, width, 3),
-            nn.InstanceNorm2d(width),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, width, h, w) to the same."""
-        changed: Tensor = features + self.layers(features)
-        return changed
+def _block(width: int) -> Residual:
+    return Residual(
+        nn.ReflectionPad2d(1),
+        *_normed(nn.Conv2d(width, width, 3), width),
+        nn.Dropout(0.5),
+        nn.ReflectionPad2d(1),
+        nn.Conv2d(width, width, 3),
+        nn.InstanceNorm2d(width),
+    )
 
 
 def _normed(convolution: nn.Module, width: int) -> tuple[nn.Module, ...]:

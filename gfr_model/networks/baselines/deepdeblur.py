@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gfr_model.networks.layers import Residual
+
 WIDTH, BLOCKS, SCALES = 64, 19, 3
 
 
@@ -31,21 +33,11 @@ class DeepDeblur(nn.Module):
         return result + 0.5
 
 
-class ResidualBlock(nn.Module):
-    """Convolution, ReLU, convolution, and the input added; without norm, which its authors found to harm."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(WIDTH, WIDTH, 5, padding=2), nn.ReLU(inplace=True), nn.Conv2d(WIDTH, WIDTH, 5, padding=2)
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, 64, h, w) to the same."""
-        changed: Tensor = features + self.layers(features)
-        return changed
-
-
 def _level(inputs: int) -> nn.Sequential:
-    blocks = [ResidualBlock() for _ in range(BLOCKS)]
-    return nn.Sequential(nn.Conv2d(inputs, WIDTH, 5, padding=2), *blocks, nn.Conv2d(WIDTH, 3, 5, padding=2))
+    """Its blocks have no norm, which its authors found to harm."""
+    blocks = [Residual(_conv(WIDTH, WIDTH), nn.ReLU(inplace=True), _conv(WIDTH, WIDTH)) for _ in range(BLOCKS)]
+    return nn.Sequential(_conv(inputs, WIDTH), *blocks, _conv(WIDTH, 3))
+
+
+def _conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 5, padding=2)

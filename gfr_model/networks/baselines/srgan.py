@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gfr_model.networks.layers import Norm, make_norm
+from gfr_model.networks.layers import Norm, Residual, make_norm
 
 WIDTH, BLOCKS, SCALE = 64, 16, 4
 
@@ -19,10 +19,9 @@ class Srgan(nn.Module):
 
     def __init__(self, guided: bool = False, norm: Norm = "batch") -> None:
         super().__init__()
-        self.guided = guided
         stride = SCALE if guided else 1
         self.head = nn.Sequential(nn.Conv2d(6 if guided else 3, WIDTH, 9, stride, padding=4), nn.PReLU())
-        body: list[nn.Module] = [ResidualBlock(norm) for _ in range(BLOCKS)]
+        body: list[nn.Module] = [_block(norm) for _ in range(BLOCKS)]
         self.body = nn.Sequential(*body, nn.Conv2d(WIDTH, WIDTH, 3, padding=1), make_norm(norm, WIDTH))
         self.enlargement = nn.Sequential(*[layer for _ in range(2) for layer in _shuffled()])
         self.tail = nn.Conv2d(WIDTH, 3, 9, padding=4)
@@ -30,31 +29,22 @@ class Srgan(nn.Module):
     def forward(self, image: Tensor, guide: Tensor | None = None) -> Tensor:
         """Restore (B, 3, H, W), sides divisible by 4."""
         if guide is None:
-            reduced = F.interpolate(image, scale_factor=1 / SCALE, mode="bicubic", antialias=True)
-            features = self.head(reduced)
+            inputs = F.interpolate(image, scale_factor=1 / SCALE, mode="bicubic", antialias=True)
         else:
-            features = self.head(torch.cat((image, guide), dim=1))
+            inputs = torch.cat((image, guide), dim=1)
+        features = self.head(inputs)
         restored: Tensor = self.tail(self.enlargement(features + self.body(features)))
         return restored
 
 
-class ResidualBlock(nn.Module):
-    """Convolution, norm, PReLU, convolution, norm, and the input added."""
-
-    def __init__(self, norm: Norm) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
-            make_norm(norm, WIDTH),
-            nn.PReLU(),
-            nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
-            make_norm(norm, WIDTH),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, 64, h, w) to the same."""
-        changed: Tensor = features + self.layers(features)
-        return changed
+def _block(norm: Norm) -> Residual:
+    return Residual(
+        nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
+        make_norm(norm, WIDTH),
+        nn.PReLU(),
+        nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
+        make_norm(norm, WIDTH),
+    )
 
 
 def _shuffled() -> list[nn.Module]:

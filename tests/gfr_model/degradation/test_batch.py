@@ -1,4 +1,4 @@
-"""Tests of the batched degradation: against the reference with its real files, and against itself in other company."""
+"""Tests of the batched degradation: against the reference with its real files, and against itself in other batches."""
 
 import io
 from pathlib import Path
@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from gfr_data.degradation.reference import degrade_image
-from gfr_model.degradation.batch import degrade_arrays, degrade_batch, low_resolution_batch, upsample
+from gfr_model.degradation.batch import _groups, _low_resolution, degrade_arrays, degrade_batch, upsample
+from gfr_model.degradation.matrices import operators
 from gfr_model.degradation.noise import noise_of
 from manifests.degradation.draws import Degradation, draw_many, pair_keys, stack
 from manifests.degradation.noise import noise
@@ -84,11 +85,16 @@ def test_five_hundred_draws_equal_the_reference_on_rendered_faces(tmp_path, devi
 @pytest.mark.parametrize("device", DEVICES)
 def test_low_resolution_images_are_the_files_pixels(device):
     images, draws = shapes(PART), drawn(PART, copy=3)
-    low = low_resolution_batch(tensor(images).to(device), draws).cpu().permute(0, 2, 3, 1).numpy()
+    batch = tensor(images).to(device)
+    ops = operators(PAPER_SPACE, batch.shape[-1], batch.device)
+    low = {}
+    for group in _groups(draws, batch.shape[-1], ops, batch.device):
+        made = _low_resolution(batch[group.index], group, ops).permute(0, 2, 3, 1).cpu().numpy()
+        low |= dict(zip(group.index.tolist(), made, strict=True))
     for number in range(PART):
         reference = degrade_image(images[number], draws.at(number))
         side = low_size(draws.scale[number])
-        np.testing.assert_array_equal(low[number, :side, :side], reference.low)
+        np.testing.assert_array_equal(low[number][:side, :side], reference.low)
         np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(reference.content))), reference.low)
 
 

@@ -90,7 +90,7 @@ def test_crops_of_another_size_or_kind_are_refused(make_pairs):
 def test_without_val_whole_persons_are_held_out(make_pairs):
     splits = read_splits(make_pairs(train=9, val=0), 0.05, 0)
     assert "validate instead" in splits.note
-    persons = [{row % 3 for row in part.rows} for part in (splits.train, splits.val)]
+    persons = [{int(name[1:]) % 3 for name in part.pair_ids} for part in (splits.train, splits.val)]
     assert len(persons[1]) == 1
     assert not persons[0] & persons[1]
 
