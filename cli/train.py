@@ -58,7 +58,8 @@ def main(
         from gfr_model.networks.describe import describe as describe_networks
 
         description = describe_networks(config)
-        return print_summary(asdict(description), as_json, str(description))
+        print_summary(asdict(description), as_json, str(description))
+        return
     if run is None:
         raise click.UsageError("Missing option '--out': the folder of this run.")
     from gfr_model.training.train import summary_lines, survey, train
@@ -68,7 +69,8 @@ def main(
 
         plan = survey(folder, run, config)
         facts = [f"{key}: {value}" for key, value in plan.items()]
-        return print_summary(plan, as_json, "\n".join([to_toml(config), *facts]))
+        print_summary(plan, as_json, "\n".join([to_toml(config), *facts]))
+        return
     with progress_bars() as progress:
         result = train(folder, run, config, device, overwrite, progress, lambda line: click.echo(line, err=True))
     files = [f"Curves and pictures: {run / 'summary.html'}", f"Model: {run / 'model.safetensors'}"]

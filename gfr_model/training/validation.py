@@ -12,8 +12,6 @@ from gfr_model.training.step import Learner
 
 BATCH = 16  # pairs at a time where the training batch is smaller
 LARGEST = 64  # and at most
-MEASURES = ("psnr", "psnr_degraded", "reconstruction")
-FLOW_MEASURES = ("landmark_error", "landmark_error_unwarped")
 
 
 def validate(
@@ -31,12 +29,13 @@ def validate(
     for part in parts[world.rank :: world.size]:
         for name, value in _measure(learner, feed.validation(part)).items():
             sums[name] = sums.get(name, 0.0) + value
-    # Named, not taken from `sums`: a process may have had no batch.
-    names = (*(FLOW_MEASURES if learner.config.made_of.warps else ()), *MEASURES)
-    total = torch.stack([torch.as_tensor(sums.get(name, 0.0), device=world.device).double() for name in names])
+    names = [sorted(sums)]
+    if world.size > 1:  # of the first process: another may have had no batch
+        torch.distributed.broadcast_object_list(names, src=0, device=world.device)
+    total = torch.stack([torch.as_tensor(sums.get(name, 0.0), device=world.device).double() for name in names[0]])
     average([total], world)
     count = sum(len(part) for part in parts)
-    means = {name: value * world.size / count for name, value in zip(names, total.tolist(), strict=True)}
+    means = {name: value * world.size / count for name, value in zip(names[0], total.tolist(), strict=True)}
     picture = _picture(learner, feed.validation(np.arange(min(samples, len(feed))))) if samples else np.zeros(0)
     return means, picture
 
