@@ -70,9 +70,11 @@ class Learner:
         with at_precision(self.config.precision, self.world.device):
             found = self.network(inputs.degraded, inputs.guide)
         self.network.train()
-        dtype = inputs.target.dtype
-        warped, flow = (None if value is None else value.to(dtype) for value in found[1:])
-        return Restoration(found.restored.to(dtype), warped, flow)
+        images = {"restored": found.restored, "warped": found.warped, "flow": found.flow}
+        made: Restoration = found._replace(
+            **{name: None if value is None else value.to(inputs.target.dtype) for name, value in images.items()}
+        )
+        return made
 
     @torch.no_grad()
     def reconstruction(self, restoration: Restoration, inputs: Inputs) -> Tensor:
