@@ -36,10 +36,14 @@ from manifests.settings import (
 OFF = "off"
 
 
-def _power_of_two(side: int) -> int:
+def _power_of_two(side: int, info: ValidationInfo) -> int:
     if side < 16 or side & (side - 1):
-        raise ValueError(f"image_size must be a power of two of at least 16, but is {side}")
+        raise ValueError(f"{info.field_name} must be a power of two of at least 16, but is {side}")
     return side
+
+
+def _none_or_power_of_two(side: int, info: ValidationInfo) -> int:
+    return side and _power_of_two(side, info)
 
 
 def _of_the_space(text: str, info: ValidationInfo) -> str:
@@ -53,10 +57,15 @@ def _of_the_space(text: str, info: ValidationInfo) -> str:
 ModelName = Annotated[str, one_of(NAMES)]
 Variant = Annotated[str, one_of(VARIANTS)]
 Norm = Annotated[str, one_of(("instance", "batch"))]
+Alignment = Annotated[str, one_of(("none", "similarity", "landmarks"))]
+Rec = Annotated[str, one_of(("unet", "attentive"))]
+Flow = Annotated[str, one_of(("displacement", "position"))]
+Reduction = Annotated[str, one_of(("sum", "mean"))]
 Storage = Annotated[str, one_of(("auto", "device", "host", "disk"))]
 Precision = Annotated[str, one_of(("float32", "bfloat16", "float64"))]
 OnNonfinite = Annotated[str, one_of(("stop", "skip"))]
 Side = Annotated[Count, AfterValidator(_power_of_two)]
+WarpSide = Annotated[Whole, AfterValidator(_none_or_power_of_two)]
 Values = Annotated[Text, AfterValidator(_of_the_space)]  # of a parameter of eq. 4
 Rates = Annotated[Many[Positive], Field(min_length=1)]
 
@@ -75,14 +84,26 @@ class TrainConfig:
     norm: Annotated[Norm, about("'instance': statistics of each image, as batch norm of one has; 'batch'")] = "instance"
     output_skip: Annotated[Flag, about("add the degraded image to RecNet's output before the sigmoid")] = False
     image_size: Annotated[Side, about("px; crops of another size are refused (§4.1)")] = 256
+    # Beyond the paper
+    alignment: Annotated[Alignment, about("of the guide before WarpNet, through landmarks that a network finds")] = (
+        "none"
+    )
+    recnet: Annotated[Rec, about("'unet': the paper's; 'attentive' takes from the guide by local attention")] = "unet"
+    warp_size: Annotated[WarpSide, about("px at which WarpNet works, its flow is enlarged; 0: image_size")] = 0
+    points_width: Annotated[Count, about("channels after the first convolution of the network of landmarks")] = 32
 
     # Losses (§4.2); a weight of 0 switches a loss off
     lambda_l2: Annotated[NotNegative, about("eq. 6, first term, mean over pixels")] = 100.0
     lambda_perceptual: Annotated[NotNegative, about("eq. 6, second term")] = 0.001
     lambda_adv_global: Annotated[NotNegative, about("eq. 8")] = 1.0
     lambda_adv_local: Annotated[NotNegative, about("eq. 8")] = 0.5
-    lambda_landmark: Annotated[NotNegative, about("eq. 11, sum over 68 points")] = 10.0
-    lambda_tv: Annotated[NotNegative, about("eq. 11, sum over pixels")] = 1.0
+    lambda_landmark: Annotated[NotNegative, about("eq. 11, over 68 points")] = 10.0
+    lambda_tv: Annotated[NotNegative, about("eq. 11, over pixels")] = 1.0
+    tv_of: Annotated[Flow, about("eq. 10: of the flow minus identity, or literally of the positions")] = "displacement"
+    flow_reduction: Annotated[Reduction, about("eq. 9 and 10 over points and pixels")] = "sum"
+    lambda_points: Annotated[
+        NotNegative, about("mean distance of found landmarks, [-1, 1] is the image; model points")
+    ] = 1.0
     label_real: Annotated[NotNegative, about("smoothed label of real images, §3.3")] = 0.9
     label_fake: Annotated[NotNegative, about("label of restored images, §3.3")] = 0.0
     vgg_face: Annotated[Text, about("weights of VGG-Face, or 'off'")] = ""
@@ -134,6 +155,10 @@ class TrainConfig:
     def _agree(self) -> Self:
         """Raise ValueError for settings that are at odds with each other."""
         problems = []
+        if self.warp_size > self.image_size:
+            problems.append(f"warp_size {self.warp_size} is above image_size {self.image_size}")
+        if self.recnet == "attentive" and self.image_size < 32:
+            problems.append("recnet attentive needs an image_size of at least 32")
         if self.model != GFRNET and self.variant != "full":
             problems.append(f"variant {self.variant} is one of gfrnet, and the model is {self.model!r}")
         if len(self.rate_steps) > len(self.learning_rates):

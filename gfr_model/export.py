@@ -64,7 +64,7 @@ class Plain(nn.Module):
     def forward(self, *images: Tensor) -> tuple[Tensor, ...]:
         """Restore `degraded`, with `guide` where the network uses one."""
         made = self.network(images[0], images[1] if self.guided else images[0])
-        return tuple(value for value in made if value is not None)
+        return tuple(value for value in made[:3] if value is not None)
 
 
 def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> Exported:

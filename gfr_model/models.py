@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from manifests import ConfigError
 
+POINTS = "points"  # finds landmarks and restores nothing; its weights align the guide in a GFRNet
 GFRNET = "gfrnet"  # the paper's own network, full or an ablation; the others are the baselines of its Table 1
 
 # Losses by name; the setting lambda_<name> is the weight.
@@ -64,6 +65,7 @@ MODELS = {
     "marcnn": Model("arcnn", PLAIN, norm="batch"),
     "msrgan": Model("srgan", ONE_CRITIC, norm="batch"),
     "mdeblurgan": Model("deblurgan", ONE_CRITIC, norm="batch"),
+    POINTS: Model(POINTS, frozenset({"points"}), norm="batch"),
 }
 # The setting `model` takes one of NAMES; for GFRNET the setting `variant` says which.
 VARIANTS = tuple(name for name, model in MODELS.items() if model.network == GFRNET)

@@ -4,11 +4,13 @@ A new network gets its line here and in `models.py`.
 """
 
 from collections.abc import Callable
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from gfr_model.config import TrainConfig
-from gfr_model.models import GFRNET, Model
+from gfr_model.models import GFRNET, POINTS, Model
 from gfr_model.networks.baselines.arcnn import ArCnn
 from gfr_model.networks.baselines.deblurgan import DeblurGan
 from gfr_model.networks.baselines.deepdeblur import DeepDeblur
@@ -18,8 +20,9 @@ from gfr_model.networks.baselines.srcnn import Srcnn
 from gfr_model.networks.baselines.srgan import Srgan
 from gfr_model.networks.baselines.vdsr import Vdsr
 from gfr_model.networks.discriminators import PatchDiscriminator
-from gfr_model.networks.gfrnet import GfrNet, Restoration
+from gfr_model.networks.gfrnet import Alignment, GfrNet, Restoration
 from gfr_model.networks.layers import Norm
+from gfr_model.networks.points import Landmarks, PointsNet
 
 # The networks of other papers from what `models.py` says; `norm` is of interest to those with batch norm.
 BASELINES: dict[str, Callable[[Model, Norm], nn.Module]] = {
@@ -48,12 +51,39 @@ class Baseline(nn.Module):
         return Restoration(restored if self.training else restored.clamp(0, 1), None, None)
 
 
-def build_network(config: TrainConfig) -> GfrNet | Baseline:
+class LandmarkFinder(nn.Module):
+    """PointsNet alone, called like GFRNet, and with the parameters' names that it has there."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.points = PointsNet(width)
+        self.guided, self.warpnet = True, None
+
+    def forward(self, degraded: Tensor, guide: Tensor) -> Restoration:
+        """Find the landmarks of both images (B, 3, S, S) in [0, 1]; `degraded` comes back as it is."""
+        found = self.points(torch.cat((degraded, guide)))  # together: batch norm sees bad and good images
+        first, second = (Landmarks(*part) for part in zip(*(v.chunk(2) for v in found), strict=True))
+        return Restoration(degraded, target_landmarks=first, guide_landmarks=second)
+
+
+def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder:
     """Make the network that a configuration names. Raises ConfigError for an unknown one, naming the known ones."""
     model = config.made_of
     norm: Norm = "batch" if config.norm == "batch" else "instance"
     if model.network == GFRNET:
-        return GfrNet(model, config.width, norm, config.output_skip, config.image_size)
+        return GfrNet(
+            model,
+            config.width,
+            norm,
+            config.output_skip,
+            config.image_size,
+            alignment=cast(Alignment, config.alignment),
+            attentive=config.recnet == "attentive",
+            warp_size=config.warp_size,
+            points_width=config.points_width,
+        )
+    if model.network == POINTS:
+        return LandmarkFinder(config.points_width)
     return Baseline(BASELINES[model.network](model, norm), model.guided)
 
 

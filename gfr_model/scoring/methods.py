@@ -102,9 +102,12 @@ def trained(text: str, device: torch.device) -> tuple[Method, bool]:
     if model.config.image_size != CROP_SIZE:
         raise DataError(f"{path} restores images of {model.config.image_size} px, but crops are {CROP_SIZE} px")
     whole = Path(path).resolve()
-    name = name or (whole.name if whole.is_dir() else f"{whole.parent.name}-{whole.stem}")
+    guided, alignment = getattr(model.network, "guided", True), model.config.alignment
+    if not name:
+        name = whole.name if whole.is_dir() else f"{whole.parent.name}-{whole.stem}"
+        name += f"+{alignment}" if guided and alignment not in ("none", *name.split("+")) else ""
     method = Method(name, model.checkpoint_hash, partial(_by_network, model.network), model.checkpoint_hash)
-    return method, getattr(model.network, "guided", True)
+    return method, guided
 
 
 def with_random_guide(method: Method, seed: int) -> Method:

@@ -63,6 +63,11 @@ def tv_loss(flow: Tensor, *, literal: bool = False, reduction: str = "sum") -> T
     return (along_x.sum() + along_y.sum()) / len(flow)
 
 
+def points_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean Euclidean distance of found landmarks from the annotated ones, both (B, N, 2)."""
+    return (full_precision(found) - full_precision(wanted)).norm(dim=-1).mean()
+
+
 def _cross_entropy(logits: Tensor, label: float) -> Tensor:
     logits = full_precision(logits)
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))

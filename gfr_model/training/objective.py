@@ -28,6 +28,9 @@ def objective(
     found: Restoration, inputs: Inputs, critics: nn.ModuleDict, perceptual: nn.Module | None, config: TrainConfig
 ) -> Objective:
     """The losses of a restored batch: eq. 12 is eq. 6, eq. 11 and eq. 8 together, each where the model has it."""
+    if "points" in config.made_of.losses:
+        parts = points_parts(found, inputs, config)
+        return Objective(total(parts), total({}), values_of(parts))
     parts = reconstruction_parts(found.restored, inputs, perceptual, config)
     if found.flow is not None and config.made_of.has_flow_losses:
         parts |= flow_parts(found.flow, inputs, config)
@@ -53,10 +56,20 @@ def reconstruction_parts(restored: Tensor, inputs: Inputs, perceptual: nn.Module
 def flow_parts(flow: Tensor, inputs: Inputs, config: TrainConfig) -> Parts:
     """eq. 11: the flow meets the guide's landmarks, and is smooth."""
     flow = flow.to(inputs.target.dtype)
+    points, reduction = (inputs.target_points, inputs.guide_points), config.flow_reduction
     return {
-        "landmark": (config.lambda_landmark, losses.landmark_loss(flow, inputs.target_points, inputs.guide_points)),
-        "tv": (config.lambda_tv, losses.tv_loss(flow)),
+        "landmark": (config.lambda_landmark, losses.landmark_loss(flow, *points, reduction=reduction)),
+        "tv": (config.lambda_tv, losses.tv_loss(flow, literal=config.tv_of == "position", reduction=reduction)),
     }
+
+
+def points_parts(found: Restoration, inputs: Inputs, config: TrainConfig) -> Parts:
+    """What trains the network of landmarks: it finds those of the observation, and those of the guide."""
+    assert found.target_landmarks is not None
+    assert found.guide_landmarks is not None
+    both = torch.cat((found.target_landmarks.points, found.guide_landmarks.points))
+    wanted = torch.cat((inputs.target_points, inputs.guide_points))
+    return {"points": (config.lambda_points, losses.points_loss(both.to(wanted.dtype), wanted))}
 
 
 def adversarial_parts(

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gfr_model.config import resolve
-from gfr_model.models import GFRNET, MODELS, NAMES
+from gfr_model.models import GFRNET, MODELS, NAMES, POINTS
 from gfr_model.networks.baselines.arcnn import ArCnn
 from gfr_model.networks.baselines.deblurgan import DeblurGan
 from gfr_model.networks.baselines.deepdeblur import DeepDeblur
@@ -20,7 +20,7 @@ from gfr_model.training.processes import World
 from gfr_model.training.step import Learner
 from manifests import ConfigError
 
-BASELINES = [name for name in NAMES if name != GFRNET]
+BASELINES = [name for name in NAMES if name not in (GFRNET, POINTS)]
 
 
 def _parameters(network):

@@ -250,3 +250,36 @@ def test_warpnet_follows_landmarks_without_roughening_its_flow():
     first, last = history[0], history[-1]
     assert last[0] < 0.5 * first[0]
     assert last[1] < 1
+
+
+@pytest.mark.parametrize("variant", ["full", "-W"])
+def test_settings_make_a_network_that_aligns_by_landmarks(variant):
+    settings = {"variant": variant, "alignment": "landmarks", "recnet": "attentive", "warp_size": 16, "width": WIDTH}
+    config = resolve("paper", changes=settings | {"image_size": SIZE, "points_width": 4})
+    network = build_network(config).eval()
+    found = network(*_images())
+    assert found.restored.shape == found.warped.shape == (2, 3, SIZE, SIZE)
+    assert found.target_landmarks.points.shape == (2, 68, 2)
+    assert (network.warpnet is None) == (variant == "-W")
+    assert not any(parameter.requires_grad for parameter in network.points.parameters())
+
+
+def test_weights_of_the_network_of_landmarks_have_their_names_in_gfrnet():
+    changes = {"image_size": SIZE, "points_width": 4, "width": WIDTH}
+    finder = build_network(resolve("paper", changes=changes | {"model": "points"})).eval()
+    network = build_network(resolve("paper", changes=changes | {"alignment": "landmarks"})).eval()
+    missing, unexpected = network.load_state_dict(finder.state_dict(), strict=False)
+    assert not unexpected
+    assert not any(name.startswith("points.") for name in missing)
+    degraded, guide = _images()
+    found, aligned = finder(degraded, guide), network(degraded, guide)
+    assert torch.equal(found.restored, degraded)
+    torch.testing.assert_close(found.target_landmarks, aligned.target_landmarks)
+    torch.testing.assert_close(found.guide_landmarks, aligned.guide_landmarks)
+
+
+def test_sizes_at_which_a_network_cannot_work_are_refused():
+    with pytest.raises(ConfigError, match=r"warp_size must be a power of two"):
+        resolve("paper", assignments=["warp_size=48"])
+    with pytest.raises(ConfigError, match=r"warp_size 64 is above image_size 16; recnet attentive needs"):
+        resolve("paper", assignments=["warp_size=64", "image_size=16", "recnet=attentive"])
