@@ -12,9 +12,9 @@ from cli.command import (
     json_option,
     overwrite_option,
     print_summary,
-    progress_bars,
     reports_errors,
 )
+from cli.progress import progress_bars
 from gfr_data.engine import BACKENDS
 from gfr_data.export import FORMATS as EXPORT_FORMATS
 from gfr_data.pairs.recipe import RECIPES

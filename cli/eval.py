@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from cli.command import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+from cli.command import dry_run_option, json_option, overwrite_option, print_summary, reports_errors
+from cli.progress import progress_bars
 from manifests import project_version
 
 EXPORTS = ("onnx", "torchscript")

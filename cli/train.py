@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from cli.command import dry_run_option, json_option, overwrite_option, print_summary, progress_bars, reports_errors
+from cli.command import dry_run_option, json_option, overwrite_option, print_summary, reports_errors
+from cli.progress import progress_bars
 from gfr_model.models import VARIANTS
 
 PRESETS = ("paper", "fast", "demo")

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "gfr_model": {"manifests"},
     "cli": {"manifests", "gfr_data", "gfr_model"},
 }
-HEAVY = ("torch", "cv2", "face_alignment", "tensorflow", "pandas", "scipy", "tensorboard")
+HEAVY = ("torch", "cv2", "face_alignment", "tensorflow", "pandas", "scipy", "tensorboard", "jinja2", "matplotlib")
 
 
 def imported_packages(file: Path) -> set[str]:
@@ -48,6 +48,8 @@ def test_arrows_between_packages_point_one_way(package: str, repository: Path) -
         ["-m", "cli.train", "--help"],
         ["-m", "cli.eval", "--help"],
         ["-m", "cli.eval", "score", "--help"],
+        ["-m", "cli.eval", "table", "--help"],
+        ["-m", "cli.eval", "report", "--help"],
         ["-m", "cli.eval", "restore", "--help"],
     ],
     ids=" ".join,

@@ -131,7 +131,7 @@ def restored_files(text: str, several: bool) -> Method:
     if not name:
         raise ConfigError(f"--restored {text!r} must be NAME=FOLDER")
     if not Path(path).is_dir():
-        raise DataError(f"--restored {text}: {path} is no folder")
+        raise DataError(f"--restored {text}: {path} is not a folder")
 
     def root(folder: Folder) -> Path:
         return Path(path) / folder.path.resolve().name if several else Path(path)

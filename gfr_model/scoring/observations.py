@@ -92,7 +92,7 @@ def guides_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Guide]]:
 
 
 def random_guides(rows: Sequence[dict[str, Any]], guides: dict[str, list[Guide]], seed: int) -> list[Guide | None]:
-    """For each observation a guide of another person of its split, as in the paper's Ours(R); None where there is none.
+    """For each observation a guide of another person of its split, the paper's Ours(R); None where it has no other.
 
     The choice is keyed by (seed, pair_id): it does not depend on which other observations are scored.
     """

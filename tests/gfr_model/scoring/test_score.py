@@ -382,7 +382,7 @@ def test_what_is_not_a_learned_metric_is_refused(config, tmp_path):
     ("change", "error", "message"),
     [
         ({"runs": ("net=nowhere",)}, DataError, "does not exist"),
-        ({"restored": ("theirs=nowhere",)}, DataError, "is no folder"),
+        ({"restored": ("theirs=nowhere",)}, DataError, "is not a folder"),
         ({"restored": ("nowhere",)}, ConfigError, "must be NAME=FOLDER"),
         ({"splits": ("train",)}, ConfigError, "has no split train; it has test-vggface2, test-webface"),
         ({"device": "abacus"}, ConfigError, "'abacus' is not a device"),
