@@ -80,17 +80,17 @@ class BuildConfig:
     thresholds: Thresholds = field(default_factory=Thresholds)  # quality
     rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
     shard_photographs: int = SHARD_PHOTOGRAPHS  # a shard ends with the identity that reaches this
-    # From here on: how the work is done. Changes nothing of the result.
+    # The settings below do not change the result.
     engine: Engine = field(default_factory=Engine)
     retry_failed: bool = False  # examine unreadable photographs again
     overwrite: bool = False  # make it anew
 
     def examination(self) -> ExaminationSettings:
-        """What a worker needs to know of it."""
+        """The part of it that the workers need."""
         return ExaminationSettings(self.sources, self.landmarks, self.fan_weights, self.device, self.thresholds)
 
     def result_settings(self) -> dict[str, Any]:
-        """What decides the result, as JSON values."""
+        """The settings that change the result, as JSON values."""
         settings = {
             "sources": [{"layout": s.layout, "root": str(s.root), "dataset": s.dataset} for s in self.sources],
             "landmarks": self.landmarks,
@@ -197,7 +197,7 @@ def _finished(config: BuildConfig) -> bool:
 
 
 def _prepare(config: BuildConfig) -> Work:
-    """Make the folder ready for work: nothing that says it is finished, nothing that a dead run was at."""
+    """Remove the mark of a finished build and the notes of a killed one, and make the work folder."""
     work = Work(config.out / WORK)
     # With other faces selected after a second look, a crop's name could stand for another photograph.
     old = [SUMMARY_FILE, f"{CROPS}/*.png"] if config.retry_failed else [SUMMARY_FILE]

@@ -17,7 +17,7 @@ _DEATHS = {"TerminatedWorkerError", "BrokenProcessPool", "KilledWorker", "Worker
 
 
 class WorkerDiedError(Exception):
-    """A worker ended without an answer; which tasks it had is for the caller to find out."""
+    """A worker ended before its task did; which task that was, the caller finds out."""
 
 
 @dataclass(frozen=True)

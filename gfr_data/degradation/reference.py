@@ -37,7 +37,8 @@ def degrade_image(image: np.ndarray, degradation: Degradation, size: int = CROP_
 
 def low_resolution(image: np.ndarray, degradation: Degradation, size: int = CROP_SIZE) -> np.ndarray:
     """(I * k_rho) downsampled by s, plus noise: (n, n, 3) uint8 RGB, not compressed yet. Raises as `degrade_image`."""
-    _check(image, size)
+    if image.dtype != np.uint8 or image.shape != (size, size, 3):
+        raise DataError(f"image must be uint8 RGB of shape ({size}, {size}, 3), but is {image.dtype} {image.shape}")
     side = low_size(degradation.scale, size)
     low = image
     if degradation.blur_sigma > 0 or side < size:
@@ -104,8 +105,3 @@ def _along_both(blocks: tuple[_Block, ...], image: np.ndarray) -> np.ndarray:
         product = np.concatenate([block.matrix @ rows[block.columns] for block in blocks])
         image = product.reshape(len(product), -1, 3).transpose(1, 0, 2)
     return image
-
-
-def _check(image: np.ndarray, size: int) -> None:
-    if image.dtype != np.uint8 or image.shape != (size, size, 3):
-        raise DataError(f"image must be uint8 RGB of shape ({size}, {size}, 3), but is {image.dtype} {image.shape}")

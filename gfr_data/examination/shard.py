@@ -38,7 +38,7 @@ WORKER_DIED = "its worker died twice while examining it"
 
 @dataclass(frozen=True)
 class ExaminationSettings:
-    """All that a face's row depends on, the photograph aside."""
+    """Everything but the photograph itself that a face's row depends on."""
 
     sources: tuple[Source, ...]
     landmarks: str  # 'fan' or 'file:PATH'
@@ -144,7 +144,7 @@ def _batches(photographs: Sequence[Photograph], task: ShardTask) -> Iterator[Seq
 
 
 def _look(batch: Sequence[Photograph], tools: Tools) -> list[ExaminedFace]:
-    """Decode, detect, crop, measure: what costs little."""
+    """The cheap part: decode, detect, crop, measure."""
     import cv2
 
     from gfr_data.faces.decode import Unreadable, read_image

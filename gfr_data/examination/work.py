@@ -2,7 +2,7 @@
 
 work/index.parquet          every photograph in order, one row group per shard
 work/shards/00000.parquet   the faces of shard 0, whole or absent
-work/shards/00000.now       rows of the shard that a worker is at; what is left of it when the worker dies
+work/shards/00000.now       rows of the shard that a worker is working on; it stays when the worker dies
 work/shards/00000.skip      rows that killed their worker twice
 """
 
@@ -81,10 +81,10 @@ class Work:
         """The index rows of one shard."""
         return pq.ParquetFile(self.index).read_row_group(number)
 
-    # What a worker is at. Not flushed to disk: it is read only when the worker died and the machine did not.
+    # The rows that a worker is working on. Not flushed to disk: read only when the worker died and the machine did not.
 
     def note(self, number: int, rows: Sequence[int]) -> None:
-        """Remember that a worker is at `rows` of a shard."""
+        """Note that a worker is working on `rows` of a shard."""
         self._now(number).write_text(json.dumps(list(rows)))
 
     def forget(self, number: int) -> None:
@@ -92,7 +92,7 @@ class Work:
         self._now(number).unlink(missing_ok=True)
 
     def noted(self, number: int) -> list[int]:
-        """Rows that a worker was at when it died; [] when it was at none."""
+        """Rows that a worker was working on when it died; empty if there are none."""
         try:
             return [int(row) for row in json.loads(self._now(number).read_text())]
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Read a photograph: upright, 8-bit RGB, whatever its form; or say in words why it cannot be read."""
+"""Read a photograph in any common format as upright 8-bit RGB, or say why it cannot be read."""
 
 import io
 import warnings

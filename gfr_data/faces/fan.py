@@ -44,7 +44,7 @@ class Fan:
         self.network = _load(find_weights(weights)).to(self.device)
 
     def __call__(self, requests: Sequence[LandmarkRequest]) -> list[Landmarks | None]:
-        """The points of each face; there are always some, however little of a face it is."""
+        """The points of each face; the network gives some for any picture."""
         found: list[Landmarks | None] = []
         size = BATCH.get(self.device.type, 1)
         for part in (requests[start : start + size] for start in range(0, len(requests), size)):

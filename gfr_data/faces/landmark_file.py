@@ -75,7 +75,7 @@ def require_match(path: Path, photographs: Iterable[tuple[Path, str]]) -> None:
 
 
 def _key(folder: Path, name: str) -> int:
-    """64 bits that stand for a path, links to folders resolved: a source's root is."""
+    """A 64-bit hash of a path, with links to folders resolved, as they are in a source's root."""
     path = folder / name
     real = f"{_real(path.parent)}/{path.name}"
     return int.from_bytes(hashlib.blake2b(os.fsencode(real), digest_size=8).digest(), "big")

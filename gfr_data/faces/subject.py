@@ -1,4 +1,4 @@
-"""Which of the faces in a photograph is the person it is of (§4.1)."""
+"""Choose the face of the person whom a photograph shows, when several are in it (§4.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From what was examined to pairs: put copies aside, select of each identity, split by person.
+"""From examined faces to pairs: remove copies, select an identity's guide and targets, split by person.
 
 Holds the candidates of all identities (at most 24 of each), not the photographs.
 """
@@ -38,7 +38,7 @@ class Entry:
     picture: bytes
 
     @property
-    def whose(self) -> IdentityKey:
+    def identity_key(self) -> IdentityKey:
         return self.dataset, self.subset, self.identity
 
 
@@ -65,9 +65,9 @@ def choose_pairs(entries: Sequence[Entry], sources: Sequence[Source], rules: Sel
     """Which faces become pairs of which split, and why the others do not."""
     layouts = {source.dataset: source.layout for source in sources}
     copies = _copies(entries, layouts, seed)
-    kept = sorted((entry for entry in entries if entry.row not in copies), key=lambda entry: entry.whose)
+    kept = sorted((entry for entry in entries if entry.row not in copies), key=lambda entry: entry.identity_key)
     selected: dict[IdentityKey, tuple[list[Entry], Selection]] = {}
-    for whose, group in groupby(kept, key=lambda entry: entry.whose):
+    for whose, group in groupby(kept, key=lambda entry: entry.identity_key):
         faces = list(group)
         selected[whose] = faces, select([entry.face for entry in faces], rules)
     giving = [(faces[0], selection) for faces, selection in selected.values() if selection.guide is not None]
@@ -80,9 +80,9 @@ def choose_pairs(entries: Sequence[Entry], sources: Sequence[Source], rules: Sel
     excluded: dict[IdentityKey, Place] = {}
     for (entry, selection), place in zip(giving, places, strict=True):
         if place.split is None:
-            excluded[entry.whose] = place
+            excluded[entry.identity_key] = place
         else:
-            pairs += _pairs(place.split, selected[entry.whose][0], selection)
+            pairs += _pairs(place.split, selected[entry.identity_key][0], selection)
     reasons = [selection.reason for _, selection in selected.values()] + [place.reason for place in excluded.values()]
     return Choice(tuple(pairs), copies, excluded, Counter(reason for reason in reasons if reason is not None))
 

@@ -1,4 +1,4 @@
-"""Recipes by name: what a build must be so that it may be called so."""
+"""Named recipes: the settings that a build must have to carry the name."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ PAPER_LAYOUTS = ("vggface2", "casia-webface")  # §4.1
 
 
 def departures(recipe: str, sources: Sequence[Source], limit: int | None, rules: SelectionRules) -> list[str]:
-    """What in a build's settings is not as the recipe has it, a line each.
+    """The settings of a build that differ from the recipe's, a sentence each.
 
     'paper' (§4.1): VGGFace2 train gives `train`, VGGFace2 test and CASIA-WebFace the two test splits, CASIA-WebFace
-    also 200 pairs for validation; all identities, at most five photographs of each, the guide among them. The bounds of
-    quality are not part of it: the paper does not tell its own.
+    also 200 pairs for validation; all identities, at most five photographs of each, the guide among them. The
+    thresholds of quality are not part of it: the paper does not give its own.
     """
     if recipe not in RECIPES:
         return [f"--recipe {recipe!r} is not known; choose one of {', '.join(RECIPES)}"]

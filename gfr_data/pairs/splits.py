@@ -1,4 +1,4 @@
-"""Split identities by person: who is in `train` is nowhere else, and who is in one split is in no other.
+"""Split identities by person: nobody is in two splits.
 
 VGGFace2 and CASIA-WebFace go where the paper sends them (§4.1). Persons of other datasets are dealt 80/10/10 by a keyed
 hash of their name, so that adding photographs or datasets moves nobody.
@@ -55,7 +55,7 @@ def home(layout: str, dataset: str, subset: str, person: str, seed: int) -> str:
 
 
 def precedence(home_name: str) -> int:
-    """Which of two homes keeps a person or a photograph that both have; the smaller number does."""
+    """Of two homes that have the same person or photograph, the one with the smaller number keeps it."""
     order = {"train": 0, "val": 1, "test-vggface2": 2, "pool": 4}
     return order.get(home_name, 3)
 

@@ -1,4 +1,4 @@
-"""Write what was chosen: crops, `faces`, `pairs`. Each file is whole or absent, and has the same bytes in every run."""
+"""Write the chosen faces: crops, `faces`, `pairs`. Each file is whole or absent and has the same bytes in every run."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,7 +38,7 @@ def name_crops(choice: Choice) -> dict[RowKey, str]:
     paths: dict[RowKey, str] = {}
     taken: set[str] = set()
     selected = {entry.row: entry for pair in choice.pairs for entry in (pair.target, pair.guide)}
-    for entry in sorted(selected.values(), key=lambda entry: (entry.whose, entry.face.key)):
+    for entry in sorted(selected.values(), key=lambda entry: (entry.identity_key, entry.face.key)):
         stem = entry.face.key.rpartition("/")[2].rpartition(".")[0] or entry.face.key.rpartition("/")[2]
         plain = f"{CROPS}/{safe_name(entry.dataset)}/{safe_name(entry.identity)}/{safe_name(stem)}"
         # Case does not tell files apart everywhere.

@@ -62,7 +62,7 @@ def measure_crop(image: np.ndarray, box: np.ndarray) -> Measures:
 
 
 def measure_landmarks(measures: Measures, crop: np.ndarray, points: np.ndarray, pose: "Pose") -> Measures:
-    """Add what landmarks (68, 2), px of `crop` (S, S, 3) uint8 RGB, tell."""
+    """Add the measures that need landmarks (68, 2), px of `crop` (S, S, 3) uint8 RGB."""
     from gfr_data.quality.occlusion import occlusion
 
     return replace(measures, occlusion=occlusion(crop, points), yaw=pose.yaw, pitch=pose.pitch, roll=pose.roll)

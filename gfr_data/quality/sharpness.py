@@ -1,4 +1,4 @@
-"""Effective resolution of a face: how many cycles across it the photograph really shows, in its blindest direction."""
+"""Effective resolution: how many cycles across a face the photograph shows, in the direction where it shows fewest."""
 
 from functools import lru_cache
 

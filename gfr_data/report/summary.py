@@ -1,4 +1,4 @@
-"""What a build came to, in numbers: beside the paper's where it names them (§4.1)."""
+"""The counts of a build, beside the paper's where it gives them (§4.1)."""
 
 import json
 from collections import Counter

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gfr_data.engine import Engine, run
 from gfr_data.sample import album
 from gfr_data.sample.defects import DEFECTS
 from gfr_data.sample.folder import Fact, render_folder
@@ -107,23 +109,17 @@ def _render(out: Path, seed: int, folders: tuple[Folder, ...], progress: Progres
     results: dict[str, list[Fact]] = {}
     done = 0
     progress("rendering", 0, total)
-    for facts in _run(out, seed, folders, jobs):
+    tasks = [partial(album.render_album, out, seed, *plan_album(len(folders), seed))]
+    tasks += [partial(render_folder, out, seed, folder) for folder in folders]
+    for facts in run(_call, tasks, Engine(jobs=jobs)):
         results[facts[0].identity] = facts
         done += len(facts)
         progress("rendering", done, total)
     return [fact for name in (*(folder.path for folder in folders), album.ALBUM) for fact in results[name]]
 
 
-def _run(out: Path, seed: int, folders: tuple[Folder, ...], jobs: int) -> Iterable[list[Fact]]:
-    owner = plan_album(len(folders), seed)
-    tasks: list[tuple[Callable[..., list[Fact]], tuple[Any, ...]]] = [(album.render_album, (out, seed, *owner))]
-    tasks += [(render_folder, (out, seed, folder)) for folder in folders]
-    if jobs == 1:
-        return (function(*arguments) for function, arguments in tasks)
-    from joblib import Parallel, delayed
-
-    pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    return pool(delayed(function)(*arguments) for function, arguments in tasks)
+def _call(task: Callable[[], list[Fact]]) -> list[Fact]:
+    return task()
 
 
 def _write_tables(out: Path, folders: tuple[Folder, ...], facts: list[Fact], seed: int) -> None:

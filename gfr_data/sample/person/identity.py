@@ -1,6 +1,7 @@
 """Draw an invented person: proportions, colours, skin and hair. One key, one person."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -110,9 +111,7 @@ def _between(generator: np.random.Generator, low: float, high: float) -> float:
 
 
 def _draw_shape(generator: np.random.Generator, look: Look) -> Shape:
-    def draw(low: float, high: float) -> float:
-        return _between(generator, low, high)
-
+    draw = partial(_between, generator)
     male, broad = look.male, look.melanin
     return Shape(
         head_width=draw(0.93, 1.07) + 0.015 * male,
