@@ -29,7 +29,13 @@ def main() -> None:
 
 @main.command("score")
 @click.argument("folders", metavar="DIR2...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--run", "runs", metavar="[NAME=]RUN", multiple=True, help="A run folder or a checkpoint; repeatable.")
+@click.option(
+    "--run",
+    "runs",
+    metavar="[NAME=]RUN",
+    multiple=True,
+    help="A run folder, a checkpoint or `default`, the model that ships; repeatable.",
+)
 @click.option(
     "--restored",
     metavar="NAME=FOLDER",
@@ -161,7 +167,12 @@ def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
 @main.command("restore")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--run", required=True, metavar="RUN", type=click.Path(path_type=Path), help="A run folder or checkpoint."
+    "--run",
+    default="default",
+    show_default=True,
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="A run folder or a checkpoint; `default` is the model that ships.",
 )
 @click.option(
     "--guide",

@@ -36,11 +36,20 @@ class Checkpoint:
     path: Path
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], config: TrainConfig, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint atomically. Raises DataError when that fails; what was there before then stays."""
+def write(
+    path: Path, tensors: Mapping[str, Tensor], config: TrainConfig, state: Mapping[str, Any], half: bool = False
+) -> None:
+    """Write a checkpoint atomically; `half`: numbers in half precision, which `read` makes float32 again.
+
+    Raises DataError when that fails or a number is too large for it; what was there before then stays.
+    """
     from safetensors.torch import save
 
     whole = {name: value.detach().to("cpu").contiguous() for name, value in tensors.items()}
+    if half:
+        whole = {name: value.half() if value.is_floating_point() else value for name, value in whole.items()}
+        if large := [name for name, value in whole.items() if not value.isfinite().all()]:
+            raise DataError(f"{path} was not written: half precision does not hold the numbers of {large[0]}")
     about = {"format": FORMAT, "config": asdict(config), "state": dict(state), "crc32": _checksum(whole)}
     with atomic_path(path) as part:
         part.write_bytes(save(whole, {METADATA: json.dumps(about)}))
@@ -64,6 +73,7 @@ def read(path: Path) -> Checkpoint:
         raise DataError(f"{path} was not written by this version of gfr-train (its format is not {FORMAT!r})")
     if about.get("crc32") != _checksum(tensors):
         raise DataError(f"{path} is damaged: its content does not match its checksum; use another checkpoint")
+    tensors = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
     return Checkpoint(tensors, from_values(TrainConfig, about["config"], str(path)), about["state"], path)
 
 

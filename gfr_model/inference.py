@@ -8,8 +8,11 @@ from torch import nn
 
 from gfr_model.checkpoint import MODEL_FILE, read, with_prefix
 from gfr_model.config import TrainConfig
+from gfr_model.default import FOLDER, say_licence_once
 from gfr_model.networks.build import build_network
 from manifests import DataError, hash_file
+
+DEFAULT = "default"  # the model that ships, wherever a run is named
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,28 @@ class TrainedModel:
     name: str  # of the run
 
 
+def model_path(name: Path | str) -> Path:
+    """The run folder or checkpoint that `name` means: `default` is the model that ships, all else is a path.
+
+    A folder that is called so is named by its whole path. Raises DataError when this installation lacks the model.
+    """
+    if str(name) != DEFAULT:
+        return Path(name)
+    if not (FOLDER / MODEL_FILE).is_file():
+        raise DataError(
+            f"the model `default` is not part of this installation ({FOLDER / MODEL_FILE} is missing): install the "
+            "project's wheel, or name a run of gfr-train"
+        )
+    say_licence_once()
+    return FOLDER
+
+
 def load_model(run_or_checkpoint: Path | str, device: torch.device | str = "cpu") -> TrainedModel:
-    """Load a trained network from a run folder (its best weights) or from one checkpoint file.
+    """Load a trained network from a run folder (its best weights), one checkpoint file, or by the name `default`.
 
     Raises DataError when there is none, or when the file is not one.
     """
-    path = Path(run_or_checkpoint)
+    path = model_path(run_or_checkpoint)
     name = path.name if path.is_dir() else path.stem
     if path.is_dir():
         path = path / MODEL_FILE

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gfr_model.device import repeatable
-from gfr_model.inference import load_model
+from gfr_model.inference import load_model, model_path
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.pictures import to_levels
 from gfr_model.scoring.observations import (
@@ -98,6 +98,7 @@ def bicubic() -> Method:
 def trained(text: str, device: torch.device) -> tuple[Method, bool]:
     """The network of a run, '[NAME=]PATH', and whether it looks at its guide."""
     name, path = _named(text)
+    path = str(model_path(path))
     model = load_model(path, device)
     if model.config.image_size != CROP_SIZE:
         raise DataError(f"{path} restores images of {model.config.image_size} px, but crops are {CROP_SIZE} px")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -66,6 +67,17 @@ def test_score_table_report(folders, tmp_path):
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Inside the face" in text
     assert "in the face " in text
+
+
+def test_the_model_that_ships_is_scored_by_its_name(folders, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(folders / "run", tmp_path / "default")
+    monkeypatch.setattr("gfr_model.inference.FOLDER", tmp_path / "default")
+    arguments = ("score", folders / "degraded", "--limit", 1, "--run", "default", "--run", "mine=default")
+    found = run(*arguments, "--out", tmp_path / "scores")
+    assert found.exit_code == 0, found.output
+    table = list(csv.DictReader(io.StringIO(run("table", tmp_path / "scores", "--format", "csv").stdout)))
+    assert [line["method"] for line in table] == ["bicubic", "default", "mine"]
 
 
 def test_a_dry_run_writes_nothing(folders, tmp_path):

@@ -97,10 +97,24 @@ def test_the_seven_real_low_quality_faces_are_restored(real_faces, network, tmp_
             assert result.size == (256, 256)
 
 
+def test_the_model_that_ships_restores_where_no_run_is_named(album, network, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("gfr_model.inference.FOLDER", network)
+    arguments = ("restore", album / "photograph.jpg", "--guide", album / "guides")
+    found = run(*arguments, "--out", tmp_path / "a.png")
+    assert found.exit_code == 0, found.output
+    assert "research only" in found.stderr
+    monkeypatch.setattr("gfr_model.inference.FOLDER", tmp_path)
+    found = run(*arguments, "--out", tmp_path / "b.png")
+    assert found.exit_code == 1
+    assert "not part of this installation" in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("{photo}", "--out", "x.png", "--guide", "{guides}"), 2, "Missing option '--run'"),
+        (("{photo}", "--guide", "{guides}"), 2, "Missing option '--out'"),
         (("{photo}", "--out", "x.png", "--run", "{run}"), 2, "needs a guide"),
         (
             ("{photo}", "--out", "x.png", "--run", "{run}", "--guide", "{guides}", "--face", "0"),
