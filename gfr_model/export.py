@@ -64,7 +64,7 @@ class Plain(nn.Module):
     def forward(self, *images: Tensor) -> tuple[Tensor, ...]:
         """Restore `degraded`, with `guide` where the network uses one."""
         made = self.network(images[0], images[1] if self.guided else images[0])
-        return tuple(value for value in made[:3] if value is not None)
+        return tuple(value for value in (made.restored, made.warped, made.flow) if value is not None)
 
 
 def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> Exported:
@@ -82,6 +82,8 @@ def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> 
         if (before.form, before.made_from) != (form, _facts(model)):
             raise DataError(f"{out} was made from another checkpoint or format; give another --out, or --overwrite")
         return replace(before, new=False)
+    if form == "onnx" and getattr(model.network, "alignment", "none") == "landmarks":
+        raise DataError(f"{run} aligns by a spline, whose equations ONNX cannot solve; use --format torchscript")
     plain = Plain(model.network, bool(model.network.guided)).eval()
     inputs = ("degraded", "guide") if plain.guided else ("degraded",)
     with torch.inference_mode():

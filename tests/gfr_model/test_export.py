@@ -65,7 +65,7 @@ def test_onnx_gives_what_torch_gives_to_1e_4(run_of, tmp_path):
     images = [torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(n)) for n in range(2)]
     found = session.run(None, {"degraded": images[0].numpy(), "guide": images[1].numpy()})
     with torch.inference_mode():
-        wanted = load_model(run).network(*images)
+        wanted = [value for value in load_model(run).network(*images) if value is not None]
     assert [node.name for node in session.get_outputs()] == ["restored", "warped", "flow"]
     for value, truth in zip(found, wanted, strict=True):
         assert np.abs(value - truth.numpy()).max() < 1e-4
