@@ -24,6 +24,11 @@ class TrainedModel:
     checkpoint_hash: str  # BLAKE2b-128 of the weights' file
     name: str  # of the run
 
+    @property
+    def needs_guide(self) -> bool:
+        """Whether it can't restore without one: a RecNet by attention takes a guide of one colour for none."""
+        return bool(self.network.guided) and self.config.recnet != "attentive"
+
 
 def model_path(name: Path | str) -> Path:
     """The run folder or checkpoint that `name` means: `default` is the model that ships, all else is a path.

@@ -125,7 +125,7 @@ class _Album:
         self.config, self.say = config, say
         self.model = load_model(config.run, open_device(config.device))
         self.guided = bool(self.model.network.guided)
-        if self.guided and config.guide is None:
+        if self.model.needs_guide and config.guide is None:
             raise ConfigError(
                 f"{self.model.name} needs a guide; name a photograph of the person or a folder with --guide"
             )
@@ -217,7 +217,7 @@ def _write(album: _Album, job: Job, made: RestoredPhotograph, made_from: dict[st
 def _face_record(face: RestoredFace) -> dict[str, Any]:
     if face.choice is None:
         return {"guide": None, "why": "the network uses none"}
-    return {"guide": str(face.choice.guide.path), "why": face.choice.why}
+    return {"guide": str(face.guide.path) if face.guide is not None else None, "why": face.choice.why}
 
 
 def _guide_line(face: dict[str, Any]) -> str:

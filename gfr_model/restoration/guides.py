@@ -41,10 +41,15 @@ class Guides:
     usable: tuple[Guide, ...]
     problems: tuple[str, ...]  # a line for each file that cannot serve
 
+    def without(self, guide: Guide, problem: str) -> "Guides":
+        """The others; `problem` is why that one can't serve."""
+        usable = tuple(other for other in self.usable if other is not guide)
+        return Guides(self.path, usable, (problem, *self.problems))
+
 
 @dataclass(frozen=True)
 class Choice:
-    guide: Guide
+    guide: Guide | None  # None: none can serve, and the network does without
     why: str
 
 

@@ -1,17 +1,20 @@
 """Restore the faces of one photograph: find, crop as in training, choose a guide, restore, blend back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from gfr_model.device import repeatable
 from gfr_model.inference import TrainedModel
+from gfr_model.networks.gfrnet import Restoration
 from gfr_model.pictures import grid, to_levels
 from gfr_model.restoration.blend import blend
+from gfr_model.restoration.colour import change_brightness_alone, is_colourless
+from gfr_model.restoration.doubt import doubt, five_points
 from gfr_model.restoration.faces import FoundFace, Vision, look
-from gfr_model.restoration.guides import Choice, Guides, choose
+from gfr_model.restoration.guides import Choice, Guide, Guides, choose
 from manifests import DataError
 
 MOST_PIXELS = 250_000_000  # of a result that is enlarged
@@ -34,6 +37,11 @@ class RestoredFace:
     warped: np.ndarray | None
     choice: Choice | None  # None for a network without guide
 
+    @property
+    def guide(self) -> Guide | None:
+        """The one that served."""
+        return None if self.choice is None else self.choice.guide
+
 
 @dataclass(frozen=True)
 class RestoredPhotograph:
@@ -45,9 +53,9 @@ class RestoredPhotograph:
 def restore_photograph(
     image: np.ndarray, photo_hash: str, guides: Guides | None, model: TrainedModel, vision: Vision, options: Options
 ) -> RestoredPhotograph:
-    """Restore `image` (H, W, 3) uint8 RGB. guides: None for a network that uses none.
+    """Restore `image` (H, W, 3) uint8 RGB. guides: None where there are none.
 
-    Raises DataError when there is no face, no such face, or no usable guide.
+    Raises DataError when there is no face, no such face, or no usable guide for a network that needs one.
     """
     found = look(image, vision)
     if not found:
@@ -58,14 +66,12 @@ def restore_photograph(
     result = _enlarged(image, options.enlarge)
     faces: list[RestoredFace] = []
     for face in picked:
-        choice = choose(guides, face, photo_hash) if guides is not None else None
         square = face.square.enlarged(options.enlarge)
         # The first is cropped from the photograph itself, not from its enlarged copy, which would filter it twice. The
         # others are shown what changed before, or it would be changed again where squares overlap.
         seen = vision.cut(result, square, size) if faces else vision.cut(image, face.square, size)
-        restored, warped = run_network(model, seen, seen if choice is None else choice.guide.image)
-        result = blend(result, seen, restored, square)
-        faces.append(RestoredFace(seen, restored, warped, choice))
+        faces.append(restore_crop(model, seen, face, guides, photo_hash))
+        result = blend(result, seen, faces[-1].restored, square)
     return RestoredPhotograph(result, tuple(faces), notes)
 
 
@@ -81,28 +87,77 @@ def pick(found: Sequence[FoundFace], which: str) -> list[FoundFace]:
     return [found[number - 1]]
 
 
-def run_network(model: TrainedModel, seen: np.ndarray, guide: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Restore one crop (S, S, 3) uint8; returns it and the warped guide, alike.
+def restore_crop(
+    model: TrainedModel, seen: np.ndarray, face: FoundFace, guides: Guides | None, photo_hash: str
+) -> RestoredFace:
+    """Restore one crop (S, S, 3) uint8 with the guide that fits best of those that the network can use.
 
-    Raises DataError when the network gives values that are not finite.
+    Without any it is restored without, and the choice says why. Raises DataError where the network can't do that.
+    """
+    if guides is None:
+        choice = Choice(None, "none was given") if model.network.guided else None
+        return _restored_face(seen, run_network(model, seen, no_guide(seen)), choice)
+    if face.keypoints is None:
+        found = run_network(model, seen, no_guide(seen)).target_landmarks
+        face = face if found is None else replace(face, keypoints=five_points(found))
+    aside: list[str] = []
+    while True:
+        try:
+            choice = choose(guides, face, photo_hash)
+        except DataError as error:
+            if model.needs_guide:
+                raise
+            return _restored_face(seen, run_network(model, seen, no_guide(seen)), Choice(None, str(error)))
+        assert choice.guide is not None
+        made = run_network(model, seen, choice.guide.image)
+        problem = doubt(made)
+        if not problem:
+            return _restored_face(seen, made, replace(choice, why="; ".join([choice.why, *aside])))
+        aside.append(f"{choice.guide.path} {problem}, and is left aside")
+        guides = guides.without(choice.guide, f"{choice.guide.path} {problem}")
+
+
+def run_network(model: TrainedModel, seen: np.ndarray, guide: np.ndarray) -> Restoration:
+    """What the network makes of one crop and a guide, (S, S, 3) uint8 each.
+
+    Raises DataError when it gives values that are not finite.
     """
     device = next(model.network.parameters()).device
     with torch.inference_mode(), repeatable():
-        made = model.network(_to_batch(seen, device), _to_batch(guide, device))
+        made: Restoration = model.network(_to_batch(seen, device), _to_batch(guide, device))
     if not torch.isfinite(made.restored).all():
         raise DataError(f"{model.name} gave values that are not finite; use another checkpoint of its run")
-    return _to_image(made.restored), None if made.warped is None else _to_image(made.warped)
+    return made
+
+
+def no_guide(seen: np.ndarray) -> np.ndarray:
+    """The image of one colour that stands for no guide."""
+    return np.full_like(seen, 128)
+
+
+def restored_image(seen: np.ndarray, made: Restoration) -> np.ndarray:
+    """The restored crop (S, S, 3) uint8; of a crop without colour only the brightness changes."""
+    restored = to_image(made.restored)
+    return change_brightness_alone(seen, restored) if is_colourless(seen) else restored
 
 
 def comparison(faces: Sequence[RestoredFace]) -> np.ndarray:
     """Input, guide, warped guide and output side by side, a row for each face, with titles; (H, W, 3) uint8."""
     columns = {"input": [face.seen for face in faces]}
-    if all(face.choice is not None for face in faces):
-        columns["guide"] = [face.choice.guide.image for face in faces if face.choice is not None]
-    if all(face.warped is not None for face in faces):
-        columns["warped guide"] = [face.warped for face in faces if face.warped is not None]
+    guides = [no_guide(face.seen) if face.guide is None else face.guide.image for face in faces]
+    if any(face.guide is not None for face in faces):
+        columns["guide"] = guides
+    if any(face.warped is not None for face in faces):
+        shown = zip(faces, guides, strict=True)
+        columns["warped guide"] = [guide if face.warped is None else face.warped for face, guide in shown]
     columns["output"] = [face.restored for face in faces]
     return grid({title: np.stack(images) for title, images in columns.items()})
+
+
+def _restored_face(seen: np.ndarray, made: Restoration, choice: Choice | None) -> RestoredFace:
+    served = choice is not None and choice.guide is not None
+    warped = to_image(made.warped) if served and made.warped is not None else None
+    return RestoredFace(seen, restored_image(seen, made), warped, choice)
 
 
 def _notes(found: Sequence[FoundFace], picked: Sequence[FoundFace], guides: Guides | None) -> tuple[str, ...]:
@@ -135,5 +190,6 @@ def _to_batch(image: np.ndarray, device: torch.device) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).to(device).permute(2, 0, 1)[None].float() / 255
 
 
-def _to_image(batch: torch.Tensor) -> np.ndarray:
+def to_image(batch: torch.Tensor) -> np.ndarray:
+    """The first image of a batch (B, 3, S, S) in [0, 1] as (S, S, 3) uint8."""
     return to_levels(batch)[0].permute(1, 2, 0).cpu().numpy()

@@ -1,5 +1,6 @@
 """Tests of restoring one photograph: which face, what the network is shown, where its change goes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gfr_data.faces.crop import crop
 from gfr_model.config import TrainConfig
 from gfr_model.inference import TrainedModel
 from gfr_model.networks.gfrnet import Restoration
+from gfr_model.networks.points import Landmarks
 from gfr_model.restoration.faces import FoundFace
 from gfr_model.restoration.guides import Guide, Guides
 from gfr_model.restoration.head import Head
@@ -44,18 +46,18 @@ class Network(nn.Module):
 
     guided = True
 
-    def __init__(self, function):
+    def __init__(self, function, find=lambda image: None):
         super().__init__()
-        self.function, self.shown = function, []
+        self.function, self.find, self.shown = function, find, []
         self.weight = nn.Parameter(torch.zeros(1))
 
     def forward(self, degraded, guide):
         self.shown.append((degraded, guide))
-        return Restoration(self.function(degraded, guide), guide, None)
+        return Restoration(self.function(degraded, guide), guide, None, self.find(degraded), self.find(guide))
 
 
-def model(function):
-    return TrainedModel(Network(function), TrainConfig(image_size=SIZE), "0" * 32, "net")
+def model(function, recnet="unet", **options):
+    return TrainedModel(Network(function, **options), TrainConfig(image_size=SIZE, recnet=recnet), "0" * 32, "net")
 
 
 def guides(**named):
@@ -167,3 +169,68 @@ def test_the_comparison_shows_input_guide_warped_guide_and_output():
     for column, wanted in zip(columns, (face.seen, face.choice.guide.image, face.warped, face.restored), strict=True):
         assert np.array_equal(column, wanted)
     assert (page[:16] < 128).any()  # titles
+
+
+def unsure_of(*levels):
+    """Landmarks of a face, unsure where an image is of one of these grey levels."""
+
+    def find(image):
+        spread = 0.5 if round(float(image.mean() * 255)) in levels else 0.3
+        points = torch.linspace(-0.5, 0.5, 136).reshape(1, 68, 2).sin()
+        return Landmarks(points, torch.full((1, 68), spread))
+
+    return find
+
+
+def test_a_guide_in_which_the_network_finds_no_face_gives_way_to_the_next_and_that_is_said():
+    net = model(brighter, "attentive", find=unsure_of(200))
+    eyes = Eyes((50.0, 40.0, 100.0))
+    face = restore_photograph(photograph(), "p", guides(a=200, b=90), net, eyes, Options()).faces[0]
+    assert face.guide.path == Path("b")
+    assert "a shows no face" in face.choice.why
+    assert "left aside" in face.choice.why
+
+
+@pytest.mark.parametrize("members", [{"a": 200, "b": 201}, {"p": 90}])
+def test_without_a_guide_that_can_serve_the_face_is_restored_without_and_that_is_said(members):
+    net = model(lambda degraded, guide: guide, "attentive", find=unsure_of(200, 201))
+    made = restore_photograph(photograph(), "p", guides(**members), net, Eyes((50.0, 40.0, 100.0)), Options())
+    face = made.faces[0]
+    assert face.guide is None
+    assert face.warped is None
+    assert "no usable guide" in face.choice.why
+    assert (net.network.shown[-1][1] * 255 == 128).all()
+    assert comparison(made.faces).shape[1] == 2 * (SIZE + 2) - 2  # input and output
+
+
+def test_a_network_that_needs_a_guide_restores_nothing_without():
+    net = model(brighter, find=unsure_of(200))
+    with pytest.raises(DataError, match="no usable guide in guides: none can serve; a shows no face"):
+        restore_photograph(photograph(), "p", guides(a=200), net, Eyes((50.0, 40.0, 100.0)), Options())
+
+
+def test_a_face_whose_points_only_the_network_finds_gets_the_guide_turned_like_it():
+    def find(image):
+        found = unsure_of()(image)
+        found.points[0, 36:48] = torch.tensor([[-0.2, -0.2], [0.2, -0.2]]).repeat_interleave(6, 0)
+        found.points[0, [30, 48, 54]] = torch.tensor([[0.12, 0.03], [-0.18, 0.21], [0.18, 0.21]])
+        return found
+
+    both = guides(a=90, b=91)
+    turned = replace(both.usable[1], head=Head(28.0, 0.0, 0.0, 0.9))
+    both = replace(both, usable=(both.usable[0], turned))
+    made = restore_photograph(photograph(200, 200), "p", both, model(brighter, find=find), Eyes(), Options())
+    assert made.faces[0].guide.path == Path("b")
+
+
+def test_a_black_and_white_photograph_stays_so_and_a_coloured_one_does_not():
+    reddish = model(lambda degraded, guide: (degraded + torch.tensor([0.3, 0.0, -0.1]).view(3, 1, 1)).clamp(0, 1))
+    smooth = np.linspace(60, 180, 300)[None, :, None] * np.linspace(0.7, 1, 200)[:, None, None]
+    grey = np.repeat(smooth, 3, axis=2).astype(np.uint8)
+    coloured = grey.copy()
+    coloured[:, :150, 0] += 30
+    for image, stays in ((grey, True), (coloured, False)):
+        made = restore_photograph(image, "p", guides(a=9), reddish, Eyes((90.0, 40.0, 120.0)), Options())
+        chroma = made.image[100, 150].astype(int) - made.image[100, 150, 1]
+        assert (np.abs(chroma).max() == 0) == stays
+        assert made.image[100, 150].mean() > image[100, 150].mean() + 10
