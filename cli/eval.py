@@ -2,7 +2,9 @@
 
 import functools
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -248,6 +250,60 @@ def restore_command(
         say = functools.partial(tqdm.write, file=sys.stderr)
         summary = restore_album(config, lambda: Finder(device), progress, say)
     print_summary(summary.record(), as_json, f"{summary.text()}\nwritten: {out}")
+
+
+@main.command("explain")
+@click.argument("photo", metavar="PHOTO", type=click.Path(path_type=Path))
+@click.option(
+    "--guide",
+    required=True,
+    metavar="PHOTO_OR_FOLDER",
+    type=click.Path(path_type=Path),
+    help="A good photograph of the same person, or a folder of them.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="PICTURE.png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What to write.",
+)
+@click.option(
+    "--run",
+    default="default",
+    show_default=True,
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="A run folder or a checkpoint; `default` is the model that ships.",
+)
+@click.option(
+    "--other-guide",
+    metavar="PHOTO_OR_FOLDER",
+    type=click.Path(path_type=Path),
+    help="A photograph of another person: also show what it makes in the guide's place.",
+)
+@click.option(
+    "--face",
+    metavar="largest|INDEX",
+    default="largest",
+    show_default=True,
+    callback=_face_option,
+    help="Which face; they count from the left, from 1 on.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or one of several (cuda:1).")
+@overwrite_option
+@json_option
+@reports_errors
+def explain_command(as_json: bool, **options: Any) -> None:
+    """Show in one picture how the guide helps: landmarks found, flow, warped guide, output, and other guides' outputs.
+
+    The outputs with a grey guide and with another person's show how much of the result is the guide's.
+    """
+    from cli.finder import Finder
+    from gfr_model.restoration.explain import ExplainConfig, explain
+
+    explained = explain(ExplainConfig(**options), lambda: Finder(options["device"]))
+    print_summary(asdict(explained), as_json, f"{explained.text()}\nwritten: {explained.out}")
 
 
 @main.command("export")

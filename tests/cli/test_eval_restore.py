@@ -16,23 +16,34 @@ def run(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """A run folder of a small untrained network."""
+def untrained(folder, **settings):
+    """Write the run folder of a small untrained network and return it."""
     import torch
 
     from gfr_model.checkpoint import MODEL_FILE, write
     from gfr_model.config import TrainConfig
     from gfr_model.networks.build import build_network
 
-    config = TrainConfig(width=2)
+    config = TrainConfig(width=2, **settings)
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = build_network(config)
-    folder = tmp_path_factory.mktemp("restore") / "run"
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     write(folder / MODEL_FILE, tensors, config, {})
     return folder
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A run folder of the paper's network."""
+    return untrained(tmp_path_factory.mktemp("restore") / "run")
+
+
+@pytest.fixture(scope="module")
+def unsure(tmp_path_factory):
+    """A run folder of a network that finds landmarks itself, and is sure of none, for it is untrained."""
+    settings = {"variant": "-W", "alignment": "landmarks", "recnet": "attentive", "points_width": 4}
+    return untrained(tmp_path_factory.mktemp("unsure") / "run", **settings)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +122,59 @@ def test_the_model_that_ships_restores_where_no_run_is_named(album, network, tmp
     assert len(found.stderr.strip().splitlines()) == 1
 
 
+def test_what_serves_as_no_guide_is_left_aside_and_said(album, unsure, tmp_path):
+    arguments = ("restore", album / "photograph.jpg", "--run", unsure)
+    found = run(*arguments, "--guide", album / "guides/01.jpg", "--out", tmp_path / "a.png", "--json")
+    assert found.exit_code == 0, found.output
+    assert "no guide: no usable guide in" in found.stderr
+    assert "01.jpg shows no face that the network is sure of" in found.stderr
+    face = json.loads(found.stdout)["photographs"][0]["faces"][0]
+    assert face["guide"] is None
+    assert "no face" in face["why"]
+    found = run(*arguments, "--out", tmp_path / "b.png")
+    assert found.exit_code == 0, found.output
+    assert "no guide: none was given" in found.stderr
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_picture_explains_a_guide(album, unsure, tmp_path):
+    arguments = ("explain", album / "photograph.jpg", "--guide", album / "guides", "--out", tmp_path / "a.png")
+    found = run(*arguments, "--run", unsure, "--other-guide", album / "guides/01.jpg", "--json")
+    assert found.exit_code == 0, found.output
+    said = json.loads(found.stdout)
+    assert said["out"] == str(tmp_path / "a.png")
+    assert set(said["change"]) == {"a grey guide", "another person's guide"}
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size[0] > 1000
+    again = run(*arguments, "--run", unsure)
+    assert again.exit_code == 1
+    assert "--overwrite" in again.stderr
+
+
+def test_the_model_that_ships_tells_faces_from_other_pictures(real_faces, tmp_path, monkeypatch):
+    from cli.finder import Finder
+    from gfr_model.default import FOLDER
+    from gfr_model.inference import load_model
+    from gfr_model.restoration.doubt import doubt
+    from gfr_model.restoration.guides import read_guides
+    from gfr_model.restoration.restore import run_network
+
+    if not (FOLDER / "model.safetensors").is_file():
+        pytest.skip(f"needs the weights in {FOLDER}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model, finder = load_model("default"), Finder()
+    files = sorted((real_faces / "vggface2").rglob("*.jpg"))[:20]
+    guides = [guide.image for file in files for guide in read_guides(file, finder, 256).usable]
+    assert len(guides) >= 8
+    assert sum(doubt(run_network(model, guide, guide)) == "" for guide in guides) >= 0.9 * len(guides)
+    others = []
+    for file in sorted((real_faces / "defects").glob("no_face_*.jpg")):
+        with Image.open(file) as picture:
+            others.append(np.asarray(picture.convert("RGB").resize((256, 256))))
+    assert others
+    assert all("no face" in doubt(run_network(model, guides[0], other)) for other in others)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -155,10 +219,10 @@ def test_export_writes_a_file_that_was_run(network, tmp_path):
     assert "--overwrite" in other.stderr
 
 
-@pytest.mark.parametrize("command", ["restore", "export"])
+@pytest.mark.parametrize("command", ["restore", "explain", "export"])
 def test_help_starts_without_torch(command):
     code = f"import sys; from cli.eval import main\ntry: main(['{command}', '--help'])\nexcept SystemExit: pass\n"
-    code += "assert not {'torch', 'cv2', 'PIL'} & sys.modules.keys()"
+    code += "assert not {'torch', 'cv2', 'PIL', 'matplotlib'} & sys.modules.keys()"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--out" in done.stdout
