@@ -9,7 +9,7 @@ from cli.command import dry_run_option, json_option, overwrite_option, print_sum
 from cli.progress import progress_bars
 from gfr_model.models import VARIANTS
 
-PRESETS = ("paper", "fast", "demo")
+PRESETS = ("paper", "fast", "demo", "points", "default")
 
 
 @click.command()
@@ -20,10 +20,12 @@ PRESETS = ("paper", "fast", "demo")
     type=click.Choice(PRESETS),
     default="paper",
     show_default=True,
-    help="paper: its procedure, batch 1. fast: a modern GPU. demo: minutes on two CPU cores.",
+    help="paper: its procedure, batch 1. fast: a modern GPU. demo: minutes on two CPU cores. points: the network that "
+    "finds landmarks. default: the model that ships, from --init of points.",
 )
 @click.option("--variant", type=click.Choice(VARIANTS), help="Ablation of the paper's Table 1.  [default: full]")
 @click.option("--model", metavar="NAME", help="Train a baseline instead of GFRNet.")
+@click.option("--init", metavar="RUN|FILE|default", help="Begin with these weights, where they fit.")
 @click.option("--vgg-face", metavar="PATH|off", help="Weights of VGG-Face for the perceptual loss, or 'off'.")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="TOML file of settings.")
 @click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; may be repeated.")
@@ -52,7 +54,7 @@ def main(
     The same command continues a run that was interrupted, and does nothing where it is finished.
     On several GPUs: torchrun --nproc-per-node N -m cli.train DIR --out RUN --device cuda ...
     """
-    from gfr_model.config import resolve
+    from gfr_model.presets import resolve
 
     config = resolve(preset, file, assignments, {key: value for key, value in options.items() if value is not None})
     if describe:
@@ -63,7 +65,8 @@ def main(
         return
     if run is None:
         raise click.UsageError("Missing option '--out': the folder of this run.")
-    from gfr_model.training.train import summary_lines, survey, train
+    from gfr_model.training.summary import summary_lines
+    from gfr_model.training.train import survey, train
 
     if dry_run:
         from manifests.settings import to_toml

@@ -18,7 +18,8 @@ from gfr_model.config import TrainConfig
 from manifests import DataError, atomic_path
 from manifests.settings import from_values
 
-FORMAT = "gfr-1"
+FORMAT = "gfr-2"
+FORMER = "gfr-1"  # its WarpNet and RecNet were others
 METADATA = "gfr"  # one entry, because safetensors writes several in a random order
 FOLDER = "checkpoints"
 MODEL_FILE = "model.safetensors"
@@ -69,6 +70,8 @@ def read(path: Path) -> Checkpoint:
         raise DataError(
             f"{path} is no safetensors file or is damaged ({error}); it was not loaded, use one that gfr-train wrote"
         ) from error
+    if isinstance(about, dict) and about.get("format") == FORMER:
+        raise DataError(f"{path} was written by an earlier gfr-train, whose networks were others; train the run again")
     if not isinstance(about, dict) or about.get("format") != FORMAT or not {"config", "state"} <= about.keys():
         raise DataError(f"{path} was not written by this version of gfr-train (its format is not {FORMAT!r})")
     if about.get("crc32") != _checksum(tensors):

@@ -1,12 +1,7 @@
-"""Every setting of a training run: its meaning, its unit, where it comes from; and the three presets.
+"""Every setting of a training run: its meaning, its unit, where it comes from."""
 
-A configuration is a preset, changed by a TOML file, changed by single `KEY=VALUE` settings, in this order.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Annotated, Any, Self
+from dataclasses import asdict
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic.dataclasses import dataclass
@@ -26,11 +21,7 @@ from manifests.settings import (
     Whole,
     about,
     as_toml,
-    change,
-    nearest,
     one_of,
-    parse_assignments,
-    read_toml,
 )
 
 OFF = "off"
@@ -63,6 +54,8 @@ Flow = Annotated[str, one_of(("displacement", "position"))]
 Reduction = Annotated[str, one_of(("sum", "mean"))]
 Storage = Annotated[str, one_of(("auto", "device", "host", "disk"))]
 Precision = Annotated[str, one_of(("float32", "bfloat16", "float64"))]
+Decay = Annotated[str, one_of(("none", "cosine"))]
+Guides = Annotated[str, one_of(("chosen", "any"))]
 OnNonfinite = Annotated[str, one_of(("stop", "skip"))]
 Side = Annotated[Count, AfterValidator(_power_of_two)]
 WarpSide = Annotated[Whole, AfterValidator(_none_or_power_of_two)]
@@ -104,6 +97,9 @@ class TrainConfig:
     lambda_points: Annotated[
         NotNegative, about("mean distance of found landmarks, [-1, 1] is the image; model points")
     ] = 1.0
+    lambda_face: Annotated[NotNegative, about("squared error inside the hull of the target's landmarks, mean")] = 0.0
+    lambda_identity: Annotated[NotNegative, about("1 - cosine of two embeddings of faces")] = 0.0
+    identity_weights: Annotated[Text, about("TorchScript file that embeds faces, as gfr-eval score takes it")] = ""
     label_real: Annotated[NotNegative, about("smoothed label of real images, §3.3")] = 0.9
     label_fake: Annotated[NotNegative, about("label of restored images, §3.3")] = 0.0
     vgg_face: Annotated[Text, about("weights of VGG-Face, or 'off'")] = ""
@@ -117,15 +113,27 @@ class TrainConfig:
     learning_rates: Annotated[Rates, about("Adam's, each until validation stops improving")] = (2e-4, 2e-5, 2e-6)
     patience: Annotated[Count, about("validations without improvement after which the next rate comes")] = 3
     rate_steps: Annotated[Many[Whole], about("longest stay at each rate in stage 2, in steps; () is no bound")] = ()
-    warp_rate: Annotated[Positive, about("Adam's rate in stage 1")] = 2e-4
+    warp_rate: Annotated[Positive, about("Adam's rate of WarpNet; in stage 2 it falls as the others do")] = 2e-4
+    warmup_steps: Annotated[Whole, about("steps in which all rates rise from 0")] = 0
+    decay: Annotated[Decay, about("'cosine': all rates fall along half a wave over the run, to 1%")] = "none"
+    clip: Annotated[NotNegative, about("largest norm of the network's gradient; 0 is no bound")] = 0.0
+    ema: Annotated[Share, about("decay of averaged weights, which validate and are the model; 0: the last ones")] = 0.0
+    weight_decay: Annotated[NotNegative, about("of AdamW; 0: Adam")] = 0.0
     discriminator_rate: Annotated[NotNegative, about("the discriminators' rate over the networks' rate")] = 1.0
     beta1: Annotated[Share, about("Adam, §4.2")] = 0.5
     beta2: Annotated[Share, about("Adam, its usual value")] = 0.999
     validate_every: Annotated[Whole, about("steps between validations; 0 is once an epoch")] = 0
+    init: Annotated[Text, about("run, checkpoint or 'default': the weights to begin with where they fit")] = ""
     seed: Annotated[Whole, about("of weights, order, flips and degradations")] = 0
 
     # Data
     flip: Annotated[Flag, about("mirror half of the pairs, landmarks included (§4.2)")] = True
+    jitter: Annotated[Share, about("change of half of the crops: of size, and of place in half widths, at most")] = 0.0
+    jitter_angle: Annotated[NotNegative, about("the same, turned, radians")] = 0.0
+    grey: Annotated[Share, about("share of pairs without colour; half of their guides keep theirs")] = 0.0
+    guides: Annotated[Guides, about("'chosen': the manifest's; 'any': another crop of the person")] = "chosen"
+    strangers: Annotated[Share, about("share of stage 1 with another person's crop, or the target, as guide")] = 0.0
+    no_guide: Annotated[Share, about("share of stage 2 whose guide is plain grey, which stands for none")] = 0.0
     blur_sigma: Annotated[Values, about("rho, px (§3.2)")] = "0,1:0.1:3"
     scale: Annotated[Values, about("s (§3.2)")] = "1:0.1:8"
     noise_sigma: Annotated[Values, about("sigma, grey levels (§3.2)")] = "0:1:7"
@@ -163,6 +171,8 @@ class TrainConfig:
             problems.append(f"variant {self.variant} is one of gfrnet, and the model is {self.model!r}")
         if len(self.rate_steps) > len(self.learning_rates):
             problems.append("rate_steps has more values than learning_rates")
+        if self.lambda_identity > 0 and not self.identity_weights:
+            problems.append("lambda_identity above 0 needs identity_weights, a TorchScript file that embeds faces")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -172,88 +182,13 @@ class TrainConfig:
 MAY_CHANGE = frozenset({"epochs", "max_steps", "checkpoint_every", "log_every", "samples", "on_nonfinite", "vgg_face"})
 
 
-def paper() -> TrainConfig:
-    """The paper's procedure (§4.2): batch 1, float32."""
-    return TrainConfig()
-
-
-def fast() -> TrainConfig:
-    """The paper's losses and schedule on a modern GPU: large batches, bf16, everything on the device.
-
-    The rates are four times the paper's, half of what the square root of the batch would give; steps are a 64th.
-    """
-    return replace(
-        paper(),
-        batch_size=64,
-        learning_rates=(8e-4, 8e-5, 8e-6),
-        warp_rate=8e-4,
-        precision="bfloat16",
-        channels_last=True,
-        compile=True,
-        fused_adam=True,
-        tf32=True,
-        checkpoint_every=500,
-    )
-
-
-def demo() -> TrainConfig:
-    """A small network that shows the road on two CPU cores in minutes; no result of the paper.
-
-    No adversarial and no perceptual loss: both need far longer to help. It trains on what the demo then tests,
-    scale 4 with any blur, noise and JPEG quality, and its RecNet adds to its input, so that it starts at bicubic's
-    quality.
-    """
-    return replace(
-        paper(),
-        width=16,
-        output_skip=True,
-        lambda_perceptual=0.0,
-        lambda_adv_global=0.0,
-        lambda_adv_local=0.0,
-        vgg_face=OFF,
-        warp_epochs=12.0,
-        epochs=1000.0,
-        max_steps=800,
-        batch_size=8,
-        learning_rates=(5e-4, 1e-4),
-        rate_steps=(400,),
-        warp_rate=3e-4,
-        patience=1000,
-        validate_every=100,
-        scale="4",
-        fused_adam=True,
-        checkpoint_every=100,
-        log_every=25,
-    )
-
-
-PRESETS = {"paper": paper, "fast": fast, "demo": demo}
-
-
-def resolve(
-    preset: str = "paper",
-    file: Path | None = None,
-    assignments: Sequence[str] = (),
-    changes: Mapping[str, Any] | None = None,
-) -> TrainConfig:
-    """Return the preset, changed by the TOML `file`, then by `KEY=VALUE` assignments, then by `changes`.
-
-    Raises ConfigError with every problem in one message; DataError when the file cannot be read.
-    """
-    if preset not in PRESETS:
-        raise ConfigError(f"unknown preset {preset!r}{nearest(preset, list(PRESETS))}; there are {', '.join(PRESETS)}")
-    assigned, problems = parse_assignments(assignments)
-    given = (read_toml(file) if file is not None else {}) | assigned | dict(changes or {})
-    name = given.get("model", GFRNET)
-    of_model = find_model(name).settings if name in NAMES else {}
-    return change(PRESETS[preset](), of_model, given, problems=problems)
-
-
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
     """Say which settings differ that may not differ when a run continues."""
     before, after = asdict(old), asdict(new)
+    # A curve over the whole run is another one when the run's end moves.
+    may = MAY_CHANGE - ({"epochs", "max_steps"} if new.decay != "none" else set())
     return [
         f"{name} was {as_toml(before[name])} and is {as_toml(after[name])}"
         for name in before
-        if name not in MAY_CHANGE and before[name] != after[name]
+        if name not in may and before[name] != after[name]
     ]

@@ -47,7 +47,7 @@ class GfrNet(nn.Module):
         width *= made_of.widening
         self.image_size, self.guided, self.alignment = image_size, made_of.guided, alignment
         aligned = made_of.guided and alignment != "none"
-        self.points = PointsNet(points_width).requires_grad_(False) if aligned else None
+        self.points = PointsNet(points_width).requires_grad_(False).eval() if aligned else None
         self.warpnet = WarpNet(width, norm, image_size, warp_size) if made_of.warps else None
         self.recnet: AttentiveRecNet | RecNet
         if attentive:
@@ -68,14 +68,19 @@ class GfrNet(nn.Module):
 
     def align(self, degraded: Tensor, guide: Tensor) -> tuple[Tensor | None, Landmarks | None, Landmarks | None]:
         """The flow (B, 2, S, S), None where nothing aligns, and the landmarks of both images where they are found."""
-        coarse, found, guides = None, None, None
+        found, guides = None, None
         if self.points is not None:
             found, guides = self.points(degraded), self.points(guide)
-            if self.alignment == "landmarks":
-                coarse = spline_flow(found.points, guides.points, self.image_size, spread=found.spread)
-            else:
-                coarse = similarity_flow(found.points, guides.points, self.image_size)
+        coarse = self.coarse(found, guides)
         return (coarse if self.warpnet is None else self.warpnet(degraded, guide, coarse)), found, guides
+
+    def coarse(self, found: Landmarks | None, guides: Landmarks | None) -> Tensor | None:
+        """The flow (B, 2, S, S) through the landmarks of observation and guide, None where these are not found."""
+        if found is None or guides is None:
+            return None
+        if self.alignment == "landmarks":
+            return spline_flow(found.points, guides.points, self.image_size, spread=found.spread)
+        return similarity_flow(found.points, guides.points, self.image_size)
 
     def train(self, mode: bool = True) -> "GfrNet":
         """As always; but PointsNet, which is trained before and apart, keeps its averages."""

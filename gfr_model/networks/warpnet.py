@@ -54,10 +54,8 @@ class WarpNet(nn.Module):
         start: (B, 2, S, S), the flow to begin with; None is the identity.
         """
         size = degraded.shape[-1]
-        features = torch.cat((degraded, guide if start is None else warp(guide, start)), dim=1)
-        if size != self.size:
-            features = F.interpolate(features, size=(self.size, self.size), mode="bilinear", antialias=True)
-        for layer in (*self.encoder, *self.decoder):
+        features = self.bottleneck(degraded, guide, start)
+        for layer in self.decoder[1:]:
             features = layer(features)
         # In bfloat16 a position would be rounded to a quarter of a pixel.
         with at_full_precision(features.device):
@@ -67,3 +65,12 @@ class WarpNet(nn.Module):
             if start is None:
                 start = identity_flow(size, size, shift.device, shift.dtype)
             return start + shift
+
+    def bottleneck(self, degraded: Tensor, guide: Tensor, start: Tensor | None = None) -> Tensor:
+        """What the decoder's first layer makes of a few numbers, (B, C, 2, 2); a channel of zeros tells nothing."""
+        features = torch.cat((degraded, guide if start is None else warp(guide, start)), dim=1)
+        if degraded.shape[-1] != self.size:
+            features = F.interpolate(features, size=(self.size, self.size), mode="bilinear", antialias=True)
+        for layer in (*self.encoder, self.decoder[0]):
+            features = layer(features)
+        return features

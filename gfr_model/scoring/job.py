@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gfr_model.device import open_device
-from gfr_model.scoring.learned_metrics import LearnedMetric, open_metric
+from gfr_model.learned_metrics import LearnedMetric, open_metric
 from gfr_model.scoring.methods import Method, gather
 from gfr_model.scoring.observations import Folder, read_folder
 from manifests import ConfigError

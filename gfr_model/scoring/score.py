@@ -18,9 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gfr_model.landmarks import face_mask
+from gfr_model.learned_metrics import identity_similarity, perceptual_distance
 from gfr_model.scoring import metrics
 from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare
-from gfr_model.scoring.learned_metrics import identity_similarity, perceptual_distance
 from gfr_model.scoring.methods import Method, Output
 from gfr_model.scoring.observations import Batch, Guide, load, pose_difference, pose_of
 from gfr_model.scoring.panels import Scored, write_panels
@@ -251,7 +252,7 @@ def score_part(
 
 def _measure(job: Job, output: Output, truth: Tensor, targets: Tensor) -> list[Values]:
     """The metrics of a restored batch, image by image; `targets` (B, 68, 2) are its landmarks."""
-    faces = torch.stack([metrics.face_mask(face, CROP_SIZE) for face in targets]).to(truth.device)
+    faces = torch.stack([face_mask(face, CROP_SIZE) for face in targets]).to(truth.device)
     found = metrics.measure(output.restored, truth, faces)
     unit = output.restored.float() / 255, truth.float() / 255
     if job.identity is not None:

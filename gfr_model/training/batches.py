@@ -1,4 +1,4 @@
-"""Batches for the trainer: pairs, mirrored or not, each with its own degradation; a function of the step alone."""
+"""Batches for the trainer: pairs, augmented, each with its own degradation; a function of the step alone."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,8 @@ from torch import Tensor
 from gfr_model.config import TrainConfig
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.networks.warp import normalise
-from gfr_model.training.pairs import PairSet, flips_of, samples_of_step
+from gfr_model.training.augment import augment, draws_of, guides_of
+from gfr_model.training.pairs import Pairs, PairSet, flips_of, samples_of_step
 from gfr_model.training.processes import World
 from manifests.degradation.draws import draw_many, pair_keys
 from manifests.degradation.space import parse_space
@@ -38,24 +39,27 @@ class Feed:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def step(self, step: int) -> Inputs:
-        """This process's part of the batch of a training step."""
+    def step(self, step: int, warping: bool = False) -> Inputs:
+        """This process's part of the batch of a training step; `warping`: of stage 1."""
         epoch, index = samples_of_step(step, self.config.batch_size, len(self.pairs), self.config.seed)
         epoch, index = self.world.share(epoch), self.world.share(index)
         flip = flips_of(epoch, index, len(self.pairs), self.config.seed) & self.config.flip
-        return self._inputs(index, flip, copy=epoch + 1)
+        draws = draws_of(epoch, index, len(self.pairs), self.config.seed)
+        guides = guides_of(self.pairs.table, index, draws, self.config, warping)
+        pairs = self.pairs.batch(index, flip, self.world.device, guides)
+        return self._inputs(augment(pairs, draws, self.config, warping), index, copy=epoch + 1)
 
     def validation(self, index: np.ndarray) -> Inputs:
         """Pairs `index` as they stand, each with the degradation that it has in every validation."""
-        return self._inputs(index, np.zeros(len(index), dtype=bool), copy=np.zeros(len(index), dtype=np.int64))
+        pairs = self.pairs.batch(index, np.zeros(len(index), dtype=bool), self.world.device)
+        return self._inputs(pairs, index, copy=np.zeros(len(index), dtype=np.int64))
 
     def pair_ids(self, step: int) -> list[str]:
         """The pairs of a training step, of all processes."""
         _, index = samples_of_step(step, self.config.batch_size, len(self.pairs), self.config.seed)
         return [self.pairs.table.pair_ids[i] for i in index]
 
-    def _inputs(self, index: np.ndarray, flip: np.ndarray, copy: np.ndarray) -> Inputs:
-        pairs = self.pairs.batch(index, flip, self.world.device)
+    def _inputs(self, pairs: Pairs, index: np.ndarray, copy: np.ndarray) -> Inputs:
         degraded = degrade_batch(pairs.target, draw_many(self.space, self.keys[index], copy))
         layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
         images = (

@@ -19,6 +19,17 @@ def l2_loss(restored: Tensor, target: Tensor) -> Tensor:
     return (full_precision(restored) - full_precision(target)).square().mean()
 
 
+def face_loss(restored: Tensor, target: Tensor, face: Tensor) -> Tensor:
+    """Squared distance of two batches (B, 3, H, W) where `face` (B, 1, H, W) is 1, mean over those values of all."""
+    square = (full_precision(restored) - full_precision(target)).square().mean(dim=1, keepdim=True)
+    return (square * face).sum() / face.sum().clamp_min(1)
+
+
+def identity_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """1 - cosine of two faces' embeddings (B, D), mean over the batch."""
+    return 1 - F.cosine_similarity(full_precision(found).flatten(1), full_precision(wanted).flatten(1)).mean()
+
+
 def perceptual_loss(found: Tensor, wanted: Tensor) -> Tensor:
     """eq. 5: squared distance of two feature maps (B, C, H, W) over C H W, mean over the batch."""
     return (full_precision(found) - full_precision(wanted)).square().mean()

@@ -7,12 +7,22 @@ from torch import Tensor, nn
 
 from gfr_model.config import TrainConfig
 from gfr_model.device import at_precision
+from gfr_model.landmarks import face_mask
 from gfr_model.networks.discriminators import crop_boxes, landmark_boxes
 from gfr_model.networks.gfrnet import Restoration
+from gfr_model.networks.warp import to_pixels
 from gfr_model.training import losses
 from gfr_model.training.batches import Inputs
 
 Parts = dict[str, tuple[float, Tensor]]  # name -> (weight, loss)
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Networks of others that the losses ask; they are not trained."""
+
+    perceptual: nn.Module | None = None  # VGG-Face's features
+    identity: nn.Module | None = None  # images (B, 3, S, S) in [0, 1] to embeddings (B, D)
 
 
 @dataclass(frozen=True)
@@ -25,13 +35,10 @@ class Objective:
 
 
 def objective(
-    found: Restoration, inputs: Inputs, critics: nn.ModuleDict, perceptual: nn.Module | None, config: TrainConfig
+    found: Restoration, inputs: Inputs, critics: nn.ModuleDict, judges: Judges, config: TrainConfig
 ) -> Objective:
     """The losses of a restored batch: eq. 12 is eq. 6, eq. 11 and eq. 8 together, each where the model has it."""
-    if "points" in config.made_of.losses:
-        parts = points_parts(found, inputs, config)
-        return Objective(total(parts), total({}), values_of(parts))
-    parts = reconstruction_parts(found.restored, inputs, perceptual, config)
+    parts = reconstruction_parts(found, inputs, judges, config)
     if found.flow is not None and config.made_of.has_flow_losses:
         parts |= flow_parts(found.flow, inputs, config)
     against_critics, of_critics = adversarial_parts(found.restored, inputs, critics, config)
@@ -39,18 +46,41 @@ def objective(
     return Objective(total(parts), total(of_critics), values_of(parts | of_critics))
 
 
-def reconstruction_parts(restored: Tensor, inputs: Inputs, perceptual: nn.Module | None, config: TrainConfig) -> Parts:
-    """eq. 6: closeness to the truth in pixels, and in the features of `perceptual`, VGG-Face, where there is one."""
-    restored = restored.to(inputs.target.dtype)
+def reconstruction_parts(found: Restoration, inputs: Inputs, judges: Judges, config: TrainConfig) -> Parts:
+    """eq. 6: closeness to the truth in pixels, and in VGG-Face's features; beyond the paper in the face and identity.
+
+    Of a network that only finds landmarks: how far off they are.
+    """
+    if "points" in config.made_of.losses:
+        return points_parts(found, inputs, config)
+    restored = found.restored.to(inputs.target.dtype)
     parts: Parts = {"l2": (config.lambda_l2, losses.l2_loss(restored, inputs.target))}
-    if perceptual is not None and config.lambda_perceptual > 0:
-        with at_precision(config.precision, restored.device):
-            with torch.no_grad():
-                wanted = perceptual(inputs.target)
-            found = perceptual(restored)
-        loss = losses.perceptual_loss(found.to(restored.dtype), wanted.to(restored.dtype))
+    if config.lambda_face > 0:
+        parts["face"] = config.lambda_face, losses.face_loss(restored, inputs.target, faces_of(inputs))
+    if judges.perceptual is not None and config.lambda_perceptual > 0:
+        loss = losses.perceptual_loss(*_seen(judges.perceptual, restored, inputs, config))
         parts["perceptual"] = config.lambda_perceptual, loss
+    if judges.identity is not None and config.lambda_identity > 0:
+        loss = losses.identity_loss(*_seen(judges.identity, restored, inputs, config))
+        parts["identity"] = config.lambda_identity, loss
     return parts
+
+
+def faces_of(inputs: Inputs) -> Tensor:
+    """1 inside the hull of the targets' landmarks, else 0: (B, 1, S, S)."""
+    size = inputs.target.shape[-1]
+    points = to_pixels(inputs.target_points, size).cpu()
+    masks = torch.stack([face_mask(face, size) for face in points])[:, None]
+    return masks.to(inputs.target.device, inputs.target.dtype)
+
+
+def _seen(judge: nn.Module, restored: Tensor, inputs: Inputs, config: TrainConfig) -> tuple[Tensor, Tensor]:
+    """What a network of others makes of the restored images and of the truth."""
+    with at_precision(config.precision, restored.device):
+        with torch.no_grad():
+            wanted = judge(inputs.target)
+        found = judge(restored)
+    return found.to(restored.dtype), wanted.to(restored.dtype)
 
 
 def flow_parts(flow: Tensor, inputs: Inputs, config: TrainConfig) -> Parts:

@@ -34,11 +34,30 @@ class PairTable:
     path_rows: tuple[str, ...]  # where each path stands, for messages: "row 3, target_path"
     target: np.ndarray  # (N,) int64, index into `paths`
     guide: np.ndarray  # (N,) int64, index into `paths`
-    target_points: np.ndarray  # (N, 68, 2) float32, crop px
-    guide_points: np.ndarray  # (N, 68, 2) float32, crop px
+    crop_points: np.ndarray  # (M, 68, 2) float32, crop px
+    crop_persons: np.ndarray  # (M,) int64: crops of equal numbers show one person
 
     def __len__(self) -> int:
         return len(self.pair_ids)
+
+    @property
+    def target_points(self) -> np.ndarray:
+        """The targets' landmarks, (N, 68, 2) float32, crop px."""
+        return self.crop_points[self.target]
+
+    @property
+    def guide_points(self) -> np.ndarray:
+        """The guides' landmarks, (N, 68, 2) float32, crop px."""
+        return self.crop_points[self.guide]
+
+    @functools.cached_property
+    def _by_person(self) -> list[np.ndarray]:
+        order = np.argsort(self.crop_persons, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(self.crop_persons[order])) + 1)
+
+    def crops_of(self, person: int) -> np.ndarray:
+        """The crops of one person, indices into `paths`."""
+        return self._by_person[person]
 
 
 @dataclass(frozen=True)
@@ -123,12 +142,17 @@ class PairSet:
     def __len__(self) -> int:
         return len(self.table)
 
-    def batch(self, index: np.ndarray, flip: np.ndarray, device: torch.device) -> Pairs:
-        """Return pairs `index` (B,) on `device`, those with `flip` (B,) bool mirrored, both crops and their points."""
+    def batch(
+        self, index: np.ndarray, flip: np.ndarray, device: torch.device, guides: np.ndarray | None = None
+    ) -> Pairs:
+        """Return pairs `index` (B,) on `device`, those with `flip` (B,) bool mirrored, both crops and their points.
+
+        guides: (B,), other crops, by index into the table's `paths`, than the manifest has as guides.
+        """
         table = self.table
         size = len(index)
-        crops = self.crops.fetch(np.concatenate([table.target[index], table.guide[index]]), device)
-        points = np.concatenate([table.target_points[index], table.guide_points[index]])
+        chosen = np.concatenate([table.target[index], table.guide[index] if guides is None else guides])
+        crops, points = self.crops.fetch(chosen, device), table.crop_points[chosen]
         both = np.concatenate([flip, flip])
         points = np.where(both[:, None, None], mirror_points(points, crops.shape[-1]), points)
         points_there = send(torch.from_numpy(points), device)
@@ -210,6 +234,11 @@ def make_table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
         for row, name in zip(rows, names, strict=True):
             paths.setdefault(name, (len(paths), f"row {row}, {role}_path"))
         index[role] = np.array([paths[name][0] for name in names], dtype=np.int64)
+    crop_points = np.empty((len(paths), 68, 2), np.float32)
+    crop_persons = np.empty(len(paths), np.int64)
+    for role, which in index.items():
+        crop_points[which] = _points(chosen, f"{role}_landmarks")
+        crop_persons[which] = chosen.column("person").dictionary_encode().combine_chunks().indices.to_numpy()
     return PairTable(
         folder=folder,
         pair_ids=tuple(chosen.column("pair_id").to_pylist()),
@@ -217,8 +246,8 @@ def make_table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
         path_rows=tuple(where for _, where in paths.values()),
         target=index["target"],
         guide=index["guide"],
-        target_points=_points(chosen, "target_landmarks"),
-        guide_points=_points(chosen, "guide_landmarks"),
+        crop_points=crop_points,
+        crop_persons=crop_persons,
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 from gfr_model.config import TrainConfig
 
+LOWEST = 0.01  # of the rates, where a cosine ends
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -61,6 +63,20 @@ def finished(schedule: Schedule, config: TrainConfig) -> bool:
 def rate(schedule: Schedule, config: TrainConfig) -> float:
     """The learning rate of stage 2 at work."""
     return config.learning_rates[min(schedule.rate_index, len(config.learning_rates) - 1)]
+
+
+def rates(step: int, warping: bool, schedule: Schedule, plan: Plan, config: TrainConfig) -> tuple[float, float]:
+    """The learning rates of a step: of what is trained, which in stage 1 is WarpNet alone, and of WarpNet.
+
+    In stage 2 WarpNet's falls from `warp_rate` in proportion to the others'.
+    """
+    factor = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    if config.decay == "cosine":
+        factor *= LOWEST + (1 - LOWEST) * (0.5 + 0.5 * math.cos(math.pi * step / plan.total_steps))
+    if warping:
+        return config.warp_rate * factor, config.warp_rate * factor
+    fallen = rate(schedule, config) / config.learning_rates[0]
+    return rate(schedule, config) * factor, config.warp_rate * fallen * factor
 
 
 def _next_rate(schedule: Schedule, step: int) -> Schedule:

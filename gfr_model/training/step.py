@@ -10,57 +10,62 @@ from torch import Tensor, nn
 from gfr_model.checkpoint import with_prefix
 from gfr_model.config import OFF, TrainConfig
 from gfr_model.device import at_precision
+from gfr_model.learned_metrics import open_metric
 from gfr_model.networks.build import build_critics, build_network
-from gfr_model.networks.gfrnet import Restoration
+from gfr_model.networks.gfrnet import GfrNet, Restoration
+from gfr_model.training.average import Average
 from gfr_model.training.batches import Inputs
-from gfr_model.training.objective import flow_parts, objective, reconstruction_parts, total, values_of
+from gfr_model.training.objective import Judges, flow_parts, objective, reconstruction_parts, total, values_of
 from gfr_model.training.processes import World, average
 from manifests import ConfigError, DataError
 
 Values = dict[str, Tensor]
+NETWORK, CRITICS, WARPNET = "network", "critics", "warpnet"  # parts with learning rates of their own
 
 
 class Learner:
     """The networks, their optimisers, and how one batch changes them."""
 
-    def __init__(self, config: TrainConfig, world: World, perceptual: nn.Module | None) -> None:
-        """Make networks and optimisers; equal seeds give equal weights. `perceptual` gives eq. 5's features."""
+    def __init__(self, config: TrainConfig, world: World, judges: Judges | None = None) -> None:
+        """Make networks and optimisers; equal seeds give equal weights."""
         self.config, self.world = config, world
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.network = build_network(config)
             self.critics = build_critics(config)
-        self.modules = {"network": self.network, "critics": self.critics}
+        self.modules: dict[str, nn.Module] = {NETWORK: self.network, CRITICS: self.critics}
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         dtype = torch.float64 if config.precision == "float64" else torch.float32
         for module in self.modules.values():
             module.to(device=world.device, dtype=dtype)
             module.to(memory_format=layout)  # type: ignore[call-overload]  # torch's stubs do not know it
-        self.perceptual = perceptual
+        self.judges = judges or Judges()
         self.rate = config.learning_rates[0]
-        self.optimisers = {name: _adam(module, config) for name, module in self.modules.items()}
+        self.average = Average(self.network, config.ema)
+        self.optimisers = {name: _adam(name, module, config) for name, module in self.modules.items()}
 
     def warp_step(self, inputs: Inputs) -> Values:
         """Stage 1: WarpNet alone on the flow loss (eq. 11)."""
-        warpnet = self.network.warpnet
-        assert warpnet is not None
+        assert isinstance(self.network, GfrNet)
+        assert self.network.warpnet is not None
         with at_precision(self.config.precision, self.world.device):
-            flow = warpnet(inputs.degraded, inputs.guide)
+            flow, _, _ = self.network.align(inputs.degraded, inputs.guide)
+        assert flow is not None
         parts = flow_parts(flow, inputs, self.config)
         loss = total(parts)
-        loss.backward(inputs=list(warpnet.parameters()))
+        loss.backward(inputs=list(self.network.warpnet.parameters()))
         return self._update(values_of(parts) | {"loss": loss.detach()}, [loss], ["network"])
 
     def joint_step(self, inputs: Inputs) -> Values:
         """Stage 2: everything on eq. 12, and the discriminators, where there are any, on eq. 7."""
         with at_precision(self.config.precision, self.world.device):
             restoration = self.network(inputs.degraded, inputs.guide)
-        made = objective(restoration, inputs, self.critics, self.perceptual, self.config)
+        made = objective(restoration, inputs, self.critics, self.judges, self.config)
         totals, moved = [made.network], ["network"]
         if self.critics:
             totals, moved = [made.network, made.critics], ["network", "critics"]
             made.critics.backward(inputs=list(self.critics.parameters()), retain_graph=True)
-        made.network.backward(inputs=list(self.network.parameters()))
+        made.network.backward(inputs=_trained(self.network))
         return self._update(made.values | {"loss": made.network.detach()}, totals, moved)
 
     @torch.no_grad()
@@ -77,20 +82,34 @@ class Learner:
         return made
 
     @torch.no_grad()
+    def bottleneck(self, found: Restoration, inputs: Inputs) -> Tensor | None:
+        """WarpNet's bottleneck (B, C, 2, 2) for a restored batch, None without a WarpNet."""
+        if not isinstance(self.network, GfrNet) or self.network.warpnet is None:
+            return None
+        self.network.eval()
+        coarse = self.network.coarse(found.target_landmarks, found.guide_landmarks)
+        with at_precision(self.config.precision, self.world.device):
+            made = self.network.warpnet.bottleneck(inputs.degraded, inputs.guide, coarse)
+        self.network.train()
+        return made
+
+    @torch.no_grad()
     def reconstruction(self, restoration: Restoration, inputs: Inputs) -> Tensor:
         """The reconstruction loss (eq. 6) of a restored batch."""
-        return total(reconstruction_parts(restoration.restored, inputs, self.perceptual, self.config))
+        return total(reconstruction_parts(restoration, inputs, self.judges, self.config))
 
-    def set_rate(self, rate: float) -> None:
-        """Set the learning rate of the next steps."""
+    def set_rate(self, rate: float, warp_rate: float | None = None) -> None:
+        """Set the learning rate of the next steps; WarpNet has one of its own."""
         self.rate = rate
-        for name, factor in (("network", 1.0), ("critics", self.config.discriminator_rate)):
-            for group in self.optimisers[name].param_groups:
-                group["lr"] = rate * factor
+        warping = rate if warp_rate is None else warp_rate
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                own = {WARPNET: warping, CRITICS: rate * self.config.discriminator_rate}
+                group["lr"] = own.get(group["part"], rate)
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that a later step depends on, by name."""
-        tensors: dict[str, Tensor] = {}
+        tensors = {f"average.{name}": value for name, value in self.average.state().items()}
         for name, module in self.modules.items():
             tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
             optimiser = self.optimisers[name].state
@@ -99,15 +118,16 @@ class Learner:
         return tensors
 
     def network_state(self) -> dict[str, Tensor]:
-        """The tensors of the network alone, named as in `state`."""
-        return {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        """The tensors of the network alone, averaged where averages are kept, named as in `state`."""
+        return {f"network.{name}": value for name, value in (self.network.state_dict() | self.average.tensors).items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Continue from `state()`'s tensors. Raises DataError when they belong to other networks."""
         try:
             for name, module in self.modules.items():
                 module.load_state_dict(with_prefix(tensors, f"{name}."))
-        except RuntimeError as error:
+            self.average.load(with_prefix(tensors, "average."))
+        except (RuntimeError, KeyError) as error:
             raise DataError(f"the checkpoint does not fit the networks of this configuration: {error}") from error
         for name, module in self.modules.items():
             optimiser = self.optimisers[name]
@@ -147,6 +167,8 @@ class Learner:
         loss = torch.stack([total.detach() for total in totals]).sum()
         average([*gradients, loss], self.world)
         norm = torch.stack(torch._foreach_norm(gradients)).sum()
+        if self.config.clip:
+            nn.utils.clip_grad_norm_(_trained(self.network), self.config.clip)
         nonfinite = (~torch.isfinite(norm + loss)).to(torch.float32)
         for name in moved:
             optimiser: Any = self.optimisers[name]
@@ -155,6 +177,7 @@ class Learner:
                 optimiser.step()
             elif not nonfinite.item():
                 optimiser.step()
+        self.average.update()
         for parameter in parameters:
             parameter.grad = None
         return values | {"gradient_norm": norm, "nonfinite": nonfinite}
@@ -175,7 +198,29 @@ def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
     return module.requires_grad_(False)
 
 
-def _adam(module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    parameters = list(module.parameters()) or [nn.Parameter(torch.zeros(0))]  # Adam refuses an empty list
-    betas = (config.beta1, config.beta2)
-    return torch.optim.Adam(parameters, lr=config.learning_rates[0], betas=betas, fused=config.fused_adam)
+def load_identity(config: TrainConfig, world: World) -> nn.Module | None:
+    """Load the network that embeds faces, where an identity loss is on. Raises DataError when it cannot be read."""
+    if config.lambda_identity == 0:
+        return None
+    network: nn.Module = open_metric(Path(config.identity_weights), world.device).network
+    for parameter in network.parameters():  # TorchScript has no requires_grad_ of modules
+        parameter.requires_grad_(False)
+    return network
+
+
+def _adam(name: str, module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimiser of a module, of what is trained in it; WarpNet is a group of its own."""
+    parts: dict[str, list[nn.Parameter]] = {}
+    for key, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            parts.setdefault(WARPNET if key.startswith(f"{WARPNET}.") else name, []).append(parameter)
+    groups = [{"params": parameters, "part": part} for part, parameters in parts.items()]
+    groups = groups or [{"params": [nn.Parameter(torch.zeros(0))], "part": name}]  # Adam refuses an empty list
+    kind: Any = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+    options = {"lr": config.learning_rates[0], "betas": (config.beta1, config.beta2), "fused": config.fused_adam}
+    made: torch.optim.Optimizer = kind(groups, weight_decay=config.weight_decay, **options)
+    return made
+
+
+def _trained(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]

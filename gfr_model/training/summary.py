@@ -1,7 +1,7 @@
-"""One page at the end of a run: its curves, its last pictures, its settings. It needs no other file."""
+"""What a run came to: in lines, and as one page with its curves, last pictures and settings, which needs no file."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,44 @@ from manifests.pages.charts import Line, encoded, lines
 from manifests.pages.frame import render
 
 TEMPLATE = Path(__file__).parent / "templates" / "summary.html"
-COLOURS = {"train": "#5b8dd6", "val": "#d8502f", "without the network": "#999999"}
-REFERENCES = {"psnr_degraded": "psnr", "landmark_error_unwarped": "landmark_error"}  # drawn into the other's chart
+WITHOUT, SIMILARITY = "without the network", "best similarity of true landmarks"
+COLOURS = {"train": "#5b8dd6", "val": "#d8502f", WITHOUT: "#999999", SIMILARITY: "#3f9b62"}
+REFERENCES = {  # drawn into the other's chart
+    "psnr_degraded": ("psnr", WITHOUT),
+    "landmark_error_unwarped": ("landmark_error", WITHOUT),
+    "landmark_error_inner_unwarped": ("landmark_error_inner", WITHOUT),
+    "landmark_error_inner_similarity": ("landmark_error_inner", SIMILARITY),
+}
 DRAWN = 600  # points of a curve at most
 
 Curves = dict[str, dict[str, list[tuple[int, float]]]]  # name -> split -> (step, value)
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a run came to."""
+
+    run: Path
+    steps: int  # done in all
+    new_steps: int  # done by this call
+    epochs: float
+    skipped: int  # steps without an update
+    best_step: int  # of the lowest validation loss, -1 without one
+    validation: dict[str, float]  # the last one's values, empty without one
+    note: str
+    warnings: tuple[str, ...] = ()  # what was wrong with the flow, and when
+
+
+def summary_lines(summary: TrainSummary) -> list[str]:
+    """The summary for a person."""
+    last = ", ".join(f"{name} {value:.4g}" for name, value in summary.validation.items())
+    lines = [f"{summary.steps} steps, {summary.epochs:.1f} epochs, {summary.skipped} steps skipped."]
+    if last:
+        lines.append(f"Last validation: {last}.")
+    if summary.best_step >= 0:
+        lines.append(f"Lowest validation loss: after step {summary.best_step}.")
+    lines += [f"Warning, {line}" for line in summary.warnings]
+    return [*lines, summary.note] if summary.note else lines
 
 
 def write_summary(run: Path, config: TrainConfig, facts: list[str]) -> Path:
@@ -46,7 +79,7 @@ def _curves(table: pa.Table) -> Curves:
     columns = (table.column(name).to_pylist() for name in ("name", "split", "step", "value"))
     for name, split, step, value in zip(*columns, strict=True):
         if math.isfinite(value):
-            chart, line = (REFERENCES[name], "without the network") if name in REFERENCES else (name, split)
+            chart, line = REFERENCES.get(name, (name, split))
             curves.setdefault(chart, {}).setdefault(line, []).append((step, value))
     return curves
 

@@ -15,17 +15,21 @@ from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
 from gfr_model.device import tensor_float
 from gfr_model.training.batches import Feed
+from gfr_model.training.initial import read_initial, take_over
 from gfr_model.training.meter import Meter
+from gfr_model.training.objective import Judges
 from gfr_model.training.pairs import Splits, load, read_splits
 from gfr_model.training.processes import World, any_of, interrupts, join, wait
 from gfr_model.training.run import RunLog, open_run
-from gfr_model.training.schedule import Plan, Schedule, after_validation, begin, finished, make_plan, rate
-from gfr_model.training.step import Learner, load_perceptual
-from gfr_model.training.summary import write_summary
+from gfr_model.training.schedule import Plan, Schedule, after_validation, begin, finished, make_plan, rates
+from gfr_model.training.step import Learner, load_identity, load_perceptual
+from gfr_model.training.summary import TrainSummary, summary_lines, write_summary
 from gfr_model.training.validation import validate
+from gfr_model.training.watch import warnings_of
 from manifests import ConfigError, DataError, Progress, keep_freed_memory, silent
 
 SANITY_BATCHES = 2  # of validation before the first step
+WARNINGS = 10  # of a run that are kept
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,7 @@ class Position:
     skipped: int = 0  # of them without an update, for a loss or gradient that was not finite
     schedule: Schedule = field(default_factory=Schedule)
     validation: dict[str, float] = field(default_factory=dict)  # the last one's values
-
-
-@dataclass(frozen=True)
-class TrainSummary:
-    """What a run came to."""
-
-    run: Path
-    steps: int  # done in all
-    new_steps: int  # done by this call
-    epochs: float
-    skipped: int  # steps without an update
-    best_step: int  # of the lowest validation loss, -1 without one
-    validation: dict[str, float]  # the last one's values, empty without one
-    note: str
+    warnings: tuple[str, ...] = ()  # of the validations so far, the last WARNINGS
 
 
 @dataclass(frozen=True)
@@ -66,6 +57,7 @@ class Session:
     val_feed: Feed
     log: RunLog
     meter: Meter
+    say: Callable[[str], None]
 
 
 def train(
@@ -87,7 +79,9 @@ def train(
             raise ConfigError(f"batch_size {config.batch_size} cannot be shared equally by {world.size} processes")
         if not world.leads:
             progress, say = silent, lambda line: None
-        perceptual = load_perceptual(config, world)
+        judges = Judges(load_perceptual(config, world), load_identity(config, world))
+        begins = overwrite or not checkpoint.existing(run)
+        initial = read_initial(config) if begins else {}
         splits = read_splits(folder, config.hold_out, config.seed)
         if splits.note:
             say(splits.note)
@@ -95,7 +89,10 @@ def train(
         with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext():
             wait(world)
             # Construct the networks and go on where the newest checkpoint stands.
-            learner = Learner(config, world, perceptual)
+            learner = Learner(config, world, judges)
+            if initial:
+                say(take_over(learner.network, initial, config))
+                learner.average.restart()
             if config.compile and (reason := learner.compile()):
                 say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
             start = end = _resume(run, learner, splits, say)
@@ -104,13 +101,21 @@ def train(
             if start.step >= plan.total_steps or finished(start.schedule, config):
                 say(f"{run} is finished: nothing to do")
             else:
-                session = _open_session(run, splits, plan, learner, start.step, progress)
+                session = _open_session(run, splits, plan, learner, start.step, progress, say)
                 end = _fit(session, start, stopped, progress)
                 session.log.close()
             return _conclude(run, end, start, splits, config, world)
 
 
-def _open_session(run: Path, splits: Splits, plan: Plan, learner: Learner, step: int, progress: Progress) -> Session:
+def _open_session(
+    run: Path,
+    splits: Splits,
+    plan: Plan,
+    learner: Learner,
+    step: int,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> Session:
     """Load the crops, and validate a little, so that what would fail an hour later fails now."""
     config, world = learner.config, learner.world
     if world.device.type == "cpu":
@@ -121,13 +126,14 @@ def _open_session(run: Path, splits: Splits, plan: Plan, learner: Learner, step:
     )
     log = RunLog(run, step, active=world.leads)
     validate(learner, val_feed, world, batches=SANITY_BATCHES)
-    return Session(run, config, world, splits, plan, learner, feed, val_feed, log, Meter(world))
+    return Session(run, config, world, splits, plan, learner, feed, val_feed, log, Meter(world), say)
 
 
 def _fit(session: Session, position: Position, stopped: threading.Event, progress: Progress) -> Position:
     """The loop. It knows stages, rates and when to look; what a step does, the learner knows."""
     config, plan, learner, meter = session.config, session.plan, session.learner, session.meter
-    step, skipped, schedule, found = position.step, position.skipped, position.schedule, position.validation
+    step, skipped, schedule = position.step, position.skipped, position.schedule
+    found, warnings = position.validation, position.warnings
     while step < plan.total_steps:
         # Which stage, at which rate?
         warping = step < plan.warp_steps
@@ -135,10 +141,10 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
             schedule = begin(schedule, step, config)
         if finished(schedule, config):
             break
-        learner.set_rate(config.warp_rate if warping else rate(schedule, config))
+        learner.set_rate(*rates(step, warping, schedule, plan, config))
 
         # Take a step.
-        inputs = session.feed.step(step)
+        inputs = session.feed.step(step, warping)
         meter.add(step, learner.warp_step(inputs) if warping else learner.joint_step(inputs))
         step += 1
         progress("train WarpNet" if warping else "train", step, plan.total_steps)
@@ -161,7 +167,9 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
 
         # Validate; the weights with the lowest loss are the model, and a loss that no longer falls lowers the rate.
         if validating:
+            before = found
             found, picture = validate(learner, session.val_feed, session.world, samples=config.samples)
+            warnings += _warn(session, before, found, step)
             session.log.record(step, _epochs(session, step), "val", found)
             session.log.picture(step, picture)
             if not warping:
@@ -170,7 +178,7 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
                     _write_model(session, step)
 
         # Keep a checkpoint, and stop where a signal asked for it.
-        position = Position(step, skipped, schedule, found)
+        position = Position(step, skipped, schedule, found, warnings[-WARNINGS:])
         if keeping or finished(schedule, config):
             _save(session, position)
         if stopping:
@@ -199,7 +207,9 @@ def _resume(run: Path, learner: Learner, splits: Splits, say: Callable[[str], No
     learner.load(kept.tensors)
     state = kept.state
     say(f"continuing {run} after step {state['step']}")
-    return Position(state["step"], state["skipped"], Schedule(**state["schedule"]), state["validation"])
+    return Position(
+        state["step"], state["skipped"], Schedule(**state["schedule"]), state["validation"], tuple(state["warnings"])
+    )
 
 
 def _save(session: Session, position: Position) -> None:
@@ -237,6 +247,15 @@ def _count_nonfinite(session: Session) -> int:
     )
 
 
+def _warn(session: Session, before: dict[str, float], now: dict[str, float], step: int) -> tuple[str, ...]:
+    """Say at once what a validation shows to be wrong with the flow, and return it."""
+    lines = tuple(f"after step {step}: {line}" for line in warnings_of(before, now))
+    for line in lines:
+        session.say(f"warning, {line}")
+    now["warnings"] = float(len(lines))
+    return lines
+
+
 def _epochs(session: Session, step: int) -> float:
     return step * session.config.batch_size / len(session.splits.train)
 
@@ -253,21 +272,11 @@ def _conclude(
         best_step=end.schedule.best_step,
         validation={name: value for name, value in end.validation.items() if math.isfinite(value)},
         note=splits.note,
+        warnings=end.warnings,
     )
     if world.leads:
         write_summary(run, config, summary_lines(summary))
     return summary
-
-
-def summary_lines(summary: TrainSummary) -> list[str]:
-    """The summary for a person."""
-    last = ", ".join(f"{name} {value:.4g}" for name, value in summary.validation.items())
-    lines = [f"{summary.steps} steps, {summary.epochs:.1f} epochs, {summary.skipped} steps skipped."]
-    if last:
-        lines.append(f"Last validation: {last}.")
-    if summary.best_step >= 0:
-        lines.append(f"Lowest validation loss: after step {summary.best_step}.")
-    return [*lines, summary.note] if summary.note else lines
 
 
 def survey(folder: Path, run: Path, config: TrainConfig) -> dict[str, int | str]:

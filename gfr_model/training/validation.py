@@ -4,9 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gfr_model.networks.warp import sample_flow
+from gfr_model.landmarks import INNER
+from gfr_model.networks.spline import similarity
+from gfr_model.networks.warp import identity_flow, sample_flow
 from gfr_model.pictures import flow_picture, grid, to_levels
 from gfr_model.training.batches import Feed, Inputs
+from gfr_model.training.losses import tv_loss
 from gfr_model.training.processes import World, average
 from gfr_model.training.step import Learner
 
@@ -20,24 +23,39 @@ def validate(
     """Restore the split, or its first `batches` batches, and say how well; each process does its part.
 
     Returns means over the pairs, and a picture of the first `samples` pairs, (H, W, 3) uint8:
-    reconstruction (eq. 6), psnr and psnr_degraded (dB, mean over images), and where there is a WarpNet landmark_error
-    and landmark_error_unwarped (px, mean over points).
+    reconstruction (eq. 6), psnr and psnr_degraded (dB, mean over images); where there is a flow, landmark_error (px,
+    mean over points), landmark_error_inner (the 51 points inside the face), both beside those of the unwarped guide,
+    the latter beside the best similarity's, tv (eq. 10), and what `_finish` says; where landmarks are found, their
+    error in observation and guide, px.
     """
+    with learner.average.applied():
+        return _validate(learner, feed, world, batches, samples)
+
+
+def _validate(
+    learner: Learner, feed: Feed, world: World, batches: int | None, samples: int
+) -> tuple[dict[str, float], np.ndarray]:
     size = min(max(BATCH, learner.config.batch_size), LARGEST)
     parts = np.array_split(np.arange(len(feed)), max(1, -(-len(feed) // size)))[:batches]
     sums: dict[str, Tensor] = {}
     for part in parts[world.rank :: world.size]:
         for name, value in _measure(learner, feed.validation(part)).items():
-            sums[name] = sums.get(name, 0.0) + value
-    names = [sorted(sums)]
-    if world.size > 1:  # of the first process: another may have had no batch
-        torch.distributed.broadcast_object_list(names, src=0, device=world.device)
-    total = torch.stack([torch.as_tensor(sums.get(name, 0.0), device=world.device).double() for name in names[0]])
-    average([total], world)
+            sums[name] = sums[name] + value.double() if name in sums else value.double()
     count = sum(len(part) for part in parts)
-    means = {name: value * world.size / count for name, value in zip(names[0], total.tolist(), strict=True)}
+    means = _finish({name: value / count for name, value in _over_processes(sums, world).items()})
     picture = _picture(learner, feed.validation(np.arange(min(samples, len(feed))))) if samples else np.zeros(0)
     return means, picture
+
+
+def _over_processes(sums: dict[str, Tensor], world: World) -> dict[str, Tensor]:
+    """The sums over all processes, by the names of the first process: another may have had no batch."""
+    shapes = [{name: tuple(sums[name].shape) for name in sorted(sums)}]
+    if world.size > 1:
+        torch.distributed.broadcast_object_list(shapes, src=0, device=world.device)
+    zeros = {name: torch.zeros(shape, dtype=torch.float64, device=world.device) for name, shape in shapes[0].items()}
+    both = {name: sums.get(name, zero) for name, zero in zeros.items()}
+    average(list(both.values()), world)
+    return {name: value * world.size for name, value in both.items()}
 
 
 def _measure(learner: Learner, inputs: Inputs) -> dict[str, Tensor]:
@@ -50,11 +68,52 @@ def _measure(learner: Learner, inputs: Inputs) -> dict[str, Tensor]:
         "psnr_degraded": _psnr(inputs.degraded, inputs.target).sum(),
     }
     if found.flow is not None:
-        half = (inputs.target.shape[-1] - 1) / 2  # px per unit
-        looked_at = sample_flow(found.flow, inputs.target_points)
-        values["landmark_error"] = _distance(looked_at, inputs.guide_points).sum() * half
-        values["landmark_error_unwarped"] = _distance(inputs.target_points, inputs.guide_points).sum() * half
+        values |= _of_flow(found.flow, inputs)
+    features = learner.bottleneck(found, inputs)
+    if features is not None:
+        values["_bottleneck"] = features.abs().amax(dim=(2, 3)).sum(dim=0)
+    half = (inputs.target.shape[-1] - 1) / 2  # px per unit
+    if found.target_landmarks is not None and found.guide_landmarks is not None:
+        points = found.target_landmarks.points, found.guide_landmarks.points
+        values["points_error_inner"] = _inner(points[0], inputs.target_points) * half
+        values["points_error_inner_guide"] = _inner(points[1], inputs.guide_points) * half
     return values
+
+
+def _of_flow(flow: Tensor, inputs: Inputs) -> dict[str, Tensor]:
+    """How near the flow comes to the guide's landmarks, beside no flow and the best similarity; and the flow itself."""
+    size = flow.shape[-1]
+    half = (size - 1) / 2
+    target, guide = inputs.target_points, inputs.guide_points
+    looked_at = sample_flow(flow, target)
+    matrix, shift = similarity(target[:, INNER], guide[:, INNER])
+    moved = target @ matrix.transpose(1, 2) + shift[:, None]
+    shifts = (flow - identity_flow(size, size, flow.device, flow.dtype)) * half
+    return {
+        "landmark_error": _distance(looked_at, guide).sum() * half,
+        "landmark_error_unwarped": _distance(target, guide).sum() * half,
+        "landmark_error_inner": _inner(looked_at, guide) * half,
+        "landmark_error_inner_unwarped": _inner(target, guide) * half,
+        "landmark_error_inner_similarity": _inner(moved, guide) * half,
+        "tv": tv_loss(flow) * len(flow),
+        "_flow": shifts.sum(dim=0),
+        "_flow_square": shifts.square().sum(dim=(0, 1)),
+    }
+
+
+def _finish(means: dict[str, Tensor]) -> dict[str, float]:
+    """The means as numbers, those of maps (named _...) as what they say of the flow.
+
+    flow_spread: standard deviation of the displacement over the inputs, px, mean over the map; dead_channels: share of
+    WarpNet's bottleneck that is 0 for all inputs.
+    """
+    found = {name: value.item() for name, value in means.items() if not name.startswith("_")}
+    if "_flow" in means:
+        variance = means["_flow_square"] - means["_flow"].square().sum(dim=0)
+        found["flow_spread"] = variance.clamp_min(0).sqrt().mean().item()
+    if "_bottleneck" in means:
+        found["dead_channels"] = (means["_bottleneck"] == 0).double().mean().item()
+    return found
 
 
 def _psnr(image: Tensor, truth: Tensor) -> Tensor:
@@ -65,6 +124,10 @@ def _psnr(image: Tensor, truth: Tensor) -> Tensor:
 
 def _distance(points: Tensor, others: Tensor) -> Tensor:
     return (points - others).norm(dim=-1).mean(dim=1)
+
+
+def _inner(points: Tensor, others: Tensor) -> Tensor:
+    return _distance(points[:, INNER], others[:, INNER]).sum()
 
 
 def _picture(learner: Learner, inputs: Inputs) -> np.ndarray:

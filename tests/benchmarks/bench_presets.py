@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gfr_model.config import TrainConfig, resolve
+from gfr_model.config import TrainConfig
+from gfr_model.presets import resolve
 from gfr_model.training.run import read_metrics
 from gfr_model.training.train import train
 

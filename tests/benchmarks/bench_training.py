@@ -31,8 +31,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gfr_model.config import TrainConfig, resolve
+from gfr_model.config import TrainConfig
 from gfr_model.networks.warp import normalise
+from gfr_model.presets import resolve
 from gfr_model.training import losses
 from gfr_model.training.batches import Feed, Inputs
 from gfr_model.training.pairs import PairTable, load, read_splits

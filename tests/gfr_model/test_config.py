@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gfr_model.config import PRESETS, TrainConfig, differences, resolve
+from gfr_model.config import TrainConfig, differences
+from gfr_model.presets import PRESETS, resolve
 from manifests import ConfigError, DataError
 from manifests.settings import from_toml, from_values, to_toml
 

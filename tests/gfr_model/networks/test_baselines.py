@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from gfr_model.config import resolve
 from gfr_model.models import GFRNET, MODELS, NAMES, POINTS
 from gfr_model.networks.baselines.arcnn import ArCnn
 from gfr_model.networks.baselines.deblurgan import DeblurGan
@@ -15,6 +14,7 @@ from gfr_model.networks.baselines.srcnn import Srcnn
 from gfr_model.networks.baselines.srgan import Srgan
 from gfr_model.networks.baselines.vdsr import Vdsr
 from gfr_model.networks.build import build_network
+from gfr_model.presets import resolve
 from gfr_model.training.batches import Inputs
 from gfr_model.training.processes import World
 from gfr_model.training.step import Learner

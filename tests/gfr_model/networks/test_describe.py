@@ -1,8 +1,8 @@
 import pytest
 
-from gfr_model.config import resolve
 from gfr_model.models import NAMES
 from gfr_model.networks.describe import describe
+from gfr_model.presets import resolve
 
 
 def _recnet_operations(width, size):

@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from gfr_model.config import resolve
 from gfr_model.models import MODELS, VARIANTS
 from gfr_model.networks.build import build_network
 from gfr_model.networks.gfrnet import GfrNet
@@ -10,6 +9,7 @@ from gfr_model.networks.recnet import RecNet
 from gfr_model.networks.spline import similarity_flow
 from gfr_model.networks.warp import identity_flow
 from gfr_model.networks.warpnet import WarpNet
+from gfr_model.presets import resolve
 from gfr_model.training.losses import landmark_loss, tv_loss
 from manifests import ConfigError
 

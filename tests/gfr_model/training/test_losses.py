@@ -123,3 +123,25 @@ def test_losses_of_short_types_are_computed_in_float32(dtype, generator):
     for loss in (losses.l2_loss, losses.perceptual_loss, losses.discriminator_loss):
         assert loss(image, other).dtype == torch.float32
         assert loss(image, other).item() == pytest.approx(loss(image.double(), other.double()).item(), rel=1e-5)
+
+
+def test_the_face_counts_by_its_own_pixels_alone():
+    restored, target = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
+    face = torch.zeros(2, 1, 4, 4)
+    face[0, 0, 1:3, 1:3] = 1
+    target[0, :, 0, 0] = 9.0  # outside
+    target[0, 0, 1, 1] = 2.0  # inside: 4 / 3 channels, over 4 px
+    assert losses.face_loss(restored, target, face).item() == pytest.approx(4 / 3 / 4)
+    assert losses.face_loss(restored, target, 0 * face).item() == 0
+
+
+def test_identity_loss_is_one_minus_the_cosine():
+    one = torch.tensor([[1.0, 0.0], [3.0, 0.0], [1.0, 1.0]])
+    other = torch.tensor([[0.0, 2.0], [5.0, 0.0], [1.0, 0.0]])
+    assert losses.identity_loss(one, other).item() == pytest.approx(1 - (0 + 1 + 0.5**0.5) / 3)
+
+
+def test_points_loss_is_the_mean_distance():
+    wanted = torch.zeros(1, 2, 2)
+    found = torch.tensor([[[3.0, 4.0], [0.0, 1.0]]])
+    assert losses.points_loss(found, wanted).item() == pytest.approx(3.0)

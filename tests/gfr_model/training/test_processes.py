@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gfr_model import checkpoint
-from gfr_model.config import resolve
+from gfr_model.presets import resolve
 from gfr_model.training.processes import World, join
 from gfr_model.training.train import train
 from manifests import ConfigError

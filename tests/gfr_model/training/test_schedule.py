@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from gfr_model.config import TrainConfig
 from gfr_model.training import schedule
 
@@ -47,3 +49,22 @@ def test_variants_without_a_flow_loss_have_no_first_stage():
     for variant in ("-F", "-W", "-WG", "-W2", "-WG2"):
         assert schedule.make_plan(TrainConfig(variant=variant), 20).warp_steps == 0
     assert schedule.make_plan(replace(TrainConfig(), max_steps=30), 20).total_steps == 30
+
+
+def test_warpnet_s_rate_falls_with_the_others_in_proportion():
+    config, plan = TrainConfig(warp_rate=3e-4), schedule.Plan(10, 100, 10)
+    assert schedule.rates(3, True, schedule.Schedule(), plan, config) == (3e-4, 3e-4)
+    assert schedule.rates(50, False, schedule.Schedule(rate_index=0), plan, config) == (2e-4, 3e-4)
+    assert schedule.rates(50, False, schedule.Schedule(rate_index=1), plan, config) == pytest.approx((2e-5, 3e-5))
+
+
+def test_a_cosine_takes_all_rates_to_a_hundredth_after_their_rise():
+    config = TrainConfig(decay="cosine", warmup_steps=10, learning_rates=(1.0,), warp_rate=2.0)
+    plan = schedule.Plan(0, 1000, 10)
+    found = [schedule.rates(step, False, schedule.Schedule(), plan, config) for step in range(1001)]
+    assert found[0][0] == pytest.approx(0.1)
+    assert found[500][0] == pytest.approx(0.505)
+    assert found[1000][0] == pytest.approx(0.01)
+    assert all(warp == pytest.approx(2 * other) for other, warp in found)
+    falling = [other for other, _ in found[10:]]
+    assert falling == sorted(falling, reverse=True)

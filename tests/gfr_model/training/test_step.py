@@ -4,12 +4,12 @@ import pytest
 import torch
 import torch._dynamo.config as dynamo
 
-from gfr_model.config import resolve
+from gfr_model.presets import resolve
 from gfr_model.training import losses
 from gfr_model.training.batches import Inputs
-from gfr_model.training.objective import view
+from gfr_model.training.objective import Judges, view
 from gfr_model.training.processes import World
-from gfr_model.training.step import Learner, load_perceptual
+from gfr_model.training.step import Learner, load_identity, load_perceptual
 from manifests import ConfigError, DataError
 
 SETTINGS = {"image_size": 64, "width": 4, "discriminator_width": 4, "vgg_face": "off", "lambda_perceptual": 0.0}
@@ -92,7 +92,14 @@ def test_a_weight_of_zero_leaves_its_discriminator_out():
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"channels_last": True}, {"fused_adam": True}, {"precision": "bfloat16", "channels_last": True}]
+    "changes",
+    [
+        {},
+        {"channels_last": True},
+        {"fused_adam": True},
+        {"precision": "bfloat16", "channels_last": True},
+        {"ema": 0.9, "weight_decay": 0.1},
+    ],
 )
 def test_a_learner_that_was_saved_takes_the_same_next_step(changes):
     config = _config(**changes)
@@ -180,3 +187,76 @@ def test_compiled_networks_take_the_same_steps(monkeypatch):
     assert {name: float(v) for name, v in found.items()} == pytest.approx(
         {name: float(v) for name, v in wanted.items()}, rel=1e-3
     )
+
+
+def test_warpnet_has_a_rate_of_its_own():
+    learner = Learner(_config(), World(), None)
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    learner.set_rate(1e-3, 0.0)
+    learner.joint_step(_inputs())
+    moved = {n for n, value in learner.network.state_dict().items() if not torch.equal(value, before[n])}
+    assert moved
+    assert not any(name.startswith("warpnet.") for name in moved)
+
+
+def test_the_network_that_finds_landmarks_is_not_trained_with_gfrnet():
+    learner = Learner(_config(alignment="landmarks", points_width=4, warp_size=16), World(), None)
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    learner.set_rate(1e-2)
+    learner.warp_step(_inputs())
+    learner.joint_step(_inputs())
+    moved = {n.partition(".")[0] for n, v in learner.network.state_dict().items() if not torch.equal(v, before[n])}
+    assert moved == {"warpnet", "recnet"}
+
+
+def test_averages_are_what_their_formula_says_and_serve_only_in_their_context():
+    learner = Learner(_config(ema=0.5, variant="-W"), World(), None)
+    wanted = learner.network.recnet.last.weight.detach().clone()
+    for n in range(12):
+        learner.set_rate(1e-2)
+        learner.joint_step(_inputs(seed=n))
+        decay = min(0.5, (1 + n) / (10 + n))
+        wanted = decay * wanted + (1 - decay) * learner.network.recnet.last.weight.detach()
+    now = learner.network.recnet.last.weight.detach().clone()
+    assert not torch.allclose(now, wanted, rtol=1e-4)
+    with learner.average.applied():
+        torch.testing.assert_close(learner.network.recnet.last.weight.detach(), wanted)
+    assert torch.equal(learner.network.recnet.last.weight, now)
+    torch.testing.assert_close(learner.network_state()["network.recnet.last.weight"], wanted)
+
+
+def test_a_gradient_is_cut_to_its_largest_norm():
+    """Adam divides by the gradient's size, but its first moment shows it: (1 - beta1) times the gradient."""
+    norms = {}
+    for clip in (0.0, 1e-3):
+        learner = Learner(_config(clip=clip), World(), None)
+        learner.joint_step(_inputs())
+        moments = [s["exp_avg"] for s in learner.optimisers["network"].state.values()]
+        norms[clip] = float(torch.stack([m.norm() for m in moments]).norm()) / (1 - 0.5)
+    assert norms[0.0] > 1
+    assert norms[1e-3] == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_the_losses_of_face_and_identity_join_where_they_have_a_weight(tmp_path):
+    class Mean(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean(dim=(2, 3))
+
+    torch.jit.script(Mean()).save(tmp_path / "embed.pt")
+    config = _config(lambda_face=3.0, lambda_identity=2.0, identity_weights=str(tmp_path / "embed.pt"), variant="-W")
+    config = replace(config, lambda_adv_global=0.0, lambda_adv_local=0.0)
+    learner = Learner(config, World(), Judges(identity=load_identity(config, World())))
+    values = {name: float(value) for name, value in learner.joint_step(_inputs()).items()}
+    wanted = 100 * values["l2"] + 3 * values["face"] + 2 * values["identity"]
+    assert values["loss"] == pytest.approx(wanted, rel=1e-5)
+    assert min(values["face"], values["identity"]) > 0
+    with pytest.raises(ConfigError, match="needs identity_weights"):
+        _config(lambda_identity=1.0)
+
+
+def test_the_network_of_landmarks_learns_the_points_of_both_images():
+    learner = Learner(_config(model="points", points_width=8, learning_rates=(3e-3,)), World(), None)
+    learner.set_rate(3e-3)
+    rows = [learner.joint_step(_inputs()) for _ in range(40)]
+    assert float(rows[-1]["points"]) < 0.7 * float(rows[0]["points"])
+    assert learner.restore(_inputs()).target_landmarks is not None

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from gfr_model import checkpoint
-from gfr_model.config import resolve
 from gfr_model.inference import load_model
+from gfr_model.presets import resolve
 from gfr_model.training import step
 from gfr_model.training.run import read_metrics
 from gfr_model.training.train import train
@@ -208,8 +208,8 @@ def _poison(monkeypatch, at):
 
     real = feed.Feed.step
 
-    def poisoned(self, number):
-        inputs = real(self, number)
+    def poisoned(self, number, warping):
+        inputs = real(self, number, warping)
         return replace(inputs, target=inputs.target * float("nan")) if number == at else inputs
 
     monkeypatch.setattr(feed.Feed, "step", poisoned)
