@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gfr_model.device import repeatable
-from gfr_model.inference import load_model, model_path
+from gfr_model.inference import DEFAULT, load_model, model_path
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.pictures import to_levels
 from gfr_model.scoring.observations import (
@@ -106,7 +106,7 @@ def trained(text: str, device: torch.device) -> tuple[Method, bool]:
     guided, alignment = getattr(model.network, "guided", True), model.config.alignment
     if not name:
         name = whole.name if whole.is_dir() else f"{whole.parent.name}-{whole.stem}"
-        name += f"+{alignment}" if guided and alignment not in ("none", *name.split("+")) else ""
+        name += f"+{alignment}" if guided and name != DEFAULT and alignment not in ("none", *name.split("+")) else ""
     method = Method(name, model.checkpoint_hash, partial(_by_network, model.network), model.checkpoint_hash)
     return method, guided
 

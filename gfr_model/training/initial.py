@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
+from gfr_model.inference import model_path
 from manifests import ConfigError
 
 POINTS = "points."  # how the names of the weights begin that find landmarks
@@ -56,5 +57,5 @@ def _count(names: dict[str, Tensor] | list[str], part: str) -> int:
 
 
 def _file(init: str) -> Path:
-    path = Path(init)
+    path = model_path(init)
     return path / checkpoint.MODEL_FILE if path.is_dir() else path
