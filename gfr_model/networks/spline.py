@@ -29,8 +29,8 @@ def spline_flow(at: Tensor, to: Tensor, size: int, ridge: float = RIDGE, spread:
     grid = identity_flow(GRID, GRID, at.device, at.dtype).flatten(2).transpose(1, 2)
     n = at.shape[1]
     bent = _kernel((grid[:, :, None] - at[:, None]).square().sum(-1)) @ solution[:, :n]
-    flow = (bent + _with_one(grid.expand(len(at), -1, -1)) @ solution[:, n:]).transpose(1, 2)
-    flow = flow.reshape(len(at), 2, GRID, GRID)
+    flow = (bent + _with_one(grid.expand(at.shape[0], -1, -1)) @ solution[:, n:]).transpose(1, 2)
+    flow = flow.reshape(at.shape[0], 2, GRID, GRID)
     turned = torch.linalg.det(solution[:, n + 1 :]) > 0  # the spline's affine part does not mirror
     good = (info == 0) & turned & flow.isfinite().flatten(1).all(1) & (flow.abs().flatten(1).amax(1) < FURTHEST)
     flow = torch.where(good[:, None, None, None], flow, similarity_flow(at, to, GRID))
@@ -41,7 +41,7 @@ def similarity_flow(at: Tensor, to: Tensor, size: int) -> Tensor:
     """The flow (B, 2, size, size) of the similarity transform (no mirror) nearest to `at` -> `to`, both (B, N, 2)."""
     matrix, shift = similarity(at, to)
     grid = identity_flow(size, size, at.device, at.dtype).flatten(2)
-    return (matrix @ grid + shift[..., None]).reshape(len(at), 2, size, size)
+    return (matrix @ grid + shift[..., None]).reshape(at.shape[0], 2, size, size)
 
 
 def similarity(at: Tensor, to: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,9 +63,9 @@ def _system(at: Tensor, to: Tensor, ridge: Tensor) -> tuple[Tensor, Tensor]:
     """The spline's linear equations: (B, N+3, N+3) and (B, N+3, 2)."""
     kernel = _kernel((at[:, :, None] - at[:, None]).square().sum(-1)) + torch.diag_embed(ridge)
     plane = _with_one(at)
-    corner = plane.new_zeros(len(at), 3, 3)
+    corner = plane.new_zeros(at.shape[0], 3, 3)
     system = torch.cat((torch.cat((kernel, plane), 2), torch.cat((plane.transpose(1, 2), corner), 2)), 1)
-    return system, torch.cat((to, to.new_zeros(len(to), 3, 2)), 1)
+    return system, torch.cat((to, to.new_zeros(to.shape[0], 3, 2)), 1)
 
 
 def _kernel(square: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ def doubt(made: Restoration) -> str:
         return "shows no face that the network is sure of"
     if spread_of(target) <= MOST_SPREAD and (apart := distance(target, guide)) > MOST_APART:
         return (
-            f"shows another pose than the warp can bring ({apart * HALF:.0f} px apart, at most {MOST_APART * HALF:.0f})"
+            f"shows another pose than the warp can bring ({apart * HALF:.1f} px apart, at most {MOST_APART * HALF:.0f})"
         )
     return ""
 
