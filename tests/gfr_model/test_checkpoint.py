@@ -134,3 +134,11 @@ def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert torch.equal(checkpoint.read(path).tensors["network.a"], _tensors()["network.a"])
     assert [item.name for item in path.parent.iterdir()] == [path.name]
+
+
+def test_a_checkpoint_of_the_networks_before_is_refused_and_that_is_said(tmp_path, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(checkpoint, "FORMAT", "gfr-1")
+        checkpoint.write(checkpoint.path_of(tmp_path, 3), _tensors(), CONFIG, {})
+    with pytest.raises(DataError, match="written by an earlier gfr-train, whose networks were others"):
+        checkpoint.newest(tmp_path)

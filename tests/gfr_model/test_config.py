@@ -97,3 +97,27 @@ def test_every_setting_says_what_it_means_in_the_file_of_a_run():
 def test_settings_that_are_at_odds_are_named_together():
     with pytest.raises(ConfigError, match=r"variant -F is one of gfrnet.*rate_steps has more values"):
         resolve("paper", assignments=["model=srcnn", "variant=-F", "rate_steps=[1, 2, 3, 4]"])
+
+
+def test_the_paper_s_preset_uses_nothing_that_is_beyond_it():
+    config = resolve("paper")
+    assert (config.alignment, config.recnet, config.warp_size, config.flow_reduction) == ("none", "unet", 0, "sum")
+    off = ("lambda_face", "lambda_identity", "warmup_steps", "clip", "ema", "weight_decay", "jitter", "jitter_angle")
+    assert all(getattr(config, name) == 0 for name in (*off, "grey", "strangers", "no_guide"))
+    assert (config.decay, config.guides, config.init, config.warp_rate) == ("none", "chosen", "", 2e-4)
+
+
+def test_no_preset_gives_warpnet_a_rate_that_kills_it():
+    assert all(preset().warp_rate <= 2e-4 for preset in PRESETS.values())
+
+
+def test_the_preset_of_landmarks_trains_on_their_distance_alone():
+    config = resolve("points")
+    weights = (config.lambda_l2, config.lambda_perceptual, config.lambda_adv_global, config.lambda_adv_local)
+    assert weights == (0, 0, 0, 0)
+    assert (config.model, config.lambda_points) == ("points", 1)
+
+
+def test_the_end_of_a_run_may_not_move_under_a_curve_over_the_whole_of_it():
+    old = TrainConfig(decay="cosine", max_steps=10)
+    assert differences(old, replace(old, max_steps=20)) == ["max_steps was 10 and is 20"]

@@ -287,3 +287,59 @@ def test_a_model_restores_as_in_validation(undisturbed, tiny_pairs):
     with torch.no_grad():
         both, alone = model.network(image, image).restored, model.network(image[:1], image[:1]).restored
     torch.testing.assert_close(both[:1], alone, atol=1e-5, rtol=0)
+
+
+# Everything beyond the paper at once, from weights of another run.
+BEYOND = {
+    "alignment": "landmarks",
+    "points_width": 4,
+    "warp_size": 16,
+    "jitter": 0.1,
+    "jitter_angle": 0.1,
+    "grey": 0.3,
+    "guides": "any",
+    "strangers": 0.3,
+    "no_guide": 0.3,
+    "decay": "cosine",
+    "warmup_steps": 3,
+    "clip": 1.0,
+    "ema": 0.9,
+    "weight_decay": 0.01,
+    "lambda_face": 10.0,
+}
+
+
+def test_a_run_with_all_that_is_beyond_the_paper_resumes_bit_for_bit_from_weights_of_landmarks(tiny_pairs, tmp_path):
+    train(tiny_pairs, tmp_path / "points", _config(model="points", points_width=4, max_steps=4))
+    config = _config(init=str(tmp_path / "points"), max_steps=12, warp_epochs=2.0, **BEYOND)
+    said = []
+    train(tiny_pairs, tmp_path / "whole", config, say=said.append)
+    assert "took over" in said[0]
+
+    def progress(stage, done, total):
+        if stage.startswith("train") and done in (3, 9):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    for number in range(3):
+        code = _exit_code(_in_child(lambda: train(tiny_pairs, tmp_path / "parts", config, progress=progress)))
+        assert code == (130 if number < 2 else 0)
+    assert _final_files(tmp_path / "parts") == _final_files(tmp_path / "whole")
+    kept, found = (checkpoint.read(tmp_path / name / checkpoint.MODEL_FILE).tensors for name in ("points", "whole"))
+    assert all(torch.equal(found[name], value) for name, value in kept.items())
+    assert any(
+        not torch.equal(value, checkpoint.newest(tmp_path / "whole")[0].tensors[n]) for n, value in found.items()
+    )
+    names = set(read_metrics(tmp_path / "whole")["name"].to_pylist())
+    assert {"landmark_error_inner_similarity", "flow_spread", "dead_channels", "points_error_inner", "face"} <= names
+
+
+def test_a_flow_that_stands_still_is_said_at_once_and_in_the_summary(tiny_pairs, tmp_path):
+    said = []
+    config = _config(max_steps=4, validate_every=2, warp_rate=1e-12)
+    summary = train(tiny_pairs, tmp_path / "run", config, say=said.append)
+    (warning,) = summary.warnings
+    assert warning.startswith("after step 4: the flow is the same for every input")
+    assert f"warning, {warning}" in said
+    assert warning in (tmp_path / "run" / "summary.html").read_text()
+    assert _values(tmp_path / "run", "val", "warnings") == [0.0, 1.0]
+    assert train(tiny_pairs, tmp_path / "run", config).warnings == summary.warnings
