@@ -51,7 +51,7 @@ class PointsNet(nn.Module):
             larger = F.interpolate(features, scale_factor=2.0, mode="bilinear")
             features = layer(torch.cat((larger, skip), dim=1))
         with at_full_precision(features.device):
-            return soft_argmax(full_precision(self.head(features)))
+            return soft_argmax(self.head(full_precision(features)))
 
 
 def shrink(images: Tensor) -> Tensor:

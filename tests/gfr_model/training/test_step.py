@@ -153,6 +153,14 @@ def test_bfloat16_comes_close_to_float32():
     assert results["bfloat16"] == pytest.approx(results["float32"], rel=0.05, abs=0.02)
 
 
+@pytest.mark.parametrize("changes", [{"model": "points"}, {"alignment": "landmarks", "recnet": "attentive"}])
+def test_landmarks_are_found_in_bfloat16_too(changes):
+    settings = {"points_width": 4, "precision": "bfloat16", "warp_size": 16}
+    learner = Learner(_config(**settings, **changes), World(), None)
+    assert torch.isfinite(learner.joint_step(_inputs())["loss"])
+    assert learner.restore(_inputs()).target_landmarks.points.dtype == torch.float32
+
+
 def test_perceptual_loss_needs_weights_or_a_word():
     with pytest.raises(ConfigError, match="--vgg-face off"):
         load_perceptual(resolve("paper"), World())
