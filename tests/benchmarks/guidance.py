@@ -13,6 +13,7 @@ loss used. Writes OUT/scores.parquet, a row per pair, scale and method, and OUT/
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -33,15 +34,16 @@ from gfr_model.results.statistics import compare
 from gfr_model.scoring.metrics import psnr, ssim
 from gfr_model.training.pairs import COLUMNS, PairSet, load, make_table
 from manifests import PAIRS, PAIRS_FILE, read_table
-from manifests.degradation.space import draw_many, pair_keys, parse_space
+from manifests.degradation.draws import draw_many, pair_keys
+from manifests.degradation.space import parse_space
 
 PEOPLE = Path(__file__).parent / "people.csv"
+CPU = torch.device("cpu")
 SCALES = (4, 8)
 BATCH = 8
 SEED = 1  # of degradations and of other persons' guides
 INNER = slice(17, 68)  # of the 68 points: without the jaw
 ARCFACE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-UNITS = {"psnr_face": "dB", "ssim_face": "", "psnr": "dB", "ssim": "", "identity": "", "warp_error": "px"}
 
 
 def main() -> None:
@@ -55,8 +57,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=10**9, help="pairs, evenly chosen")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    pairs, persons = test_pairs(options.pairs, options.most)
-    embed = open_sface(options.sface) if options.sface else None
+    test = test_pairs(options.pairs, options.most, open_sface(options.sface) if options.sface else None)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "scores.parquet"
     scores = pd.read_parquet(file) if file.exists() else pd.DataFrame()
@@ -64,15 +65,25 @@ def main() -> None:
         name, _, run = text.partition("=")
         if len(scores) and name in set(scores.method):
             continue
-        found = [score(name, run, scale, pairs, persons, embed) for scale in SCALES]
+        found = [score(name, run, scale, test) for scale in SCALES]
         scores = pd.concat([scores, *found], ignore_index=True)
         scores.to_parquet(file)
         print(scores[scores.method == name].groupby("scale").mean(numeric_only=True).round(4).to_string(), flush=True)
     (options.out / "tables.md").write_text(tables(scores, options.reference), encoding="utf-8")
 
 
-def test_pairs(folder: Path, most: int) -> tuple[PairSet, np.ndarray]:
-    """The pairs of the test persons with their crops, and of whom each is. Ends where the build trains on one."""
+@dataclass(frozen=True)
+class Test:
+    """The pairs of the test persons, with their crops."""
+
+    pairs: PairSet
+    persons: np.ndarray  # of whom each pair is
+    embed: Callable[[Tensor, Tensor], Tensor] | None
+    wanted: Tensor | None  # the truths' embeddings, (N, D)
+
+
+def test_pairs(folder: Path, most: int, embed: Callable[[Tensor, Tensor], Tensor] | None) -> Test:
+    """Load the pairs of the test persons. Ends where the build trains on one of them."""
     table = read_table(folder / PAIRS_FILE, PAIRS, columns=COLUMNS)
     people = pd.read_csv(PEOPLE)
     wanted = set(people.person[people.split == "test"])
@@ -84,8 +95,17 @@ def test_pairs(folder: Path, most: int) -> tuple[PairSet, np.ndarray]:
     print(f"{len(rows)} pairs, {(~inside).sum()} left out: their landmarks lie outside the crop, on another face")
     rows = rows[inside]
     rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
-    pairs = load(make_table(folder, table, rows.tolist()), 256, "host", torch.device("cpu"))
-    return pairs, frame.person.to_numpy()[rows]
+    pairs = load(make_table(folder, table, rows.tolist()), 256, "host", CPU)
+    wanted = None
+    if embed is not None:
+        batches = (pairs.batch(part, part < 0, CPU) for part in parts(len(pairs)))
+        wanted = torch.cat([embed(batch.target.float() / 255, normalise(batch.target_points)) for batch in batches])
+    return Test(pairs, frame.person.to_numpy()[rows], embed, wanted)
+
+
+def parts(count: int) -> list[np.ndarray]:
+    """Indices of batches."""
+    return [np.arange(start, min(start + BATCH, count)) for start in range(0, count, BATCH)]
 
 
 def _inside(table: pa.Table, row: int) -> bool:
@@ -94,30 +114,31 @@ def _inside(table: pa.Table, row: int) -> bool:
     return bool((((points >= 0) & (points <= 255)).mean(1) > 0.5).all())
 
 
-def score(
-    name: str, run: str, scale: int, pairs: PairSet, persons: np.ndarray, embed: Callable[..., Tensor] | None
-) -> pd.DataFrame:
+def score(name: str, run: str, scale: int, test: Test) -> pd.DataFrame:
     """One method at one scale: a row per pair."""
+    pairs = test.pairs
     path, _, guide = run.partition("@")
     restore = open_row(path, guide or "own") if path else lambda degraded, *_: Restoration(degraded)
     space = parse_space(scale=str(scale))
     keys = pair_keys(SEED, pairs.table.pair_ids)
-    others = other_guides(persons)
+    others = other_guides(test.persons)
     found = []
-    for start in range(0, len(pairs), BATCH):
-        index = np.arange(start, min(start + BATCH, len(pairs)))
-        batch = pairs.batch(index, np.zeros(len(index), bool), torch.device("cpu"))
+    for index in parts(len(pairs)):
+        batch = pairs.batch(index, index < 0, CPU)
         if guide == "other":
-            wrong = pairs.batch(others[index], np.zeros(len(index), bool), torch.device("cpu"))
+            wrong = pairs.batch(others[index], index < 0, CPU)
             batch = type(batch)(batch.target, wrong.guide, batch.target_points, wrong.guide_points)
         degraded = degrade_batch(batch.target, draw_many(space, keys[index], np.zeros(len(index), np.int64)))
         shown = torch.full_like(degraded, 0.5) if guide == "grey" else batch.guide.float() / 255
         points = normalise(batch.target_points), normalise(batch.guide_points)
         with torch.no_grad():
             made = restore(degraded, shown, *points)
-        figures = measure(made, batch.target, *points, embed)
+        figures = measure(made, batch.target, *points)
+        if test.embed is not None and test.wanted is not None:
+            face = test.embed((made.restored.clamp(0, 1) * 255).round() / 255, points[0])
+            figures["identity"] = F.cosine_similarity(face, test.wanted[index]).double().numpy()
         found.append(pd.DataFrame(figures | {"pair": [pairs.table.pair_ids[i] for i in index]}))
-    return pd.concat(found).assign(method=name, scale=scale, person=persons)
+    return pd.concat(found).assign(method=name, scale=scale, person=test.persons)
 
 
 def open_row(path: str, guide: str) -> Callable[..., Restoration]:
@@ -153,9 +174,7 @@ def other_guides(persons: np.ndarray) -> np.ndarray:
     return np.array([generator.choice(np.flatnonzero(persons != person)) for person in persons])
 
 
-def measure(
-    made: Restoration, truth: Tensor, at: Tensor, to: Tensor, embed: Callable[..., Tensor] | None
-) -> dict[str, np.ndarray]:
+def measure(made: Restoration, truth: Tensor, at: Tensor, to: Tensor) -> dict[str, np.ndarray]:
     """The figures of a batch by name, (B,) each."""
     restored, target = (made.restored.clamp(0, 1) * 255).round(), truth.float()
     face = hulls(at)
@@ -171,8 +190,6 @@ def measure(
         figures["warp_error"] = inner_error(sample_flow(made.flow, at), to)
     if made.target_landmarks is not None:
         figures["points_error"] = inner_error(made.target_landmarks.points, at)
-    if embed is not None:
-        figures["identity"] = F.cosine_similarity(embed(restored / 255, at), embed(target / 255, at))
     return {name: values.double().numpy() for name, values in figures.items()}
 
 
