@@ -27,8 +27,8 @@ from gfr_data.sources.layouts import Source
 from manifests import DataError, atomic_path, hash_file, keep_freed_memory
 
 if TYPE_CHECKING:
+    from gfr_data.faces.landmarks import Landmarks, Provider
     from gfr_data.faces.mtcnn import Face, Mtcnn
-    from gfr_data.faces.providers import Landmarks, Provider
 
 MOST_LANDMARKS = 24  # faces of an identity whose landmarks are computed
 GPU_BATCH = 16  # photographs detected together on CUDA; on the CPU one by one is faster (and the same for any batch)
@@ -216,7 +216,7 @@ def _find_landmarks(faces: Sequence[ExaminedFace], tools: Tools) -> list[Examine
     """Landmarks, and what follows from them. The photographs are decoded again: an identity may have thousands."""
     from gfr_data.faces.crop import crop, row_geometry
     from gfr_data.faces.decode import read_image
-    from gfr_data.faces.providers import LandmarkRequest
+    from gfr_data.faces.landmarks import LandmarkRequest
 
     requests, crops = [], []
     for face in faces:

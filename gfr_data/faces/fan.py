@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gfr_data.faces.providers import POINTS, LandmarkRequest, Landmarks
+from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
 from manifests import DataError
 from manifests.crops import MIRROR
 

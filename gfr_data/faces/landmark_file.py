@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from gfr_data.faces.providers import POINTS, LandmarkRequest, Landmarks
+from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
 from manifests import DataError
 
 COLUMNS = [f"{axis}{k}" for k in range(POINTS) for axis in "xy"]

@@ -4,39 +4,15 @@ There are two, `fan` (the network of the face-alignment package) and `file:PATH`
 be installed: a package names a function `open(**options) -> provider` in the entry point group `gfr.landmarks`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 
-import numpy as np
-
+from gfr_data.faces.landmarks import Provider
 from manifests import ConfigError
-from manifests.crops import CropGeometry
 
 GROUP = "gfr.landmarks"  # of entry points
 CROP_PIXELS = "?pixels=crop"  # after the path: the points are px of the 256 px crop, not of the photograph
-POINTS = 68
-
-
-@dataclass(frozen=True)
-class LandmarkRequest:
-    """A face whose landmarks are wanted."""
-
-    root: Path  # of the source
-    source_path: str  # relative to it
-    image: np.ndarray  # the upright photograph, (H, W, 3) uint8 RGB
-    box: np.ndarray  # (4,) x1, y1, x2, y2, px of the photograph
-    geometry: CropGeometry  # how it is cropped
-
-
-@dataclass(frozen=True)
-class Landmarks:
-    points: np.ndarray  # (68, 2) float32, px of the 256 px crop
-    scores: np.ndarray | None = None  # (68,) float32, the provider's confidence
-
-
-Provider = Callable[[Sequence[LandmarkRequest]], list[Landmarks | None]]
 
 
 def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu") -> Provider:

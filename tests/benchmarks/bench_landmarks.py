@@ -19,7 +19,7 @@ from face_alignment.models import FAN
 
 from gfr_data.faces.crop import square_around
 from gfr_data.faces.fan import Fan
-from gfr_data.faces.providers import LandmarkRequest
+from gfr_data.faces.landmarks import LandmarkRequest
 from manifests import keep_freed_memory
 
 ROUNDS = 3

@@ -8,7 +8,8 @@ import torch
 
 from gfr_data.faces.crop import square_around
 from gfr_data.faces.fan import FILE, Fan, _cut, _window, find_weights
-from gfr_data.faces.providers import LandmarkRequest, open_provider
+from gfr_data.faces.landmarks import LandmarkRequest
+from gfr_data.faces.providers import open_provider
 from manifests import DataError
 
 

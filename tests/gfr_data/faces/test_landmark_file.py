@@ -8,7 +8,8 @@ import pytest
 
 from gfr_data.faces import landmark_file
 from gfr_data.faces.landmark_file import COLUMNS
-from gfr_data.faces.providers import LandmarkRequest, open_provider, require_points
+from gfr_data.faces.landmarks import LandmarkRequest
+from gfr_data.faces.providers import open_provider, require_points
 from manifests import ConfigError, DataError
 from manifests.crops import CropGeometry
 

@@ -1,0 +1,31 @@
+"""A face whose 68 landmarks are wanted, in iBUG order, and what a provider answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from manifests.crops import CropGeometry
+
+POINTS = 68
+
+
+@dataclass(frozen=True)
+class LandmarkRequest:
+    """A face whose landmarks are wanted."""
+
+    root: Path  # of the source
+    source_path: str  # relative to it
+    image: np.ndarray  # the upright photograph, (H, W, 3) uint8 RGB
+    box: np.ndarray  # (4,) x1, y1, x2, y2, px of the photograph
+    geometry: CropGeometry  # how it is cropped
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    points: np.ndarray  # (68, 2) float32, px of the 256 px crop
+    scores: np.ndarray | None = None  # (68,) float32, the provider's confidence
+
+
+Provider = Callable[[Sequence[LandmarkRequest]], list[Landmarks | None]]
