@@ -6,14 +6,7 @@ from typing import Any
 
 import click
 
-from cli.command import (
-    dry_run_option,
-    jobs_option,
-    json_option,
-    overwrite_option,
-    print_summary,
-    reports_errors,
-)
+from cli.command import dry_run_option, jobs_option, json_option, overwrite_option, print_summary, reports_errors
 from cli.progress import progress_bars
 from gfr_data.engine import BACKENDS
 from gfr_data.export import FORMATS as EXPORT_FORMATS
@@ -38,17 +31,7 @@ def main() -> None:
 @dry_run_option
 @json_option
 @reports_errors
-def sample_command(
-    out: Path,
-    identities: int,
-    photos: int,
-    seed: int,
-    defects: bool,
-    jobs: int | None,
-    overwrite: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def sample_command(jobs: int | None, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Render photographs of invented people as OUT/vggface2 and OUT/casia-webface, with exact landmarks.
 
     OUT/landmarks68.csv serves build-pairs --landmarks file:PATH; OUT/truth.csv holds poses, OUT/labels.csv the defects.
@@ -57,12 +40,12 @@ def sample_command(
     from gfr_data.sample.write import plan_sample, render_sample
 
     if dry_run:
-        summary = plan_sample(out, identities, photos, seed, defects, overwrite)
+        summary = plan_sample(**options)
         print_summary(asdict(summary), as_json, f"would write {summary.text()}")
         return
     with progress_bars() as progress:
-        summary = render_sample(out, identities, photos, seed, defects, progress, jobs or cores(), overwrite)
-    print_summary(asdict(summary), as_json, f"{summary.text()}\n{_state(summary.changed)}: {out}")
+        summary = render_sample(**options, progress=progress, jobs=jobs or cores())
+    print_summary(asdict(summary), as_json, f"{summary.text()}\n{_state(summary.changed)}: {summary.out}")
 
 
 @main.command("build-pairs")

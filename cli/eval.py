@@ -68,45 +68,16 @@ def main() -> None:
 @dry_run_option
 @json_option
 @reports_errors
-def score_command(
-    folders: tuple[Path, ...],
-    runs: tuple[str, ...],
-    restored: tuple[str, ...],
-    random_guide: bool,
-    splits: tuple[str, ...],
-    limit: int | None,
-    seed: int,
-    panels: int,
-    identity_weights: Path | None,
-    lpips_weights: Path | None,
-    device: str,
-    out: Path,
-    overwrite: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def score_command(dry_run: bool, as_json: bool, **options: Any) -> None:  # fields of ScoreConfig
     """Compare restorations with the truth, image by image: PSNR, SSIM, landmark error.
 
     DIR2 is what gfr-data degrade wrote. Bicubic upsampling is always scored too. Run it again after an interruption: it
     goes on where it stopped; methods that SCORES holds already stay in its table.
     """
-    from gfr_model.scoring.score import ScoreConfig, plan, score
+    from gfr_model.scoring.job import ScoreConfig
+    from gfr_model.scoring.score import plan, score
 
-    config = ScoreConfig(
-        folders=folders,
-        out=out,
-        runs=runs,
-        restored=restored,
-        random_guide=random_guide,
-        splits=splits,
-        limit=limit,
-        seed=seed,
-        panels=panels,
-        identity_weights=identity_weights,
-        lpips_weights=lpips_weights,
-        device=device,
-        overwrite=overwrite,
-    )
+    config = ScoreConfig(**options)
     if dry_run:
         found = plan(config)
         print_summary(found, as_json, "\n".join(f"{key}: {value}" for key, value in found.items()))
@@ -114,7 +85,7 @@ def score_command(
     with progress_bars() as progress:
         summary = score(config, progress)
     state = "written" if summary.changed else "nothing to do"
-    print_summary(summary.record(), as_json, f"{summary.text()}\n{state}: {out}")
+    print_summary(summary.record(), as_json, f"{summary.text()}\n{state}: {config.out}")
 
 
 @main.command("table")
@@ -322,7 +293,7 @@ def export_command(run: Path, form: str, out: Path, overwrite: bool, as_json: bo
 
     exported = export_network(run, form, out, overwrite)
     state = "written" if exported.new else "nothing to do"
-    print_summary(exported.record(), as_json, f"{exported.text()}\n{state}: {out}")
+    print_summary(asdict(exported), as_json, f"{exported.text()}\n{state}: {out}")
 
 
 if __name__ == "__main__":

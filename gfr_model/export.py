@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,10 +38,6 @@ class Exported:
     made_from: dict[str, str]  # network's name, checkpoint's hash, configuration, version of this project
     file_hash: str  # BLAKE2b-128
     new: bool = True  # False: it was there already
-
-    def record(self) -> dict[str, Any]:
-        """For a program."""
-        return asdict(self)
 
     def text(self) -> str:
         """For a person."""
@@ -93,13 +88,14 @@ def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> 
         if form == "onnx":
             _write_onnx(plain, model, inputs, outputs, part)
         else:
-            _write_torchscript(plain, model, inputs, part)
+            facts = {f"{key}.txt": value for key, value in _facts(model).items()}
+            torch.jit.save(torch.jit.trace(plain, _example(model, inputs), check_trace=False), str(part), facts)
         difference = _difference(plain, _example(model, inputs, batch=3), part, form)
         if difference is not None and not difference <= MOST_DIFFERENCE:
             raise DataError(f"{out} was not written: its outputs differ from torch's by {difference:.1e}")
         size, digest = part.stat().st_size, hash_file(part)
         exported = Exported(str(out), form, inputs, outputs, size, difference, _facts(model), digest)
-        write_text(_note(out), json.dumps(exported.record(), indent=1, ensure_ascii=False) + "\n")
+        write_text(_note(out), json.dumps(asdict(exported), indent=1, ensure_ascii=False) + "\n")
     return exported
 
 
@@ -152,12 +148,6 @@ def _write_onnx(
     graph = onnx.load(path)
     onnx.helper.set_model_props(graph, _facts(model))
     onnx.save(graph, path)
-
-
-def _write_torchscript(plain: Plain, model: TrainedModel, inputs: tuple[str, ...], path: Path) -> None:
-    facts = {f"{key}.txt": value for key, value in _facts(model).items()}
-    traced = torch.jit.trace(plain, _example(model, inputs), check_trace=False)
-    torch.jit.save(traced, str(path), _extra_files=facts)
 
 
 def _difference(plain: Plain, images: tuple[Tensor, ...], path: Path, form: str) -> float | None:

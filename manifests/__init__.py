@@ -1,58 +1,35 @@
 """The contract between data construction and training: Parquet tables, their schemas, reading, writing, checking."""
 
-from manifests.errors import ConfigError, DataError, GfrError
-from manifests.files import atomic_path, hash_bytes, hash_file, unsafe_path, write_bytes, write_text
-from manifests.memory import keep_freed_memory
-from manifests.progress import Progress, silent
-from manifests.tables.checking import validate_dataset
-from manifests.tables.io import read_provenance, read_schema, read_table, to_table, write_parts, write_table
-from manifests.tables.provenance import Provenance, project_version, provenance
-from manifests.tables.schemas import (
-    DEGRADED,
-    DEGRADED_FILE,
-    FACES,
-    FACES_FILE,
-    PAIRS,
-    PAIRS_FILE,
-    REASONS,
-    SCHEMA_VERSION,
-    SCORES,
-    SCORES_FILE,
-    STATUSES,
-)
-
-__all__ = [
-    "DEGRADED",
-    "DEGRADED_FILE",
-    "FACES",
-    "FACES_FILE",
-    "PAIRS",
-    "PAIRS_FILE",
-    "REASONS",
-    "SCHEMA_VERSION",
-    "SCORES",
-    "SCORES_FILE",
-    "STATUSES",
-    "ConfigError",
-    "DataError",
-    "GfrError",
-    "Progress",
-    "Provenance",
-    "atomic_path",
-    "hash_bytes",
-    "hash_file",
-    "keep_freed_memory",
-    "project_version",
-    "provenance",
-    "read_provenance",
-    "read_schema",
-    "read_table",
-    "silent",
-    "to_table",
-    "unsafe_path",
-    "validate_dataset",
-    "write_bytes",
-    "write_parts",
-    "write_table",
-    "write_text",
-]
+from manifests.errors import ConfigError as ConfigError
+from manifests.errors import DataError as DataError
+from manifests.errors import GfrError as GfrError
+from manifests.files import atomic_path as atomic_path
+from manifests.files import hash_bytes as hash_bytes
+from manifests.files import hash_file as hash_file
+from manifests.files import unsafe_path as unsafe_path
+from manifests.files import write_bytes as write_bytes
+from manifests.files import write_text as write_text
+from manifests.memory import keep_freed_memory as keep_freed_memory
+from manifests.progress import Progress as Progress
+from manifests.progress import silent as silent
+from manifests.tables.checking import validate_dataset as validate_dataset
+from manifests.tables.io import read_provenance as read_provenance
+from manifests.tables.io import read_schema as read_schema
+from manifests.tables.io import read_table as read_table
+from manifests.tables.io import to_table as to_table
+from manifests.tables.io import write_parts as write_parts
+from manifests.tables.io import write_table as write_table
+from manifests.tables.provenance import Provenance as Provenance
+from manifests.tables.provenance import project_version as project_version
+from manifests.tables.provenance import provenance as provenance
+from manifests.tables.schemas import DEGRADED as DEGRADED
+from manifests.tables.schemas import DEGRADED_FILE as DEGRADED_FILE
+from manifests.tables.schemas import FACES as FACES
+from manifests.tables.schemas import FACES_FILE as FACES_FILE
+from manifests.tables.schemas import PAIRS as PAIRS
+from manifests.tables.schemas import PAIRS_FILE as PAIRS_FILE
+from manifests.tables.schemas import REASONS as REASONS
+from manifests.tables.schemas import SCHEMA_VERSION as SCHEMA_VERSION
+from manifests.tables.schemas import SCORES as SCORES
+from manifests.tables.schemas import SCORES_FILE as SCORES_FILE
+from manifests.tables.schemas import STATUSES as STATUSES

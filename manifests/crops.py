@@ -38,11 +38,6 @@ class CropGeometry:
         scale = size / np.array([self.width, self.height])
         return ((np.asarray(points, np.float64) + 0.5 - [self.x0, self.y0]) * scale - 0.5).astype(np.float32)
 
-    def to_source(self, points: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
-        """Undo `to_crop`."""
-        scale = np.array([self.width, self.height]) / size
-        return ((np.asarray(points, np.float64) + 0.5) * scale + [self.x0, self.y0] - 0.5).astype(np.float32)
-
     def enlarged(self, factor: float) -> "CropGeometry":
         """The same part of the photograph at `factor` times its size."""
         return CropGeometry(self.x0 * factor, self.y0 * factor, self.width * factor, self.height * factor)

@@ -126,7 +126,7 @@ def remove(out: Path, patterns: Sequence[str]) -> None:
     Files beside the mark go first: they say that a result is whole. Raises DataError when one cannot be removed, and,
     before anything is, when one lies behind a link: what it leads to may be somebody else's.
     """
-    paths = list(_walk(out, patterns, linked=_refuse))
+    paths = list(_walk(out, patterns, refuse_links=True))
     for path in sorted(paths, key=lambda path: (path.parent != out, path)):
         inside = path.relative_to(out).as_posix()
         if UNFINISHED.fullmatch(path.name) or any(fnmatchcase(inside, pattern) for pattern in patterns):
@@ -164,27 +164,23 @@ def _lock(handle: int | None, out: Path) -> None:
         logging.getLogger(__name__).warning(NO_LOCKS, out)
 
 
-def _walk(out: Path, patterns: Sequence[str], linked: Callable[[Path], None] = lambda link: None) -> Iterator[Path]:
-    """The files beside the mark and those in the folders that `patterns` name; `linked` is told of linked folders."""
+def _walk(out: Path, patterns: Sequence[str], refuse_links: bool = False) -> Iterator[Path]:
+    """The files beside the mark and those in the folders that `patterns` name; linked folders are not followed."""
     inside = {pattern.split("/")[0] for pattern in patterns if "/" in pattern}
     for folder, folders, files in os.walk(out, onerror=_stop):
         here = Path(folder)
         if here == out:
             folders[:] = [name for name in folders if name in inside]
-        for name in folders:
-            if (here / name).is_symlink():
-                linked(here / name)
+        if refuse_links and (links := [here / name for name in folders if (here / name).is_symlink()]):
+            raise DataError(
+                f"{links[0]} is a link; what it leads to is not removed: remove the link, or give another folder"
+            )
         yield from (here / name for name in files)
 
 
 def _stop(error: OSError) -> None:
-    if isinstance(error, FileNotFoundError):
-        return
-    raise DataError(f"cannot read {error.filename}: {error.strerror}; give another folder") from error
-
-
-def _refuse(link: Path) -> None:
-    raise DataError(f"{link} is a link; what it leads to is not removed: remove the link, or give another folder")
+    if not isinstance(error, FileNotFoundError):
+        raise DataError(f"cannot read {error.filename}: {error.strerror}; give another folder") from error
 
 
 def _unlink(path: Path) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gfr_data.sample.camera.photograph import Photograph
+from gfr_data.sample.person.chart import sample
 from manifests import PAIRS, PAIRS_FILE, hash_file, provenance, to_table, write_table
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -52,6 +54,41 @@ def make_pairs(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 def tiny_pairs(make_pairs: Callable[..., Path]) -> Path:
     """A build folder that tests only read."""
     return make_pairs()
+
+
+@pytest.fixture(scope="session")
+def true_flow() -> Callable[[Photograph, Photograph], tuple[np.ndarray, np.ndarray]]:
+    """Return a function that gives the exact flow between two rendered photographs of a person."""
+    return _true_flow
+
+
+def _true_flow(target: Photograph, guide: Photograph) -> tuple[np.ndarray, np.ndarray]:
+    """For each pixel of `target` the place in `guide` that shows the same point of the same person.
+
+    Returns places (H, W, 2) float32 in px of the guide, NaN off the head, and (H, W) bool: whether the guide shows that
+    point, neither hidden nor outside its frame.
+    """
+    height, width = target.depth.shape
+    flow = np.full((height, width, 2), np.nan, dtype=np.float32)
+    seen = np.zeros((height, width), dtype=bool)
+    on_head = np.isfinite(target.surface[..., 0])
+    posed = guide.posed
+    s, t = posed.skin_now(*target.surface[on_head].T)
+    points = posed.surface(s, t)
+    flow[on_head] = posed.project(points)
+    view = posed.eye - points
+    facing = np.sum(view * sample(posed.normal, s, t), axis=1) > 0
+    # A point is hidden where it is so far, in head units, behind what its pixel shows.
+    seen[on_head] = facing & (np.linalg.norm(view, axis=1) < _nearest(guide.depth, flow[on_head]) + 0.06)
+    return flow, seen
+
+
+def _nearest(values: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Values (H, W) at the pixels nearest to places (N, 2); -inf outside the frame."""
+    x, y = np.rint(pixels).astype(int).T
+    height, width = values.shape
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return np.where(inside, values[y.clip(0, height - 1), x.clip(0, width - 1)], -np.inf)
 
 
 def _row(folder: Path, number: int, split: str, person: str, size: int) -> dict[str, object]:

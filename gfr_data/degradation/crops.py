@@ -44,12 +44,8 @@ def keep_crops(task: tuple[Path, Path, tuple[Crop, ...]]) -> list[tuple[int, str
         if not kept.is_file() or hash_file(kept) != crop.digest:
             kept.unlink(missing_ok=True)  # renaming a link over a link to the same file would do nothing
             with atomic_path(kept) as part:
-                _link(folder / crop.path, part)
+                try:
+                    os.link(folder / crop.path, part)
+                except OSError:  # another file system, or one without links
+                    shutil.copyfile(folder / crop.path, part)
     return problems
-
-
-def _link(source: Path, destination: Path) -> None:
-    try:
-        os.link(source, destination)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, destination)

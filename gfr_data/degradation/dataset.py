@@ -85,13 +85,7 @@ class _Job:
     made_by: Provenance
 
 
-@dataclass(frozen=True)
-class _Task:
-    """Observations of a few pairs, of which one worker makes those that are not there yet."""
-
-    folder: Path
-    out: Path
-    observations: tuple[tuple[Crop, str, Degradation], ...]  # target, lq_path, draw; copies one after another
+Observation = tuple[Crop, str, Degradation]  # target, lq_path, draw
 
 
 def degrade_dataset(
@@ -163,9 +157,6 @@ def splits_to_degrade(table: pa.Table, splits: Sequence[str] | None, where: Path
     return chosen
 
 
-# Before the work
-
-
 def _prepare(
     folder: Path, out: Path, splits: Sequence[str] | None, space: DegradationSpace, copies: int, seed: int
 ) -> _Job:
@@ -203,9 +194,6 @@ def _finished(job: _Job) -> bool:
     return all((job.out / name).is_file() for name in (*job.names, *crops))
 
 
-# The work
-
-
 def _crop_tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Crop, ...]]]:
     """Each crop once, in parts."""
     crops = {crop.path: crop for role in ("guide", "target") for crop in _crops(job, role)}
@@ -220,30 +208,32 @@ def _crops(job: _Job, role: str) -> Iterator[Crop]:
         yield Crop(path, digest, job.folder / PAIRS_FILE, row, f"{role}_path")
 
 
-def _tasks(job: _Job) -> Iterator[_Task]:
+def _tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Observation, ...]]]:
+    """The observations of a few pairs each, copies one after another."""
     draws = (job.draws.at(number) for number in range(len(job.names)))
     targets = (crop for crop in _crops(job, "target") for _ in range(job.copies))
     observations = tuple(zip(targets, job.names, draws, strict=True))
     size = TASK_PAIRS * job.copies
     for start in range(0, len(observations), size):
-        yield _Task(job.folder, job.out, observations[start : start + size])
+        yield job.folder, job.out, observations[start : start + size]
 
 
-def _degrade_pairs(task: _Task) -> tuple[dict[str, str], int]:
+def _degrade_pairs(task: tuple[Path, Path, tuple[Observation, ...]]) -> tuple[dict[str, str], int]:
     """Make what is not there yet; return the hash of each file by its lq_path, and how many are new."""
+    folder, out, observations = task
     hashes: dict[str, str] = {}
     written = 0
-    for crop, copies in groupby(task.observations, key=lambda observation: observation[0]):
+    for crop, copies in groupby(observations, key=lambda observation: observation[0]):
         image = None
         for _, name, draw in copies:
-            if not (task.out / name).is_file():
+            if not (out / name).is_file():
                 try:
-                    image = read_crop(task.folder, crop) if image is None else image
+                    image = read_crop(folder, crop) if image is None else image
                 except UnusableError:  # the task that keeps the crop reports it
                     break
-                write_bytes(task.out / name, encode(low_resolution(image, draw), draw.jpeg_quality)[0])
+                write_bytes(out / name, encode(low_resolution(image, draw), draw.jpeg_quality)[0])
                 written += 1
-            hashes[name] = hash_file(task.out / name)
+            hashes[name] = hash_file(out / name)
     return hashes, written
 
 
@@ -259,9 +249,6 @@ def _run_all(
     except WorkerDiedError as error:
         raise DataError(f"a worker process ended ({error}); run again with fewer --jobs: what is done stays") from error
     return done
-
-
-# After the work
 
 
 def _table(job: _Job, hashes: dict[str, str], seed: int) -> pa.Table:

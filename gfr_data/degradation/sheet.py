@@ -64,7 +64,11 @@ def draw_sheet(image: np.ndarray, batched: Batched | None = None, seed: int = 0)
         rows.append((TITLES[name], [f"{value:g}" for value in values], pictures))
     draws = [draw(PAPER_SPACE, seed, "preview", copy) for copy in range(COLUMNS)]
     reference = np.stack([degrade_image(image, one).image for one in draws])
-    rows.append(("drawn from all sets: reference", [_words(one) for one in draws], _bytes(reference)))
+    words = [
+        f"blur {one.blur_sigma:g}, scale {one.scale:g}, noise {one.noise_sigma}, quality {one.jpeg_quality}"
+        for one in draws
+    ]
+    rows.append(("drawn from all sets: reference", words, _bytes(reference)))
     if batched is not None:
         other = batched(np.stack([image] * COLUMNS), stack(draws))
         difference = np.abs(other - reference)
@@ -72,10 +76,6 @@ def draw_sheet(image: np.ndarray, batched: Batched | None = None, seed: int = 0)
         rows.append(("the same, batched", [""] * COLUMNS, _bytes(other)))
         rows.append((f"their difference, {AMPLIFIED} times", worst, _bytes(difference * AMPLIFIED)))
     return _compose(rows)
-
-
-def _words(one: Degradation) -> str:
-    return f"blur {one.blur_sigma:g}, scale {one.scale:g}, noise {one.noise_sigma}, quality {one.jpeg_quality}"
 
 
 def _bytes(levels: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ def name_crops(choice: Choice) -> dict[RowKey, str]:
     selected = {entry.row: entry for pair in choice.pairs for entry in (pair.target, pair.guide)}
     for entry in sorted(selected.values(), key=lambda entry: (entry.identity_key, entry.face.key)):
         stem = entry.face.key.rpartition("/")[2].rpartition(".")[0] or entry.face.key.rpartition("/")[2]
-        plain = f"{CROPS}/{safe_name(entry.dataset)}/{safe_name(entry.identity)}/{safe_name(stem)}"
+        plain = f"{CROPS}/{_plain(entry.dataset)}/{_plain(entry.identity)}/{_plain(stem)}"
         # Case does not tell files apart everywhere.
         if plain.lower() in taken:
             plain += "-" + hash_bytes(f"{entry.subset}/{entry.face.key}".encode())[:12]
@@ -49,7 +49,7 @@ def name_crops(choice: Choice) -> dict[RowKey, str]:
     return paths
 
 
-def safe_name(name: str) -> str:
+def _plain(name: str) -> str:
     """`name` if it has only letters, digits, '.', '_' and '-'; otherwise what is left of it and a hash of the whole."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".")[:80]
     return plain if plain == name else f"{plain}-{hash_bytes(name.encode())[:8]}"

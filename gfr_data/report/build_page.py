@@ -40,18 +40,7 @@ MEASURES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("eye_open_right", "Right eye's opening", "", ("selection.guide_eyes",)),
 )
 _QUALITY_REASONS = REASONS[REASONS.index("low_resolution") : REASONS.index("duplicate")]
-_FACE_COLUMNS = [
-    "dataset",
-    "identity",
-    "source_path",
-    "status",
-    "reason",
-    "message",
-    "box",
-    "width",
-    "height",
-    "crop_path",
-]
+_UNSHOWN = ("landmarks", "landmark_scores", "keypoints")  # columns that are most of the table
 
 
 @dataclass(frozen=True)
@@ -79,8 +68,7 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
         )
     if summary is None:
         summary = read_summary(folder)
-    columns = list(dict.fromkeys([*_FACE_COLUMNS, *(name for name, *_ in MEASURES)]))
-    faces = read_table(folder / FACES_FILE, FACES, columns)
+    faces = read_table(folder / FACES_FILE, FACES, [name for name in FACES.names if name not in _UNSHOWN])
     pairs = read_table(folder / PAIRS_FILE, PAIRS)
     build = Build(folder, json.loads(settings.read_text(encoding="utf-8")), faces, pairs, summary)
     page = render(
@@ -92,7 +80,8 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
         steps=_steps(summary),
         splits=_splits(summary),
         pairs=_pairs(build),
-        rejected=[(reason, _reason_line(build, reason), _faces(build, reason)) for reason in summary.reasons],
+        rejected=[(reason, count, _faces(build, reason)) for reason, count in summary.reasons.items()],
+        most_faces=FACES_SHOWN,
         measures=list(_measures(build)),
         persons=_persons(build),
         most_persons=PERSONS_SHOWN,
@@ -147,11 +136,6 @@ def _half(folder: Path, row: dict[str, Any], role: str) -> dict[str, Any]:
         "source": row[f"{role}_source_path"],
         "quality": row[f"{role}_quality"],
     }
-
-
-def _reason_line(build: Build, reason: str) -> str:
-    count = build.summary.reasons[reason]
-    return f"{count:,} photograph{'s' * (count > 1)}" + (f", {FACES_SHOWN} of them here" if count > FACES_SHOWN else "")
 
 
 def _faces(build: Build, reason: str) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gfr_data.sample.camera.background import paint_room
 from gfr_data.sample.camera.photograph import photograph
-from gfr_data.sample.camera.render import Posed, develop, draw, pose
+from gfr_data.sample.camera.render import develop, draw, pose
 from gfr_data.sample.camera.scene import Scene, draw_scene, with_pose
 from gfr_data.sample.folder import Fact, describe, encode
 from gfr_data.sample.person.expression import Expression
@@ -46,12 +46,9 @@ def render_album(out: Path, seed: int, number: int, name: str) -> list[Fact]:
         scene = _guide_scene(seed, number, k)
         if path in missing:
             write_bytes(out / path, encode(photograph(person, scene, _FIRST + k).image, _USUAL))
-        facts.append(_fact(name, path, _FIRST + k, pose(person, scene), path in missing))
-    return [_fact(name, path, _FIRST - 1, old, path in missing) for path in (OLD, TRUTH)] + facts
-
-
-def _fact(name: str, path: str, photo: int, posed: Posed, written: bool) -> Fact:
-    return describe(ALBUM, name, Shot(path, photo), posed, written)
+        facts.append(describe(ALBUM, name, Shot(path, _FIRST + k), pose(person, scene), path in missing))
+    shots = [Shot(path, _FIRST - 1) for path in (OLD, TRUTH)]
+    return [describe(ALBUM, name, shot, old, shot.path in missing) for shot in shots] + facts
 
 
 def _guide_scene(seed: int, number: int, k: int) -> Scene:

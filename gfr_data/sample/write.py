@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,6 @@ LANDMARKS, TRUTH, LABELS = "landmarks68.csv", "truth.csv", "labels.csv"
 PICTURES = tuple(f"{name}/*.jpg" for name in ("vggface2", CASIA, album.ALBUM))
 FOLDER = Kind("gfr-data sample", "sample.json", '{\n  "identities"', (LANDMARKS, TRUTH, LABELS, META, NAMES, *PICTURES))
 RENDERER = 1  # counts up when the same seed would give other pictures
-
-
-@dataclass(frozen=True)
-class Settings:
-    identities: int
-    photos: int
-    seed: int
-    defects: bool
-    renderer: int = RENDERER
 
 
 @dataclass(frozen=True)
@@ -66,9 +57,8 @@ def render_sample(
     was made with other settings, DataError when it is somebody else's.
     """
     out = Path(out)
-    settings = Settings(identities, photos, seed, defects)
     folders = plan_folders(identities, photos, seed, tuple(DEFECTS) if defects else ())
-    with claimed(out, FOLDER, _mark(settings), overwrite):
+    with claimed(out, FOLDER, _mark(identities, photos, seed, defects), overwrite):
         if _complete(out, folders):
             return _summarise(out, folders, written=0, changed=False)
         facts = _render(out, seed, folders, progress, jobs)
@@ -80,7 +70,7 @@ def plan_sample(
     out: str | Path, identities: int, photos: int, seed: int, defects: bool, overwrite: bool = False
 ) -> SampleSummary:
     """Say what `render_sample` would write, and write nothing. Raises what it would raise before it begins."""
-    check(Path(out), FOLDER, _mark(Settings(identities, photos, seed, defects)), overwrite)
+    check(Path(out), FOLDER, _mark(identities, photos, seed, defects), overwrite)
     folders = plan_folders(identities, photos, seed, tuple(DEFECTS) if defects else ())
     return _summarise(Path(out), folders, written=0, changed=False)
 
@@ -94,8 +84,9 @@ def _summarise(out: Path, folders: tuple[Folder, ...], written: int, changed: bo
     )
 
 
-def _mark(settings: Settings) -> str:
-    return json.dumps(asdict(settings), indent=2) + "\n"
+def _mark(identities: int, photos: int, seed: int, defects: bool) -> str:
+    settings = {"identities": identities, "photos": photos, "seed": seed, "defects": defects, "renderer": RENDERER}
+    return json.dumps(settings, indent=2) + "\n"
 
 
 def _complete(out: Path, folders: tuple[Folder, ...]) -> bool:

@@ -70,7 +70,8 @@ def _with_gains(scores: pd.DataFrame) -> pd.DataFrame:
 
 def _figures(shown: pd.DataFrame, colours: dict[str, str]) -> Iterator[tuple[str, str, Any]]:
     """Title, unit and chart of the gain by each property; a sentence where it is the same for all images."""
-    groups = [(colours[name], rows) for name, rows in shown.groupby("method", sort=False)]
+    lossless = shown["jpeg_quality"].astype(float).replace(0, math.inf)
+    groups = [(colours[name], rows) for name, rows in shown.assign(jpeg_quality=lossless).groupby("method", sort=False)]
     yield (
         "Each image",
         "sorted by gain, dB",
@@ -78,17 +79,12 @@ def _figures(shown: pd.DataFrame, colours: dict[str, str]) -> Iterator[tuple[str
     )
     for column, title, unit in AGAINST:
         names = {math.inf: "lossless"} if column == "jpeg_quality" else {}
-        curves = [curve(colour, _property(rows, column), rows["gain"], rows["person"]) for colour, rows in groups]
+        curves = [curve(colour, rows[column].to_numpy(float), rows["gain"], rows["person"]) for colour, rows in groups]
         values = np.unique(np.concatenate([line.x for line in curves]))
         if len(values) == 1:
             yield title, unit, f"{names.get(values[0], f'{values[0]:.3g}')} for all images"
         else:
             yield title, "gain, dB", lines(curves, unit, names, signed=True)
-
-
-def _property(rows: pd.DataFrame, column: str) -> np.ndarray:
-    values = rows[column].to_numpy(dtype=float)
-    return np.where(values == 0, math.inf, values) if column == "jpeg_quality" else values
 
 
 def ranked(colour: str, rows: pd.DataFrame) -> Line:

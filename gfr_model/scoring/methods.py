@@ -17,14 +17,7 @@ from gfr_model.device import repeatable
 from gfr_model.inference import DEFAULT, load_model, model_path
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.pictures import to_levels
-from gfr_model.scoring.observations import (
-    Batch,
-    Folder,
-    Guide,
-    own_guides,
-    random_guides,
-    to_tensor,
-)
+from gfr_model.scoring.observations import Batch, Folder, Guide, own_guides, random_guides, to_tensor
 from manifests import ConfigError, DataError, hash_bytes
 from manifests.crops import CROP_SIZE, UnusableError, decode_picture
 from manifests.tables.schemas import BICUBIC
@@ -47,10 +40,6 @@ class Output:
     hashes: dict[int, str] = field(default_factory=dict)  # of restored files, by place
 
 
-def _never_changed(folder: Folder, rows: Rows, hashes: Sequence[str]) -> str:
-    return ""
-
-
 @dataclass(frozen=True)
 class Method:
     """Something that restores, under the name that the tables show."""
@@ -61,7 +50,8 @@ class Method:
     checkpoint_hash: str = ""  # of a network's weights
     guides: Callable[[Folder, Rows], list[Guide | None]] = own_guides
     protocol: str = ""  # what it adds to the protocol of all
-    changed: Callable[[Folder, Rows, Sequence[str]], str] = _never_changed  # what is not as it was, with these hashes
+    # What is not as it was when its files had these hashes.
+    changed: Callable[[Folder, Rows, Sequence[str]], str] = lambda folder, rows, hashes: ""
 
 
 def gather(

@@ -96,7 +96,12 @@ def random_guides(rows: Sequence[dict[str, Any]], guides: dict[str, list[Guide]]
 
     The choice is keyed by (seed, pair_id): it does not depend on which other observations are scored.
     """
-    return [_other(guides[row["split"]], row, seed) for row in rows]
+    found: list[Guide | None] = []
+    for row in rows:
+        others = [guide for guide in guides[row["split"]] if guide.person != row["person"]]
+        digest = hashlib.blake2b(f"{seed} {row['pair_id']}".encode(), digest_size=8).digest()
+        found.append(others[int.from_bytes(digest, "little") % len(others)] if others else None)
+    return found
 
 
 def pose_of(row: dict[str, Any], role: str) -> tuple[float, float, float]:
@@ -141,14 +146,6 @@ def load(
 def to_tensor(images: np.ndarray, device: torch.device) -> Tensor:
     """(B, H, W, 3) uint8 -> (B, 3, H, W) uint8 on `device`."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
-
-
-def _other(guides: Sequence[Guide], row: dict[str, Any], seed: int) -> Guide | None:
-    others = [guide for guide in guides if guide.person != row["person"]]
-    if not others:
-        return None
-    digest = hashlib.blake2b(f"{seed} {row['pair_id']}".encode(), digest_size=8).digest()
-    return others[int.from_bytes(digest, "little") % len(others)]
 
 
 def _rotation(pose: tuple[float, float, float]) -> np.ndarray:

@@ -43,8 +43,6 @@ from manifests.crops import CROP_SIZE
 from manifests.files import safe_name
 from manifests.folders import Kind, check, claimed, json_changes, remove
 
-__all__ = ["ScoreConfig", "ScoreSummary", "plan", "score"]
-
 TOOL = "gfr-eval score"
 SETTINGS_FILE = "score.json"
 Values = dict[str, float]  # metrics of one observation
@@ -146,9 +144,6 @@ def summarise(rows: Sequence[dict[str, Any]], scored: int, changed: bool) -> Sco
     return ScoreSummary(methods, len(rows), len(errors), errors[0] if errors else "", scored, changed)
 
 
-# Before the work
-
-
 def _settings(job: Job) -> dict[str, Any]:
     config = job.config
     return {
@@ -162,9 +157,6 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _mark(settings: dict[str, Any]) -> str:
     return json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
-
-
-# The work
 
 
 def _score_missing(job: Job, progress: Progress) -> int:
@@ -224,9 +216,6 @@ def _collect(job: Job, settings: dict[str, Any]) -> list[Scored]:
                     rows = read_table(path, SCORES).to_pylist()
                     found += [Scored(number, part.start + place, row) for place, row in enumerate(rows)]
     return found
-
-
-# The rows of one method for a part of the observations
 
 
 def score_part(

@@ -13,7 +13,7 @@ from gfr_model.training.augment import augment, draws_of, guides_of
 from gfr_model.training.pairs import Pairs, PairSet, flips_of, samples_of_step
 from gfr_model.training.processes import World
 from manifests.degradation.draws import draw_many, pair_keys
-from manifests.degradation.space import parse_space
+from manifests.degradation.space import PARAMETERS, parse_space
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Feed:
 
     def __init__(self, pairs: PairSet, config: TrainConfig, world: World) -> None:
         self.pairs, self.config, self.world = pairs, config, world
-        self.space = parse_space(config.blur_sigma, config.scale, config.noise_sigma, config.jpeg_quality)
+        self.space = parse_space(**{name: getattr(config, name) for name in PARAMETERS})
         self.keys = pair_keys(config.seed, pairs.table.pair_ids)
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
 

@@ -44,31 +44,24 @@ class DegradationSpace:
             raise ConfigError("; ".join(problems))
 
 
-def parse_space(
-    blur_sigma: str | None = None,
-    scale: str | None = None,
-    noise_sigma: str | None = None,
-    jpeg_quality: str | None = None,
-) -> DegradationSpace:
+def parse_space(**texts: str | None) -> DegradationSpace:
     """A space from what a user wrote for each parameter (see `parse_values`); None is the paper's whole set.
 
     Raises ConfigError with every problem in one message.
     """
     problems: list[str] = []
-    sets: list[tuple[float, ...]] = []
-    for name, text in zip(PARAMETERS, (blur_sigma, scale, noise_sigma, jpeg_quality), strict=True):
-        sets.append(PAPER_SETS[name])
-        if text is None:
-            continue
-        try:
-            sets[-1] = parse_values(text, PAPER_SETS[name])
-        except ConfigError as error:
-            problems.append(f"{name}: {error}")
-        else:
-            problems += filter(None, [problem_of(name, sets[-1])])
+    sets: dict[str, tuple[float, ...]] = {}
+    for name, text in texts.items():
+        if text is not None:
+            try:
+                sets[name] = parse_values(text, PAPER_SETS[name])
+            except ConfigError as error:
+                problems.append(f"{name}: {error}")
+            else:
+                problems += filter(None, [problem_of(name, sets[name])])
     if problems:
         raise ConfigError("; ".join(problems))
-    return DegradationSpace(*sets)
+    return DegradationSpace(**sets)
 
 
 def parse_values(text: str, members: Sequence[float] | None = None) -> tuple[float, ...]:

@@ -1,7 +1,7 @@
 """`gfr-data validate`: is a dataset folder what its tables say?"""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,8 +54,8 @@ def _problems(name: str, table: pa.Table, folder: Path, progress: Progress) -> I
     if name == "faces":
         yield from _bad_faces(table, folder)
     if name in ("pairs", "degraded"):
-        yield from _shared_persons(table)
-        yield from _shared_photographs(table)
+        yield from _shared(table, "person {!r}", ["person"])
+        yield from _shared(table, "one photograph (crop hash {})", ["target_hash", "guide_hash"])
     yield from _bad_files(name, table, folder, progress)
 
 
@@ -78,24 +78,15 @@ def _bad_faces(table: pa.Table, folder: Path) -> Iterator[str]:
             yield f"row {row}: selected, but its crop {crop!r} is missing"
 
 
-def _shared_persons(table: pa.Table) -> Iterator[str]:
+def _shared(table: pa.Table, what: str, columns: Sequence[str]) -> Iterator[str]:
+    """The values of `columns` that are in more than one split; `what` says what such a value is."""
     splits = defaultdict(set)
-    for person, split in zip(table.column("person").to_pylist(), table.column("split").to_pylist(), strict=True):
-        splits[person].add(split)
-    for person, where in sorted(splits.items()):
+    for column in columns:
+        for value, split in zip(table.column(column).to_pylist(), table.column("split").to_pylist(), strict=True):
+            splits[value].add(split)
+    for value, where in sorted(splits.items()):
         if len(where) > 1:
-            yield f"person {person!r} is in several splits: {', '.join(sorted(where))}"
-
-
-def _shared_photographs(table: pa.Table) -> Iterator[str]:
-    splits = defaultdict(set)
-    for role in ("target", "guide"):
-        hashes = table.column(f"{role}_hash").to_pylist()
-        for digest, split in zip(hashes, table.column("split").to_pylist(), strict=True):
-            splits[digest].add(split)
-    for digest, where in sorted(splits.items()):
-        if len(where) > 1:
-            yield f"one photograph (crop hash {digest}) is in several splits: {', '.join(sorted(where))}"
+            yield f"{what.format(value)} is in several splits: {', '.join(sorted(where))}"
 
 
 def _bad_files(name: str, table: pa.Table, folder: Path, progress: Progress) -> Iterator[str]:

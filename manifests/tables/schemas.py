@@ -107,10 +107,12 @@ FACES = pa.schema(
         _optional("quality", pa.float32(), "overall quality that ranks an identity's photographs, 0 to 1"),
         _optional("content_hash", pa.string(), "BLAKE2b-128 of the photograph's file"),
         _optional("perceptual_hash", pa.uint64(), "near-duplicate hash of the face crop"),
-        pa.field(
+        field(
             "crop_path",
             pa.string(),
-            metadata={"description": "256x256 crop of a selected face, relative to this table", "path": "relative"},
+            "256x256 crop of a selected face, relative to this table",
+            nullable=True,
+            path=True,
         ),
     ]
 )

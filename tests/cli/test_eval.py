@@ -27,7 +27,7 @@ def folders(make_pairs, tmp_path_factory):
     from manifests.degradation.space import parse_space
 
     root = tmp_path_factory.mktemp("eval")
-    degrade_dataset(make_pairs(train=1, val=3, size=256), root / "degraded", None, parse_space(None, "4", None, None))
+    degrade_dataset(make_pairs(train=1, val=3, size=256), root / "degraded", None, parse_space(scale="4"))
     config = TrainConfig(width=2)
     with torch.random.fork_rng():
         torch.manual_seed(1)

@@ -43,7 +43,7 @@ def evaluation(make_pairs: Callable[..., Path], tmp_path_factory: pytest.TempPat
     write_table(pairs / PAIRS_FILE, table, PAIRS, provenance("test", {}))
     root = tmp_path_factory.mktemp("evaluation")
     for scale in ("4", "8"):
-        degrade_dataset(pairs, root / f"at{scale}", None, parse_space(None, scale, None, None))
+        degrade_dataset(pairs, root / f"at{scale}", None, parse_space(scale=scale))
     for name, variant in (("run", "full"), ("without-guide", "-WG")):
         untrained_run(root / name, variant)
     return Evaluation(pairs, root / "at4", root / "at8", root / "run", root / "without-guide")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gfr_data.sample.camera.photograph import render_person, true_flow
+from gfr_data.sample.camera.photograph import render_person
 from gfr_model.networks.warp import identity_flow, normalise, warp
 from gfr_model.training.losses import landmark_loss
 
@@ -40,7 +40,7 @@ def smooth_landmarks(flow, points):
     return sure
 
 
-def test_the_exact_flow_has_no_landmark_loss_and_standing_still_has_much(pair):
+def test_the_exact_flow_has_no_landmark_loss_and_standing_still_has_much(pair, true_flow):
     target, guide = pair
     flow, _ = true_flow(target, guide)
     sure = smooth_landmarks(flow, target.landmarks)
@@ -54,7 +54,7 @@ def test_the_exact_flow_has_no_landmark_loss_and_standing_still_has_much(pair):
     assert still > 100 * exact
 
 
-def test_warping_the_guide_by_the_exact_flow_brings_its_skin_onto_the_target(pair):
+def test_warping_the_guide_by_the_exact_flow_brings_its_skin_onto_the_target(pair, true_flow):
     target, guide = pair
     flow, seen = true_flow(target, guide)
     wanted = normalise(tensor(whole(flow)), SIZE).permute(2, 0, 1)[None]

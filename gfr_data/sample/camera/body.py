@@ -47,7 +47,7 @@ def intersect(body: Body, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
 
 def _separation(body: Body, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Signed distance (approximate) from places (N,) to the body."""
-    neck = _neck_distance(body, x, y, z) - body.girth
+    neck = neck_distance(body, x, y, z) - body.girth
     above = np.maximum(y - body.chest[1], 0)  # below its middle the chest goes straight down
     scaled = [(x - body.chest[0]) / body.size[0], above / body.size[1], (z - body.chest[2]) / body.size[2]]
     k0 = np.sqrt(sum(v * v for v in scaled))
@@ -58,18 +58,13 @@ def _separation(body: Body, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.n
     return chest + (neck - chest) * h - soft * h * (1 - h)
 
 
-def _neck_distance(body: Body, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+def neck_distance(body: Body, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Distance from places (N,) to the neck's axis."""
     axis = body.bottom - body.top
     offset = [v - body.top[k] for k, v in enumerate((x, y, z))]
     along = sum(offset[k] * axis[k] for k in range(3)) / (axis @ axis)
     share = np.clip(along, 0, 1)
     return np.sqrt(sum((offset[k] - share * axis[k]) ** 2 for k in range(3)))
-
-
-def neck_distance(body: Body, points: np.ndarray) -> np.ndarray:
-    """Distance from points (N, 3) to the neck's axis."""
-    return _neck_distance(body, *np.ascontiguousarray(points.T))
 
 
 def normals(body: Body, points: np.ndarray) -> np.ndarray:

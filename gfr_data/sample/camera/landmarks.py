@@ -1,10 +1,9 @@
-"""The 68 iBUG landmarks of a rendered face, solved on its surface, and the exact flow between two photographs."""
+"""The 68 iBUG landmarks of a rendered face, solved on its surface."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gfr_data.sample.person.chart import sample
 from gfr_data.sample.person.expression import lids
 from gfr_data.sample.person.head import JAW, jaw_edge
 from gfr_data.sample.person.identity import Shape
@@ -74,16 +73,3 @@ def _contour(posed: "Posed") -> np.ndarray:
     across = pixels[..., 0] * (x * np.cos(roll) + y * np.sin(roll))
     across = across + pixels[..., 1] * (x * np.sin(roll) - y * np.cos(roll))
     return pixels[np.arange(17), np.argmax(across, axis=1)]
-
-
-def follow(posed: "Posed", place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (N, 2) and distances (N,) at which skin or hair, given by chart places at rest (N, 2), lies in a scene."""
-    points = posed.surface(*posed.skin_now(place[:, 0], place[:, 1]))
-    return posed.project(points), np.linalg.norm(points - posed.eye, axis=1)
-
-
-def facing(posed: "Posed", place: np.ndarray) -> np.ndarray:
-    """Whether the surface at chart places at rest (N, 2) faces the camera, (N,) bool."""
-    s, t = posed.skin_now(place[:, 0], place[:, 1])
-    view = posed.eye - posed.surface(s, t)
-    return np.sum(view * sample(posed.normal, s, t), axis=1) > 0

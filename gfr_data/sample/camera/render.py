@@ -212,7 +212,7 @@ def _shade_hair(
 def _shade_body(posed: Posed, points: np.ndarray, view: np.ndarray) -> np.ndarray:
     scene, look = posed.scene, posed.person.identity.look
     normal = bodies.normals(posed.body, points)
-    away = bodies.neck_distance(posed.body, points) - posed.body.girth
+    away = bodies.neck_distance(posed.body, *np.ascontiguousarray(points.T)) - posed.body.girth
     front = smoothstep(-0.1, 0.4, points[:, 2] + 0.5)
     collar = 0.07 + scene.neckline * 0.35 * front
     cloth = smoothstep(-0.006, 0.006, away - collar)

@@ -47,7 +47,8 @@ def test_points_and_scores_equal_the_packages_own(weights):
     found = provider([LandmarkRequest(Path(), "a.jpg", image, box, square_around(box)) for box in boxes])
     points, scores, _ = _package(provider.network).get_landmarks_from_image(image, boxes, return_landmark_score=True)
     for box, mine, theirs, sure in zip(boxes, found, points, scores, strict=True):
-        assert np.abs(square_around(box).to_source(mine.points) - theirs).max() < 0.05
+        geometry = square_around(box)
+        assert np.abs(mine.points - geometry.to_crop(theirs)).max() < 0.05 * 256 / geometry.width
         assert mine.scores == pytest.approx(sure.ravel(), abs=1e-4)
         assert mine.points.dtype == np.float32
         assert mine.points.shape == (68, 2)
@@ -97,9 +98,10 @@ def test_weights_of_older_versions_are_programs_and_run(tmp_path):
     path = tmp_path / "2DFAN4-cd938726ad.zip"
     torch.jit.save(torch.jit.script(_Stub()), path)
     box = np.array([60.0, 40.0, 160.0, 170.0])
-    points = square_around(box).to_source(_found(path, box).points)
+    geometry = square_around(box)
     # Columns 31 and, of the mirror, 32 are as high; the window is 236 px wide around (110, 89.4).
-    assert np.abs(points - [110 + 236 * (31.75 / 64 - 0.5), 89.4 + 236 * (20.5 / 64 - 0.5)]).max() < 1.5
+    wanted = geometry.to_crop(np.array([110 + 236 * (31.75 / 64 - 0.5), 89.4 + 236 * (20.5 / 64 - 0.5)]))
+    assert np.abs(_found(path, box).points - wanted).max() < 1.5 * 256 / geometry.width
 
 
 def test_safetensors_are_read(weights, tmp_path):

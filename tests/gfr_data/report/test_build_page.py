@@ -121,7 +121,7 @@ def test_histogram_counts_every_finite_value_once() -> None:
 def test_a_build_without_pairs_has_its_page_too(tmp_path):
     (tmp_path / "album" / "somebody").mkdir(parents=True)
     (tmp_path / "album" / "somebody" / "empty.jpg").touch()
-    (tmp_path / "points.txt").touch()
+    (tmp_path / "points.txt").write_text("album/somebody/empty.jpg" + " 1" * 136)
     source = parse_source(f"folder={tmp_path / 'album'}")
     landmarks = f"file:{tmp_path / 'points.txt'}"
     build_pairs(BuildConfig(sources=(source,), out=tmp_path / "pairs", landmarks=landmarks))

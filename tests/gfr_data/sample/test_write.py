@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gfr_data.sample import plan_sample, render_sample
 from gfr_data.sample.defects import ACCEPT, DEFECTS
+from gfr_data.sample.write import plan_sample, render_sample
 from gfr_data.sources.layouts import list_identities, parse_source
 from manifests import ConfigError, DataError
 

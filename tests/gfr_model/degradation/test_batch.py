@@ -76,7 +76,7 @@ def test_five_hundred_draws_equal_the_reference_on_real_faces(real_faces, device
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_five_hundred_draws_equal_the_reference_on_rendered_faces(tmp_path, device):
-    from gfr_data.sample import render_sample
+    from gfr_data.sample.write import render_sample
 
     render_sample(tmp_path, identities=3, photos=2, seed=5)
     assert_same_as_reference(photographs(tmp_path, 12), 500, device, copy=2)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gfr_model.results.report import curve, write_report
-from gfr_model.scoring.score import ScoreConfig, score
+from gfr_model.scoring.job import ScoreConfig
+from gfr_model.scoring.score import score
 from manifests import SCORES, SCORES_FILE, DataError, provenance, read_table, write_table
 from manifests.pages.charts import lines
 

@@ -13,7 +13,8 @@ from PIL import Image
 from gfr_data.degradation.reference import decode, upsample
 from gfr_model.landmarks import face_mask
 from gfr_model.scoring import job as score_job
-from gfr_model.scoring.score import ScoreConfig, plan, score
+from gfr_model.scoring.job import ScoreConfig
+from gfr_model.scoring.score import plan, score
 from manifests import DEGRADED, DEGRADED_FILE, SCORES, SCORES_FILE, ConfigError, DataError, read_table
 from manifests.files import safe_name
 from manifests.tables.schemas import BICUBIC

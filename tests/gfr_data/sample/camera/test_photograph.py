@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gfr_data.sample.camera.photograph import photograph, render_person, true_flow
+from gfr_data.sample.camera.photograph import photograph, render_person
 from gfr_data.sample.camera.scene import FRONTAL, draw_scene
 from gfr_data.sample.person.person import make_person
 
@@ -33,7 +33,7 @@ def test_other_photographs_and_other_people_differ(taken):
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_the_true_flow_leads_the_targets_landmarks_to_the_guides(taken, number):
+def test_the_true_flow_leads_the_targets_landmarks_to_the_guides(taken, number, true_flow):
     for of_target, of_guide in ((1, 0), (3, 0), (2, 1)):
         target, guide = taken(number, of_target), taken(number, of_guide)
         flow, seen = true_flow(target, guide)
@@ -45,7 +45,7 @@ def test_the_true_flow_leads_the_targets_landmarks_to_the_guides(taken, number):
         assert (missed < 1).mean() > 0.85  # the flow jumps at the outline of nose and lips
 
 
-def test_the_true_flow_brings_the_guides_skin_onto_the_targets(taken):
+def test_the_true_flow_brings_the_guides_skin_onto_the_targets(taken, true_flow):
     """Places on the person's chart, not colours, which the light changes."""
     target, guide = taken(1, 2), taken(1, 0)
     flow, seen = true_flow(target, guide)
@@ -57,7 +57,7 @@ def test_the_true_flow_brings_the_guides_skin_onto_the_targets(taken):
     assert np.nanmedian(missed) < 0.004  # chart units: a third of a pixel
 
 
-def test_a_photograph_flows_onto_itself_without_moving(taken):
+def test_a_photograph_flows_onto_itself_without_moving(taken, true_flow):
     picture = taken(2, 1)
     flow, seen = true_flow(picture, picture)
     y, x = np.nonzero(seen)
@@ -66,7 +66,7 @@ def test_a_photograph_flows_onto_itself_without_moving(taken):
     assert np.quantile(away, 0.95) < 0.5
 
 
-def test_hidden_places_are_not_called_seen(taken):
+def test_hidden_places_are_not_called_seen(taken, true_flow):
     """A turned head hides one ear; a frontal one shows both."""
     turned = max((taken(number, photo) for number in range(3) for photo in (2, 3)), key=lambda p: abs(p.scene.yaw))
     frontal = taken(turned.posed.person.identity.key[1], 0)
