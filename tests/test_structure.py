@@ -32,11 +32,11 @@ FLOORS = {
         ("build",),
     ),
     "gfr_model": (
-        ("default", "degradation", "device", "models", "pictures"),
+        ("default", "degradation", "device", "landmarks", "learned_metrics", "models", "pictures"),
         ("config", "results"),
-        ("checkpoint", "networks"),
-        ("inference", "training"),
-        ("export", "restoration", "scoring"),
+        ("checkpoint", "networks", "presets"),
+        ("inference",),
+        ("export", "restoration", "scoring", "training"),
         ("default.__main__",),  # a program
     ),
     "cli": (("command", "finder", "progress"), ("data", "eval", "train")),
