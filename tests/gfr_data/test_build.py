@@ -156,6 +156,8 @@ def test_killed_builds_end_with_the_bytes_of_an_undisturbed_one(copied: Path, bu
     begun = time.monotonic()
     subprocess.run(command, check=True, env=alone)
     whole = time.monotonic() - begun
+    assert contents(out) == contents(built)
+    shutil.rmtree(out)
     draw = random.Random(0)
     kills = 0
     while kills < KILLS:

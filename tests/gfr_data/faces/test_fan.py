@@ -40,10 +40,7 @@ def _package(network):
 def test_points_and_scores_equal_the_packages_own(weights):
     provider = open_provider("fan", weights)
     image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
-    boxes = [
-        np.array(box)
-        for box in ([100.3, 80.2, 250.9, 290.0], [-20.0, 10.0, 120.0, 170.0], [260.0, 150.0, 420.0, 330.0])
-    ]
+    boxes = [np.array([-20.7, 10.2, 120.9, 170.0]), np.array([260.3, 150.0, 420.0, 330.4])]
     found = provider([LandmarkRequest(Path(), "a.jpg", image, box, square_around(box)) for box in boxes])
     points, scores, _ = _package(provider.network).get_landmarks_from_image(image, boxes, return_landmark_score=True)
     for box, mine, theirs, sure in zip(boxes, found, points, scores, strict=True):
