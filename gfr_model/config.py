@@ -97,6 +97,7 @@ class TrainConfig:
     lambda_points: Annotated[
         NotNegative, about("mean distance of found landmarks, [-1, 1] is the image; model points")
     ] = 1.0
+    lambda_spread: Annotated[NotNegative, about("how well heatmaps' spreads tell the distances; model points")] = 0.02
     lambda_face: Annotated[NotNegative, about("squared error inside the hull of the target's landmarks, mean")] = 0.0
     lambda_identity: Annotated[NotNegative, about("1 - cosine of two embeddings of faces")] = 0.0
     identity_weights: Annotated[Text, about("TorchScript file that embeds faces, as gfr-eval score takes it")] = ""

@@ -71,7 +71,7 @@ def soft_argmax(logits: Tensor) -> Landmarks:
     along_x, along_y = heat.sum(2), heat.sum(3)  # marginals, (B, N, h)
     mean = torch.stack(((along_x * axis).sum(-1), (along_y * axis).sum(-1)), dim=-1)
     square = (along_x * axis**2).sum(-1) + (along_y * axis**2).sum(-1)
-    spread = (square - mean.square().sum(-1)).clamp_min(0).div(2).sqrt()
+    spread = (square - mean.square().sum(-1)).clamp_min(1e-8).div(2).sqrt()
     factor = STRETCH * 256 / 255
     return Landmarks(mean * factor, spread * factor)
 

@@ -19,7 +19,6 @@ from gfr_model.restoration.restore import no_guide, pick, restored_image, run_ne
 from manifests import ConfigError, DataError, hash_file, write_bytes
 
 SIDE = 3.2  # inches of a cell
-SHOWN_SPREAD = 0.1  # of a point's spread is its circle's radius: whole circles would hide the face
 LINES = 17  # of the grid, along each side
 BRIGHT = 110  # grey levels to which the largest differences are amplified
 LARGEST = 99.5  # percentile of the differences that counts as the largest
@@ -145,7 +144,8 @@ def _found(seen: np.ndarray, guide: np.ndarray, made: Restoration) -> list[Cell]
     cells = [Cell("input", seen), Cell("guide", guide)]
     for name, image, found in (("input", seen, made.target_landmarks), ("guide", guide, made.guide_landmarks)):
         if found is not None:
-            title = f"points of the {name}, mean spread {spread_of(found):.2f}\n(circles: {SHOWN_SPREAD} of the spread)"
+            unsure = spread_of(found) * image.shape[0] / 2
+            title = f"points of the {name}; circles say\nhow unsure: on average {unsure:.1f} px"
             cells.append(Cell(title, image, _circles(found, image.shape[0])))
     return cells
 
@@ -182,7 +182,7 @@ def _circles(found: Landmarks, size: int) -> Callable[[Any], None]:
     def over(axes: Any) -> None:
         from matplotlib.patches import Circle
 
-        for (x, y), width in zip((points + 1) * half, spread * half * SHOWN_SPREAD, strict=True):
+        for (x, y), width in zip((points + 1) * half, spread * half, strict=True):
             axes.add_patch(Circle((x, y), width, fill=False, color="deepskyblue", linewidth=0.7))
         axes.plot(*((points + 1) * half).T, ".", color="yellow", markersize=2)
 

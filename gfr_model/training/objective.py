@@ -97,9 +97,13 @@ def points_parts(found: Restoration, inputs: Inputs, config: TrainConfig) -> Par
     """What trains the network of landmarks: it finds those of the observation, and those of the guide."""
     assert found.target_landmarks is not None
     assert found.guide_landmarks is not None
-    both = torch.cat((found.target_landmarks.points, found.guide_landmarks.points))
+    pairs = zip(found.target_landmarks, found.guide_landmarks, strict=True)
+    points, spread = (torch.cat(both).to(inputs.target.dtype) for both in pairs)
     wanted = torch.cat((inputs.target_points, inputs.guide_points))
-    return {"points": (config.lambda_points, losses.points_loss(both.to(wanted.dtype), wanted))}
+    return {
+        "points": (config.lambda_points, losses.points_loss(points, wanted)),
+        "spread": (config.lambda_spread, losses.spread_loss(points, spread, wanted)),
+    }
 
 
 def adversarial_parts(

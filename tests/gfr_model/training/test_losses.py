@@ -141,6 +141,21 @@ def test_identity_loss_is_one_minus_the_cosine():
     assert losses.identity_loss(one, other).item() == pytest.approx(1 - (0 + 1 + 0.5**0.5) / 3)
 
 
+def test_spread_loss_is_lowest_where_the_spread_tells_the_distance():
+    generator = torch.Generator().manual_seed(0)
+    wanted = torch.zeros(1, 2000, 2, dtype=torch.float64)
+    angle = torch.rand(2000, generator=generator, dtype=torch.float64) * 6.3
+    distance = torch.rand(2000, generator=generator, dtype=torch.float64) + 0.5
+    found = (distance[:, None] * torch.stack((angle.cos(), angle.sin()), -1))[None]
+    by_scale = {
+        scale: losses.spread_loss(found, torch.full((1, 2000), scale, dtype=torch.float64), wanted).item()
+        for scale in (0.1, 0.4, 0.5, 0.6, 2.0)
+    }
+    assert min(by_scale, key=by_scale.__getitem__) == 0.5
+    one = losses.spread_loss(found, torch.full((1, 2000), 0.5, dtype=torch.float64), wanted)
+    assert one.item() == pytest.approx(np.mean(distance.numpy() / 0.5 + 2 * np.log(0.5)))
+
+
 def test_points_loss_is_the_mean_distance():
     wanted = torch.zeros(1, 2, 2)
     found = torch.tensor([[[3.0, 4.0], [0.0, 1.0]]])
