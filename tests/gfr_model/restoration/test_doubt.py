@@ -16,7 +16,7 @@ HEAD[42:48] = [0.2, -0.15, 0.05]
 HEAD[[30, 48, 54]] = [[0, 0.08, 0.22], [-0.16, 0.25, 0.03], [0.16, 0.25, 0.03]]
 
 
-def turned(degrees, spread=0.3):
+def turned(degrees, spread=0.03):
     angle = np.deg2rad(degrees)
     x = HEAD[:, 0] * np.cos(angle) + HEAD[:, 2] * np.sin(angle)
     points = torch.tensor(np.stack((x, HEAD[:, 1]), axis=1), dtype=torch.float32)[None]

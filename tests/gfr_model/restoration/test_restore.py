@@ -175,7 +175,7 @@ def unsure_of(*levels):
     """Landmarks of a face, unsure where an image is of one of these grey levels."""
 
     def find(image):
-        spread = 0.5 if round(float(image.mean() * 255)) in levels else 0.3
+        spread = 0.5 if round(float(image.mean() * 255)) in levels else 0.03
         points = torch.linspace(-0.5, 0.5, 136).reshape(1, 68, 2).sin()
         return Landmarks(points, torch.full((1, 68), spread))
 
