@@ -63,7 +63,7 @@ demo: .venv/ready
 	  --out $(DEMO)/restored/photograph.png --compare
 	@echo "== 7/8  What the guide did there: $(DEMO)/explained.png =="
 	$(BIN)/gfr-eval explain $(DEMO)/people/album/photograph.jpg --guide $(DEMO)/people/album/guides --run $(DEMO)/guided \
-	  --other-guide $(DEMO)/people/vggface2/train --out $(DEMO)/explained.png --overwrite
+	  --other-guide "$$(ls -d $(DEMO)/people/vggface2/train/* | head -n 1)" --out $(DEMO)/explained.png --overwrite
 	@echo "== 8/8  Table 1 of the paper, its form filled with these people: PSNR and SSIM of the face =="
 	$(BIN)/gfr-eval table $(DEMO)/scores --face
 	@echo
