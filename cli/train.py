@@ -25,7 +25,12 @@ PRESETS = ("paper", "fast", "demo", "points", "default")
 )
 @click.option("--variant", type=click.Choice(VARIANTS), help="Ablation of the paper's Table 1.  [default: full]")
 @click.option("--model", metavar="NAME", help="Train a baseline instead of GFRNet.")
-@click.option("--init", metavar="RUN|FILE|default", help="Begin with these weights, where they fit.")
+@click.option(
+    "--init",
+    metavar="RUN|FILE|default",
+    multiple=True,
+    help="Begin with these weights, where they fit; repeatable, and a later one counts for more.",
+)
 @click.option("--vgg-face", metavar="PATH|off", help="Weights of VGG-Face for the perceptual loss, or 'off'.")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="TOML file of settings.")
 @click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; may be repeated.")
@@ -47,7 +52,7 @@ def main(
     dry_run: bool,
     overwrite: bool,
     as_json: bool,
-    **options: str | None,  # those that are settings, by their names
+    **options: str | tuple[str, ...] | None,  # those that are settings, by their names
 ) -> None:
     """Train a network on the pairs in DIR, a folder that `gfr-data build-pairs` wrote.
 
@@ -56,7 +61,9 @@ def main(
     """
     from gfr_model.presets import resolve
 
-    config = resolve(preset, file, assignments, {key: value for key, value in options.items() if value is not None})
+    config = resolve(
+        preset, file, assignments, {key: value for key, value in options.items() if value not in (None, ())}
+    )
     if describe:
         from gfr_model.networks.describe import describe as describe_networks
 

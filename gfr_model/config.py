@@ -124,7 +124,7 @@ class TrainConfig:
     beta1: Annotated[Share, about("Adam, §4.2")] = 0.5
     beta2: Annotated[Share, about("Adam, its usual value")] = 0.999
     validate_every: Annotated[Whole, about("steps between validations; 0 is once an epoch")] = 0
-    init: Annotated[Text, about("run, checkpoint or 'default': the weights to begin with where they fit")] = ""
+    init: Annotated[Many[Text], about("runs, checkpoints, 'default': weights to begin with; the last one counts")] = ()
     seed: Annotated[Whole, about("of weights, order, flips and degradations")] = 0
 
     # Data

@@ -26,7 +26,7 @@ def ship(run: Path, folder: Path = FOLDER) -> str:
     trained = read(run / MODEL_FILE if run.is_dir() else run)
     tensors = {f"network.{name}": value for name, value in with_prefix(trained.tensors, "network.").items()}
     # What a run needs in training alone says nothing of the network, and may name files of one machine.
-    config = replace(trained.config, vgg_face="", identity_weights="", init="")
+    config = replace(trained.config, vgg_face="", identity_weights="", init=())
     part = folder / f"{MODEL_FILE}.new"
     try:
         write(part, tensors, config, {}, half=True)

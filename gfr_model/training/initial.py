@@ -14,11 +14,13 @@ POINTS = "points."  # how the names of the weights begin that find landmarks
 
 
 def read_initial(config: TrainConfig) -> dict[str, Tensor]:
-    """The network's tensors in the file that `config.init` names, empty without one.
+    """The networks' tensors in the files that `config.init` names, of equal names the last; empty without one.
 
     Raises DataError when it cannot be read, ConfigError when landmarks shall align and no file can hold their network.
     """
-    tensors = checkpoint.with_prefix(checkpoint.read(_file(config.init)).tensors, "network.") if config.init else {}
+    tensors: dict[str, Tensor] = {}
+    for init in config.init:
+        tensors |= checkpoint.with_prefix(checkpoint.read(_file(init)).tensors, "network.")
     if needs_points(config) and not any(name.startswith(POINTS) for name in tensors):
         raise ConfigError(
             f"alignment {config.alignment} needs a trained network of landmarks: pass --init with a run of the preset "
@@ -38,18 +40,18 @@ def take_over(network: nn.Module, tensors: dict[str, Tensor], config: TrainConfi
 
     Raises ConfigError when none fits, or not all of those that find landmarks.
     """
-    own = network.state_dict()
+    own, named = network.state_dict(), " and ".join(config.init)
     fit = [name for name, value in own.items() if name in tensors and tensors[name].shape == value.shape]
     if not fit:
-        raise ConfigError(f"--init {config.init}: no weights there fit this network; its model or width is another")
+        raise ConfigError(f"--init {named}: no weights there fit this network; its model or width is another")
     missing = [name for name in own if name.startswith(POINTS) and name not in fit]
     if needs_points(config) and missing:
-        raise ConfigError(f"--init {config.init}: its network of landmarks does not fit; is points_width the same?")
+        raise ConfigError(f"--init {named}: its network of landmarks does not fit; is points_width the same?")
     for name in fit:
         own[name].copy_(tensors[name])
     parts = dict.fromkeys(name.partition(".")[0] for name in own)
     counts = [f"{_count(fit, part)} of {_count(own, part)} of {part}" for part in parts]
-    return f"--init {config.init}: took over {', '.join(counts)} (weights and statistics)"
+    return f"--init {named}: took over {', '.join(counts)} (weights and statistics)"
 
 
 def _count(names: dict[str, Tensor] | list[str], part: str) -> int:

@@ -24,7 +24,7 @@ def points_run(tmp_path):
 
 
 def test_weights_of_landmarks_are_taken_over_into_gfrnet_and_counted(points_run):
-    config = _config(alignment="landmarks", init=str(points_run))
+    config = _config(alignment="landmarks", init=(str(points_run),))
     network = build_network(config)
     fresh = {name: value.clone() for name, value in network.state_dict().items()}
     tensors = read_initial(config)
@@ -34,17 +34,29 @@ def test_weights_of_landmarks_are_taken_over_into_gfrnet_and_counted(points_run)
         assert torch.equal(value, tensors.get(name, fresh[name])), name
 
 
+def test_of_several_the_last_one_that_has_a_weight_counts(points_run, tmp_path):
+    config = _config(alignment="landmarks", init=(str(points_run),))
+    torch.manual_seed(1)
+    whole = {f"network.{name}": value for name, value in build_network(config).state_dict().items()}
+    checkpoint.write(tmp_path / "whole" / checkpoint.MODEL_FILE, whole, config, {})
+    both = _config(alignment="landmarks", init=(str(tmp_path / "whole"), str(points_run)))
+    found, points = read_initial(both), read_initial(config)
+    assert points.keys() < found.keys()
+    for name, value in found.items():
+        assert torch.equal(value, points[name] if name in points else whole[f"network.{name}"]), name
+
+
 def test_only_tensors_of_the_same_shape_are_taken_over(points_run):
-    wider = _config(points_width=8, model="points", init=str(points_run))
+    wider = _config(points_width=8, model="points", init=(str(points_run),))
     said = take_over(build_network(wider), read_initial(wider), wider)
     assert "points" in said  # the last bias has 68 values at any width
-    config = _config(points_width=8, alignment="landmarks", init=str(points_run))
+    config = _config(points_width=8, alignment="landmarks", init=(str(points_run),))
     with pytest.raises(ConfigError, match="points_width"):
         take_over(build_network(config), read_initial(config), config)
 
 
 def test_weights_of_which_none_fits_are_refused(points_run):
-    config = _config(model="srcnn", init=str(points_run))
+    config = _config(model="srcnn", init=(str(points_run),))
     with pytest.raises(ConfigError, match="no weights there fit"):
         take_over(build_network(config), read_initial(config), config)
 
