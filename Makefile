@@ -14,7 +14,7 @@ STEPS  ?= 80
 # The demo begins from the model that ships, which knows real people alone, and teaches it the look of these. float32,
 # which every processor is fast at.
 SHORT  := --init default --set warmup_steps=10 --set checkpoint_every=40 --set log_every=10 --set precision=float32
-FACES  := --preset points --set max_steps=120 --set learning_rates=1e-3 --set validate_every=60
+FACES  := --preset points --set max_steps=60 --set learning_rates=1e-3 --set validate_every=60
 BRIEF  := --preset default --set max_steps=$(STEPS) --set learning_rates=2e-4 --set validate_every=40 --set scale=8
 MODEL  := build/model
 PHOTOGRAPHS ?= people
