@@ -104,7 +104,7 @@ def test_the_paper_s_preset_uses_nothing_that_is_beyond_it():
     assert (config.alignment, config.recnet, config.warp_size, config.flow_reduction) == ("none", "unet", 0, "sum")
     off = ("lambda_face", "lambda_identity", "warmup_steps", "clip", "ema", "weight_decay", "jitter", "jitter_angle")
     assert all(getattr(config, name) == 0 for name in (*off, "grey", "strangers", "no_guide"))
-    assert (config.decay, config.guides, config.init, config.warp_rate) == ("none", "chosen", "", 2e-4)
+    assert (config.decay, config.guides, config.init, config.warp_rate) == ("none", "chosen", (), 2e-4)
 
 
 def test_no_preset_gives_warpnet_a_rate_that_kills_it():

@@ -17,7 +17,7 @@ from gfr_model.default.__main__ import main, ship
 from gfr_model.networks.build import build_network
 from manifests import DataError
 
-CONFIG = TrainConfig(width=2, variant="-W", image_size=32, vgg_face="/somebody/vgg.t7", init="/somebody/run")
+CONFIG = TrainConfig(width=2, variant="-W", image_size=32, vgg_face="/somebody/vgg.t7", init=("/somebody/run",))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_run_becomes_the_default_in_half_precision_and_does_the_same(run, pack
     assert (package / MODEL_FILE).stat().st_size < 0.6 * (run / MODEL_FILE).stat().st_size
     stored, exact = inference.load_model("default"), inference.load_model(run)
     assert stored.name == "default"
-    assert (stored.config.vgg_face, stored.config.init) == ("", "")
+    assert (stored.config.vgg_face, stored.config.init) == ("", ())
     images = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         found, wanted = (model.network(*images).restored for model in (stored, exact))
