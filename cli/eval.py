@@ -23,6 +23,16 @@ def _face_option(context: click.Context, option: click.Parameter, value: str) ->
     raise click.BadParameter(f"{value!r} is neither 'largest' nor 'all' nor a number from 1 on")
 
 
+run_option = click.option(
+    "--run",
+    default="default",
+    show_default=True,
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="A run folder or a checkpoint; `default` is the model that ships.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(project_version(), package_name="gfr")
 def main() -> None:
@@ -139,14 +149,7 @@ def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
 
 @main.command("restore")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--run",
-    default="default",
-    show_default=True,
-    metavar="RUN",
-    type=click.Path(path_type=Path),
-    help="A run folder or a checkpoint; `default` is the model that ships.",
-)
+@run_option
 @click.option(
     "--guide",
     metavar="PHOTO_OR_FOLDER",
@@ -239,14 +242,7 @@ def restore_command(
     type=click.Path(dir_okay=False, path_type=Path),
     help="What to write.",
 )
-@click.option(
-    "--run",
-    default="default",
-    show_default=True,
-    metavar="RUN",
-    type=click.Path(path_type=Path),
-    help="A run folder or a checkpoint; `default` is the model that ships.",
-)
+@run_option
 @click.option(
     "--other-guide",
     metavar="PHOTO_OR_FOLDER",

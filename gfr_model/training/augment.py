@@ -48,7 +48,7 @@ def guides_of(table: PairTable, index: np.ndarray, draws: np.ndarray, config: Tr
 def augment(pairs: Pairs, draws: np.ndarray, config: TrainConfig, warping: bool) -> Pairs:
     """The same pairs moved, without colour, or without a guide, as `draws` (B, DRAWS) has it.
 
-    A guide that is none gets the target's landmarks: there is nothing to align.
+    A guide that is left out gets the target's landmarks: there is nothing to align.
     """
     target, target_points = _moved(pairs.target, pairs.target_points, draws[:, TARGET_MOVES:], config)
     guide, guide_points = _moved(pairs.guide, pairs.guide_points, draws[:, GUIDE_MOVES:], config)
