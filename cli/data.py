@@ -252,7 +252,10 @@ def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
 @json_option
 @reports_errors
 def export_command(folder: Path, form: str, out: Path, overwrite: bool, dry_run: bool, as_json: bool) -> None:
-    """Write the pairs with their pictures inside: tar shards for webdataset, or one Parquet table with image bytes."""
+    """Write the pairs with their pictures inside: tar shards for webdataset, or a Parquet data set with image bytes.
+
+    The latter has a file for each split, a card and Croissant metadata, and opens with datasets.load_dataset(OUT).
+    """
     from gfr_data.export import export
     from manifests import PAIRS, PAIRS_FILE, read_table
 

@@ -1,9 +1,14 @@
-"""Pairs with their pictures inside, for other tools: webdataset's tar shards, or one Parquet table with image bytes."""
+"""Pairs with their pictures inside, for other tools: webdataset's tar shards, or Parquet with image bytes.
+
+The Parquet form is a data set as the `datasets` package and its hub have them: a file for each split, named so that no
+way of loading the folder mixes a test set into the training set, a card and Croissant metadata.
+"""
 
 import io
 import json
+import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +17,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, Progress, atomic_path, read_table, silent
+from gfr_data.dataset_card import CARD, CROISSANT, Part, card, croissant, is_card
+from manifests import (
+    PAIRS,
+    PAIRS_FILE,
+    ConfigError,
+    DataError,
+    Progress,
+    atomic_path,
+    read_provenance,
+    read_table,
+    silent,
+    write_text,
+)
 from manifests.folders import held, remove
 
 FORMATS = ("webdataset", "parquet-embedded")
-EMBEDDED_FILE = "pairs-embedded.parquet"
+EMBEDDED_FILE = "data/{}-00000-of-00001.parquet"  # the only form that `datasets` takes for a split of any name
+FORMER_FILE = "pairs-embedded.parquet"  # all splits in one: `datasets` takes every row of it for training
 TARS = "*-[0-9][0-9][0-9][0-9][0-9][0-9].tar"
 SHARD_PAIRS = 1000  # pairs of a tar: about 250 MB
 ROWS_HELD = 128  # pairs whose pictures are in memory together
@@ -36,7 +54,8 @@ def export(
     """Write the pairs of `folder` with their pictures into the folder `out`.
 
     `webdataset`: `<split>-000000.tar`, ... with `<key>.target.png`, `<key>.guide.png`, `<key>.json`, `size` pairs each.
-    `parquet-embedded`: one table whose `target` and `guide` are {bytes, path}, as `datasets` has images.
+    `parquet-embedded`: a table for each split, whose `target` and `guide` are {bytes, path}, as `datasets` has images;
+    beside them the card `README.md` and `croissant.json`. Splits are called as `datasets` calls them.
 
     Raises ConfigError for another format, DataError when `out` has files already or a picture is missing.
     """
@@ -45,13 +64,14 @@ def export(
     table = read_table(folder / PAIRS_FILE, PAIRS)
     with held(out):
         if overwrite:
-            remove(out, (EMBEDDED_FILE, TARS))
+            _remove_former(out)
         if left := sorted(out.iterdir()):
             raise DataError(f"{out} is not empty ({left[0].name}); give another folder, or --overwrite for an export")
+        _require_pictures(folder, table)
         if form == "webdataset":
             files = list(_write_tars(folder, out, table, size, progress))
         else:
-            files = [_write_embedded(folder, out, table, progress)]
+            files = list(_write_data_set(folder, out, table, progress))
     return ExportSummary(form, tuple(files), table.num_rows)
 
 
@@ -77,11 +97,47 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _write_embedded(folder: Path, out: Path, table: pa.Table, progress: Progress) -> str:
-    image = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
-    schema = pa.schema([pa.field(role, image) for role in ROLES] + [f for f in PAIRS if f.name[-5:] != "_path"])
-    schema = schema.with_metadata({b"huggingface": json.dumps({"info": {"features": _features(schema)}}).encode()})
-    with atomic_path(out / EMBEDDED_FILE) as part, pq.ParquetWriter(part, schema, compression="none") as writer:
+def _write_data_set(folder: Path, out: Path, table: pa.Table, progress: Progress) -> Iterator[str]:
+    """The card first, by which --overwrite knows the folder; a file for each split; metadata with their hashes last."""
+    names = [name_of_split(split) for split in table["split"].to_pylist()]
+    tables = {name: table.filter(pa.array([other == name for other in names])) for name in sorted(set(names))}
+    parts = [
+        Part(name, EMBEDDED_FILE.format(name), rows.num_rows, len(set(rows["person"].to_pylist())))
+        for name, rows in tables.items()
+    ]
+    made_by = read_provenance(folder / PAIRS_FILE)
+    write_text(out / CARD, card(parts, _schema(), made_by))
+    yield CARD
+    done = 0
+    for part in parts:
+        _write_embedded(
+            folder, out / part.file, tables[part.name], lambda n, of=done: progress("export", of + n, len(names))
+        )
+        done += part.pairs
+        yield part.file
+    write_text(out / CROISSANT, croissant(out, parts, _schema(), made_by))
+    yield CROISSANT
+
+
+def _remove_former(out: Path) -> None:
+    """Remove what an export wrote; a card that is somebody else's, and what lies beside it, stays."""
+    remove(out, (FORMER_FILE, TARS))
+    if is_card(out / CARD):
+        remove(out, (EMBEDDED_FILE.format("*"), CROISSANT))
+        remove(out, (CARD,))
+
+
+def name_of_split(split: str) -> str:
+    """What `datasets` calls a split: words of letters, digits and `_`, and `validation` for `val`."""
+    return "validation" if split == "val" else re.sub(r"\W", "_", split)
+
+
+def _write_embedded(folder: Path, out: Path, table: pa.Table, progress: Callable[[int], None]) -> None:
+    schema = _schema()
+    stamp = {b"huggingface": json.dumps({"info": {"features": _features(schema)}}).encode()}
+    schema = schema.with_metadata(stamp)
+    image = schema.field(0).type
+    with atomic_path(out) as part, pq.ParquetWriter(part, schema, compression="none") as writer:
         for start in range(0, table.num_rows, ROWS_HELD):
             rows = table.slice(start, ROWS_HELD)
             paths = [rows[f"{role}_path"].to_pylist() for role in ROLES]
@@ -90,8 +146,15 @@ def _write_embedded(folder: Path, out: Path, table: pa.Table, progress: Progress
             ]
             rest = [rows[name].combine_chunks() for name in schema.names[len(ROLES) :]]
             writer.write_table(pa.Table.from_arrays([*pictures, *rest], schema=schema), row_group_size=ROWS_HELD)
-            progress("export", min(start + ROWS_HELD, table.num_rows), table.num_rows)
-    return EMBEDDED_FILE
+            progress(start + rows.num_rows)
+
+
+def _schema() -> pa.Schema:
+    """The pairs' columns without paths to pictures, and before them the pictures."""
+    image = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+    words = {"target": "ground-truth crop, 256x256", "guide": "another photograph of the person, 256x256"}
+    pictures = [pa.field(role, image, metadata={"description": words[role]}) for role in ROLES]
+    return pa.schema([*pictures, *(column for column in PAIRS if column.name[-5:] != "_path")])
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
@@ -103,6 +166,14 @@ def _features(schema: pa.Schema) -> dict[str, Any]:
         return {"dtype": {"float": "float32", "double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}
 
     return {f.name: {"_type": "Image"} if f.name in ROLES else feature(f.type) for f in schema}
+
+
+def _require_pictures(folder: Path, table: pa.Table) -> None:
+    """Raise DataError before anything is written where a picture is missing."""
+    for role in ROLES:
+        for path in table[f"{role}_path"].to_pylist():
+            if not (folder / path).is_file():
+                raise DataError(f"{folder / path} is missing; see gfr-data validate {folder}")
 
 
 def _picture(folder: Path, path: str) -> bytes:

@@ -25,8 +25,8 @@ FLOORS = {
         ("manifests",),  # what other packages take from it without naming a room
     ),
     "gfr_data": (
-        ("engine", "export", "faces", "sources"),
-        ("degradation", "quality", "report", "sample"),
+        ("dataset_card", "engine", "faces", "sources"),
+        ("degradation", "export", "quality", "report", "sample"),
         ("examination",),
         ("pairs",),
         ("build",),

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from gfr_data.export import EMBEDDED_FILE, export
+from gfr_data.export import export
 from manifests import (
     PAIRS,
     PAIRS_FILE,
@@ -23,15 +23,17 @@ from manifests import (
     write_table,
 )
 
+SPLITS = ("train", "train", "train", "val", "test-web-face")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Five pairs of two splits."""
+    """Five pairs of three splits."""
     rows = []
     rng = np.random.default_rng(0)
     for number in range(5):
         row = {field.name: "x" if str(field.type) == "string" else 0.5 for field in PAIRS}
-        row |= {"pair_id": f"p{number}", "split": "train" if number < 3 else "val", "person": f"person {number}"}
+        row |= {"pair_id": f"p{number}", "split": SPLITS[number], "person": f"person {number}"}
         for role in ("target", "guide"):
             path = tmp_path / "data" / f"{role}{number}.png"
             path.parent.mkdir(exist_ok=True)
@@ -44,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_tar_shards_hold_every_pair_with_its_pictures(folder: Path, tmp_path: Path) -> None:
     summary = export(folder, tmp_path / "out", "webdataset", size=2)
-    assert summary.files == ("train-000000.tar", "train-000001.tar", "val-000000.tar")
+    assert summary.files == ("test-web-face-000000.tar", "train-000000.tar", "train-000001.tar", "val-000000.tar")
     seen = []
     for name in summary.files:
         with tarfile.open(tmp_path / "out" / name) as archive:
@@ -57,10 +59,12 @@ def test_tar_shards_hold_every_pair_with_its_pictures(folder: Path, tmp_path: Pa
     assert sorted(seen) == [f"p{number}" for number in range(5)]
 
 
-def test_embedded_table_holds_every_pair_with_its_pictures(folder: Path, tmp_path: Path) -> None:
-    export(folder, tmp_path / "out", "parquet-embedded")
-    rows = pq.read_table(tmp_path / "out" / EMBEDDED_FILE).to_pylist()
-    assert [row["pair_id"] for row in rows] == [f"p{number}" for number in range(5)]
+def test_embedded_tables_hold_every_pair_with_its_pictures(folder: Path, tmp_path: Path) -> None:
+    summary = export(folder, tmp_path / "out", "parquet-embedded")
+    tables = [file for file in summary.files if file.endswith(".parquet")]
+    assert tables == [f"data/{name}-00000-of-00001.parquet" for name in ("test_web_face", "train", "validation")]
+    rows = [row for file in tables for row in pq.read_table(tmp_path / "out" / file).to_pylist()]
+    assert sorted(row["pair_id"] for row in rows) == [f"p{number}" for number in range(5)]
     for row in rows:
         assert hash_bytes(row["target"]["bytes"]) == row["target_hash"]
         assert Image.open(io.BytesIO(row["guide"]["bytes"])).size == (8, 8)
@@ -70,18 +74,46 @@ def test_embedded_table_holds_every_pair_with_its_pictures(folder: Path, tmp_pat
 def test_export_has_the_same_bytes_twice(folder: Path, tmp_path: Path, form: str) -> None:
     for name in ("a", "b"):
         export(folder, tmp_path / name, form)
-    for path in (tmp_path / "a").iterdir():
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    for path in filter(Path.is_file, (tmp_path / "a").rglob("*")):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
 
 
-def test_embedded_table_loads_as_pictures_in_datasets(folder: Path, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+@pytest.mark.parametrize("way", ["by its card", "by its files"])
+def test_no_test_pair_is_loaded_for_training(folder: Path, tmp_path: Path, way: str) -> None:
+    datasets = pytest.importorskip("datasets", reason="needs datasets")
+    out, cache = tmp_path / "out", str(tmp_path / "cache")
+    export(folder, out, "parquet-embedded")
+    if way == "by its card":
+        loaded = datasets.load_dataset(str(out), cache_dir=cache)
+    else:
+        (out / "README.md").unlink()
+        loaded = datasets.load_dataset("parquet", data_dir=str(out), cache_dir=cache)
+    assert {name: rows["pair_id"][:] for name, rows in loaded.items()} == {
+        "train": ["p0", "p1", "p2"],
+        "validation": ["p3"],
+        "test_web_face": ["p4"],
+    }
+    assert loaded["train"][0]["target"].size == (8, 8)
+    assert len(loaded["train"][0]["target_landmarks"]) == 136
+
+
+def test_croissant_metadata_is_valid_and_leads_to_the_rows(folder: Path, tmp_path: Path) -> None:
+    croissant = pytest.importorskip("mlcroissant", reason="needs mlcroissant")
     export(folder, tmp_path / "out", "parquet-embedded")
-    loaded = datasets.load_dataset(
-        "parquet", data_files=str(tmp_path / "out" / EMBEDDED_FILE), split="train", cache_dir=str(tmp_path / "cache")
-    )
-    assert loaded[0]["target"].size == (8, 8)
-    assert len(loaded[0]["target_landmarks"]) == 136
+    read = croissant.Dataset(jsonld=str(tmp_path / "out" / "croissant.json"))
+    assert {records.id for records in read.metadata.record_sets} == {"train", "validation", "test_web_face"}
+    rows = list(read.records(record_set="train"))
+    assert [row["train/pair_id"] for row in rows] == [b"p0", b"p1", b"p2"]
+    assert rows[0]["train/target"].size == (8, 8)
+    assert len(rows[0]["train/target_landmarks"]) == 136
+
+
+def test_card_tells_pairs_persons_and_columns(folder: Path, tmp_path: Path) -> None:
+    export(folder, tmp_path / "out", "parquet-embedded")
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "| `train` | 3 | 3 |" in text
+    assert "| `target_landmarks` | 68 iBUG points of the target | crop px |" in text
+    assert "consent" in text
 
 
 def test_existing_files_are_kept_without_overwrite(folder: Path, tmp_path: Path) -> None:
@@ -89,7 +121,18 @@ def test_existing_files_are_kept_without_overwrite(folder: Path, tmp_path: Path)
     with pytest.raises(DataError, match="--overwrite"):
         export(folder, tmp_path / "out", "parquet-embedded")
     export(folder, tmp_path / "out", "parquet-embedded", overwrite=True)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [EMBEDDED_FILE]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"data", "README.md", "croissant.json"}
+    export(folder, tmp_path / "out", "webdataset", overwrite=True)
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".tar"}
+
+
+def test_a_readme_of_somebody_else_is_never_replaced(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "README.md").write_text("my project")
+    with pytest.raises(DataError, match="not empty"):
+        export(folder, out, "parquet-embedded", overwrite=True)
+    assert (out / "README.md").read_text() == "my project"
 
 
 def test_folder_with_other_files_is_never_cleared(folder: Path, tmp_path: Path) -> None:
