@@ -8,7 +8,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,12 +108,8 @@ def _write_data_set(folder: Path, out: Path, table: pa.Table, progress: Progress
     made_by = read_provenance(folder / PAIRS_FILE)
     write_text(out / CARD, card(parts, _schema(), made_by))
     yield CARD
-    done = 0
     for part in parts:
-        _write_embedded(
-            folder, out / part.file, tables[part.name], lambda n, of=done: progress("export", of + n, len(names))
-        )
-        done += part.pairs
+        _write_embedded(folder, out / part.file, tables[part.name], f"export {part.name}", progress)
         yield part.file
     write_text(out / CROISSANT, croissant(out, parts, _schema(), made_by))
     yield CROISSANT
@@ -132,7 +128,7 @@ def name_of_split(split: str) -> str:
     return "validation" if split == "val" else re.sub(r"\W", "_", split)
 
 
-def _write_embedded(folder: Path, out: Path, table: pa.Table, progress: Callable[[int], None]) -> None:
+def _write_embedded(folder: Path, out: Path, table: pa.Table, stage: str, progress: Progress) -> None:
     schema = _schema()
     stamp = {b"huggingface": json.dumps({"info": {"features": _features(schema)}}).encode()}
     schema = schema.with_metadata(stamp)
@@ -146,7 +142,7 @@ def _write_embedded(folder: Path, out: Path, table: pa.Table, progress: Callable
             ]
             rest = [rows[name].combine_chunks() for name in schema.names[len(ROLES) :]]
             writer.write_table(pa.Table.from_arrays([*pictures, *rest], schema=schema), row_group_size=ROWS_HELD)
-            progress(start + rows.num_rows)
+            progress(stage, start + rows.num_rows, table.num_rows)
 
 
 def _schema() -> pa.Schema:
