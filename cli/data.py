@@ -8,6 +8,7 @@ import click
 
 from cli.command import dry_run_option, jobs_option, json_option, overwrite_option, print_summary, reports_errors
 from cli.progress import progress_bars
+from cli.weights import weights_command
 from gfr_data.engine import BACKENDS
 from gfr_data.export import FORMATS as EXPORT_FORMATS
 from gfr_data.pairs.recipe import RECIPES
@@ -268,6 +269,8 @@ def export_command(folder: Path, form: str, out: Path, overwrite: bool, dry_run:
     text = f"{summary.pairs:,} pairs in {len(summary.files)} files: {out}"
     print_summary(asdict(summary), as_json, text)
 
+
+main.add_command(weights_command)
 
 if __name__ == "__main__":
     main()

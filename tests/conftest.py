@@ -24,6 +24,12 @@ def repository() -> Path:
     return REPOSITORY
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_weights(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the user of this machine downloaded changes no test."""
+    os.environ["GFR_WEIGHTS"] = str(tmp_path_factory.mktemp("weights"))
+
+
 @pytest.fixture(scope="session")
 def real_faces() -> Path:
     """A folder of real photographs beside the checkout; they may not be shipped, so tests without them skip."""

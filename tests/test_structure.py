@@ -21,7 +21,7 @@ FLOORS = {
         ("errors", "memory", "progress", "pages", "paper"),
         ("files", "settings"),
         ("crops", "folders", "tables"),
-        ("degradation",),
+        ("degradation", "weights"),
         ("manifests",),  # what other packages take from it without naming a room
     ),
     "gfr_data": (
@@ -39,7 +39,7 @@ FLOORS = {
         ("export", "restoration", "scoring", "training"),
         ("default.__main__",),  # a program
     ),
-    "cli": (("command", "finder", "progress"), ("data", "eval", "train")),
+    "cli": (("command", "finder", "progress"), ("weights",), ("data", "eval", "train")),
 }
 HEAVY = ("torch", "cv2", "face_alignment", "tensorflow", "pandas", "scipy", "tensorboard", "jinja2", "matplotlib")
 FILE_LINES, FUNCTION_LINES = 300, 40
@@ -119,6 +119,7 @@ def test_files_and_functions_are_read_at_a_sitting(package: str, repository: Pat
         ["-m", "cli.data", "build-pairs", "--help"],
         ["-m", "cli.data", "degrade", "--help"],
         ["-m", "cli.data", "validate", "--help"],
+        ["-m", "cli.data", "weights", "--help"],
         ["-m", "cli.train", "--help"],
         ["-m", "cli.eval", "--help"],
         ["-m", "cli.eval", "score", "--help"],
