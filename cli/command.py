@@ -8,14 +8,24 @@ from typing import Any, TypeVar
 
 import click
 
-from manifests import GfrError
+from manifests import GfrError, project_version
+from manifests.tables.provenance import DISTRIBUTION
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
 
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+version_option = click.version_option(project_version(), message=f"%(prog)s %(version)s ({DISTRIBUTION})")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for programs.")
 jobs_option = click.option("--jobs", type=click.IntRange(1), help="Processes. [default: one per CPU core]")
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda, or one of several (cuda:1); auto is cuda where torch can use it, else cpu.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Make it anew: replace what this command wrote there before, and nothing else."

@@ -6,17 +6,25 @@ from typing import Any
 
 import click
 
-from cli.command import dry_run_option, jobs_option, json_option, overwrite_option, print_summary, reports_errors
+from cli.command import (
+    SETTINGS,
+    dry_run_option,
+    jobs_option,
+    json_option,
+    overwrite_option,
+    print_summary,
+    reports_errors,
+    version_option,
+)
 from cli.progress import progress_bars
 from cli.weights import weights_command
 from gfr_data.engine import BACKENDS
 from gfr_data.export import FORMATS as EXPORT_FORMATS
 from gfr_data.pairs.recipe import RECIPES
-from manifests import project_version
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(project_version(), package_name="gfr")
+@click.group(context_settings=SETTINGS)
+@version_option
 def main() -> None:
     """Build guided/target pairs from photographs of people, and degraded test sets from pairs."""
 
@@ -71,10 +79,11 @@ def sample_command(jobs: int | None, dry_run: bool, as_json: bool, **options: An
 @jobs_option
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "cuda"]),
-    default="cpu",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
     show_default=True,
-    help="Where the networks run; with cuda every process decodes and shares the GPU.",
+    help="Where the networks run; with cuda every process decodes and shares the GPU. auto: what OUT was begun with, "
+    "else cuda where torch can use it, else cpu.",
 )
 @click.option(
     "--backend",

@@ -8,9 +8,17 @@ from typing import Any
 
 import click
 
-from cli.command import dry_run_option, json_option, overwrite_option, print_summary, reports_errors
+from cli.command import (
+    SETTINGS,
+    device_option,
+    dry_run_option,
+    json_option,
+    overwrite_option,
+    print_summary,
+    reports_errors,
+    version_option,
+)
 from cli.progress import progress_bars
-from manifests import project_version
 
 EXPORTS = ("onnx", "torchscript")
 FORMATS = ("text", "markdown", "csv", "latex", "json")
@@ -33,8 +41,8 @@ run_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(project_version(), package_name="gfr")
+@click.group(context_settings=SETTINGS)
+@version_option
 def main() -> None:
     """Score models on degraded test sets, print Table 1, and restore photographs."""
 
@@ -72,7 +80,7 @@ def main() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="TorchScript file, two such batches to distances (B,): adds the perceptual distance.",
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or one of several (cuda:1).")
+@device_option
 @click.option("--out", required=True, metavar="SCORES", type=click.Path(path_type=Path), help="Folder to write.")
 @overwrite_option
 @dry_run_option
@@ -180,7 +188,7 @@ def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
     help="Enlarge the photograph, so that a small face has room for its detail.",
 )
 @click.option("--compare", is_flag=True, help="Also write NAME.compare.png: input, guide, warped guide, output.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or one of several (cuda:1).")
+@device_option
 @overwrite_option
 @dry_run_option
 @json_option
@@ -257,7 +265,7 @@ def restore_command(
     callback=_face_option,
     help="Which face; they count from the left, from 1 on.",
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or one of several (cuda:1).")
+@device_option
 @overwrite_option
 @json_option
 @reports_errors

@@ -16,9 +16,11 @@ class Finder:
     """A `gfr_model.restoration.faces.Vision`."""
 
     def __init__(self, device: str = "cpu") -> None:
+        """Load MTCNN onto `device`, as `gfr_model.device.open_device` takes it."""
         from gfr_data.faces.mtcnn import Mtcnn
+        from gfr_model.device import open_device
 
-        self._detect = Mtcnn(device)
+        self._detect = Mtcnn(str(open_device(device)))
 
     def read(self, path: Path) -> "np.ndarray":
         """The photograph; raises DataError naming the file."""

@@ -5,14 +5,24 @@ from pathlib import Path
 
 import click
 
-from cli.command import dry_run_option, json_option, overwrite_option, print_summary, reports_errors
+from cli.command import (
+    SETTINGS,
+    device_option,
+    dry_run_option,
+    json_option,
+    overwrite_option,
+    print_summary,
+    reports_errors,
+    version_option,
+)
 from cli.progress import progress_bars
-from gfr_model.models import VARIANTS
+from gfr_model.models import NAMES, VARIANTS
 
 PRESETS = ("paper", "fast", "demo", "points", "default")
 
 
-@click.command()
+@click.command(context_settings=SETTINGS)
+@version_option
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", "run", metavar="RUN", type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
 @click.option(
@@ -24,7 +34,7 @@ PRESETS = ("paper", "fast", "demo", "points", "default")
     "finds landmarks. default: the model that ships, from --init of points.",
 )
 @click.option("--variant", type=click.Choice(VARIANTS), help="Ablation of the paper's Table 1.  [default: full]")
-@click.option("--model", metavar="NAME", help="Train a baseline instead of GFRNet.")
+@click.option("--model", type=click.Choice(NAMES), help="Train a baseline instead of GFRNet.  [default: gfrnet]")
 @click.option(
     "--init",
     metavar="RUN|FILE|default",
@@ -34,7 +44,7 @@ PRESETS = ("paper", "fast", "demo", "points", "default")
 @click.option("--vgg-face", metavar="PATH|off", help="Weights of VGG-Face for the perceptual loss, or 'off'.")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="TOML file of settings.")
 @click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; may be repeated.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or one of several (cuda:1).")
+@device_option
 @click.option("--on-nonfinite", type=click.Choice(("stop", "skip")), help="At a loss or gradient that is not finite.")
 @click.option("--describe", is_flag=True, help="Print the networks with parameters and operations, and do nothing.")
 @dry_run_option
@@ -57,7 +67,7 @@ def main(
     """Train a network on the pairs in DIR, a folder that `gfr-data build-pairs` wrote.
 
     The same command continues a run that was interrupted, and does nothing where it is finished.
-    On several GPUs: torchrun --nproc-per-node N -m cli.train DIR --out RUN --device cuda ...
+    On several GPUs: torchrun --nproc-per-node N --no-python gfr-train DIR --out RUN --device cuda ...
     """
     from gfr_model.presets import resolve
 

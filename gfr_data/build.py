@@ -73,7 +73,7 @@ class BuildConfig:
     out: Path  # folder to write
     landmarks: str = "fan"  # provider: 'fan', or 'file:PATH' with points that exist already
     fan_weights: Path | None = None  # of 'fan'; None looks in the face-alignment package's cache
-    device: str = "cpu"  # 'cpu' or 'cuda': where the networks run
+    device: str = "cpu"  # where the networks run: 'cpu', 'cuda', or 'auto', see `settled`
     seed: int = 0  # keys the split by person
     limit: int | None = None  # first identities of each subset of each source; None is all
     recipe: str | None = None  # one of RECIPES: refuse what departs from it
@@ -141,6 +141,7 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
     else's, a source is not what its layout says or changes under the build, or something cannot be written. Finished
     shards stay valid then.
     """
+    config = settled(config)
     check(config)
     if not _finished(config):
         require_weights(config.landmarks, config.fan_weights)
@@ -159,6 +160,7 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
 
 def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
     """What a build would examine; writes nothing. Raises what `build_pairs` would raise before it begins."""
+    config = settled(config)
     check(config)
     finished = _finished(config)
     require_weights(config.landmarks, config.fan_weights)
@@ -169,6 +171,24 @@ def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
         identities[part] += 1
         photographs[part] += len(identity.paths)
     return Plan(dict(identities), dict(photographs), finished)
+
+
+def settled(config: BuildConfig) -> BuildConfig:
+    """`config` with 'auto' replaced: by what `out` was begun with, else by what this machine has."""
+    if config.device != "auto":
+        return config
+    try:
+        begun = {} if config.overwrite else json.loads((config.out / CONFIG_FILE).read_text("utf-8"))
+    except (OSError, ValueError):  # a new folder, or one that `claimed` will refuse
+        begun = {}
+    device = begun.get("device") if isinstance(begun, dict) else None
+    return replace(config, device=device if isinstance(device, str) else _device_here())
+
+
+def _device_here() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def check(config: BuildConfig) -> None:

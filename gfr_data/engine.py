@@ -75,7 +75,7 @@ def _backend(engine: Engine) -> AbstractContextManager[Any]:
     except ImportError as error:
         raise ConfigError(
             f"--backend {engine.backend} needs a package that is not installed ({error.name}); "
-            f"install it with: pip install gfr[{engine.backend}]"
+            f"install it with: pip install 'gfrnet-toolkit[{engine.backend}]'"
         ) from error
     except OSError as error:
         raise ConfigError(

@@ -11,11 +11,16 @@ from manifests import ConfigError
 
 
 def open_device(name: str) -> torch.device:
-    """The device that `name` names. Raises ConfigError when this machine has no such device."""
+    """The device that `name` names; 'auto' is cuda where torch can use it, else cpu.
+
+    Raises ConfigError when this machine has no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"--device {name!r} is not a device; use cpu or cuda") from error
+        raise ConfigError(f"--device {name!r} is not a device; use auto, cpu or cuda") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: this machine has no CUDA device that torch can use; use --device cpu")
     return device

@@ -71,7 +71,9 @@ def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> 
     if out.exists() and not overwrite and (before is None or before.file_hash != hash_file(out)):
         raise DataError(f"{out} exists already; give another --out, or --overwrite")
     if form == "onnx" and (missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]):
-        raise DataError(f"ONNX needs {' and '.join(missing)}: pip install 'gfr[onnx]', or --format torchscript")
+        raise DataError(
+            f"ONNX needs {' and '.join(missing)}: pip install 'gfrnet-toolkit[onnx]', or --format torchscript"
+        )
     model = load_model(run)
     if before is not None and out.exists() and not overwrite:
         if (before.form, before.made_from) != (form, _facts(model)):

@@ -30,6 +30,7 @@ FLOORS = {
         ("examination",),
         ("pairs",),
         ("build",),
+        ("gfr_data",),  # what programs take from it without naming a room
     ),
     "gfr_model": (
         ("default", "degradation", "device", "landmarks", "learned_metrics", "models", "pictures"),
@@ -38,6 +39,7 @@ FLOORS = {
         ("inference",),
         ("export", "restoration", "scoring", "training"),
         ("default.__main__",),  # a program
+        ("gfr_model",),
     ),
     "cli": (("command", "finder", "progress"), ("weights",), ("data", "eval", "train")),
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from manifests.files import hash_bytes
 
-DISTRIBUTION = "gfr"
+DISTRIBUTION = "gfrnet-toolkit"  # on PyPI `gfr` is somebody else's
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,10 @@ def test_a_network_that_aligns_by_landmarks_is_exported_for_any_batch(run_of, tm
 
 def test_onnx_gives_what_torch_gives_to_1e_4(run_of, tmp_path):
     onnx, onnxruntime = (
-        pytest.importorskip(name, reason=f"needs {name}: pip install 'gfr[onnx]'") for name in ("onnx", "onnxruntime")
+        pytest.importorskip(name, reason=f"needs {name}: pip install 'gfrnet-toolkit[onnx]'")
+        for name in ("onnx", "onnxruntime")
     )
-    pytest.importorskip("onnxscript", reason="needs onnxscript: pip install 'gfr[onnx]'")
+    pytest.importorskip("onnxscript", reason="needs onnxscript: pip install 'gfrnet-toolkit[onnx]'")
     run, path = run_of("full"), tmp_path / "net.onnx"
     exported = export_network(run, "onnx", path)
     assert exported.difference is not None

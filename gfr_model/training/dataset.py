@@ -1,0 +1,83 @@
+"""Pairs for trainers of other people: a torch data set that degrades its targets as eq. 4 says."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from gfr_model.degradation.batch import degrade_batch
+from gfr_model.training.pairs import COLUMNS, make_table, read_crop
+from manifests import PAIRS, PAIRS_FILE, DataError, read_table
+from manifests.crops import CROP_SIZE, mirror_points
+from manifests.degradation.draws import draw_many, pair_keys
+from manifests.degradation.space import PARAMETERS, parse_space
+
+COPIES = 2**31  # degradations of a pair that a random look chooses from
+
+
+class PairDataset(Dataset[dict[str, Any]]):
+    """The pairs of one split of a build folder; it degrades each target when it is asked for.
+
+    A pair is a dict: `degraded`, `guide`, `target` (3, 256, 256) float32 RGB in [0, 1]; `target_landmarks`,
+    `guide_landmarks` (68, 2) float32 in crop px; `pair_id`, `person`; and what was drawn of `blur_sigma`, `scale`,
+    `noise_sigma`, `jpeg_quality`, numbers. Batches of a DataLoader have them stacked.
+
+    Each look draws another degradation, from torch's generator, which a DataLoader seeds in each of its workers anew:
+    with `torch.manual_seed` a run repeats. Nothing is kept open and nothing changes, so any number of workers may read.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,  # what gfr-data build-pairs wrote
+        split: str = "train",
+        *,
+        blur_sigma: str | None = None,  # values of eq. 4 as gfr-data degrade takes them: '4', '1:0.1:8', '4,8'
+        scale: str | None = None,  # None is what the paper draws from
+        noise_sigma: str | None = None,
+        jpeg_quality: str | None = None,
+        fixed: bool = False,  # each pair has one degradation, the same at every look: to validate
+        flip: bool = False,  # mirror half of the pairs, landmarks included; not where `fixed`
+        seed: int = 0,  # keys the degradations, with the pair
+    ) -> None:
+        """Read the table, no picture. Raises DataError without such a split, ConfigError for values not of eq. 4."""
+        self.space = parse_space(blur_sigma=blur_sigma, scale=scale, noise_sigma=noise_sigma, jpeg_quality=jpeg_quality)
+        self.fixed, self.flip = fixed, flip
+        path = Path(folder) / PAIRS_FILE
+        table = read_table(path, PAIRS, columns=COLUMNS)
+        splits = table.column("split").to_pylist()
+        rows = [row for row, name in enumerate(splits) if name == split]
+        if not rows:
+            raise DataError(f"{path} has no split {split!r}; it has {', '.join(sorted(set(splits))) or 'no pairs'}")
+        self.table = make_table(Path(folder), table, rows)
+        self.persons = table.column("person").take(rows).to_pylist()
+        self.keys = pair_keys(seed, self.table.pair_ids)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """One pair. Raises IndexError outside, DataError naming the manifest's row of a crop that cannot be read."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"pair {index} of {len(self)}")
+        index %= len(self)
+        places = int(self.table.target[index]), int(self.table.guide[index])
+        crops = [read_crop(self.table, place, CROP_SIZE) for place in places]
+        points = [self.table.crop_points[place] for place in places]
+        if self.flip and not self.fixed and torch.rand(()) < 0.5:
+            crops = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
+            points = [mirror_points(one[None], CROP_SIZE)[0] for one in points]
+        target, guide = (torch.from_numpy(crop.transpose(2, 0, 1).copy()) for crop in crops)
+        copy = 0 if self.fixed else 1 + int(torch.randint(COPIES, ()))
+        draws = draw_many(self.space, self.keys[[index]], np.array([copy]))
+        return {
+            "degraded": degrade_batch(target[None], draws)[0],
+            "guide": guide.float().div_(255),
+            "target": target.float().div_(255),
+            "target_landmarks": torch.from_numpy(points[0].copy()),
+            "guide_landmarks": torch.from_numpy(points[1].copy()),
+            "pair_id": self.table.pair_ids[index],
+            "person": self.persons[index],
+            **{name: float(getattr(draws, name)[0]) for name in PARAMETERS},
+        }
