@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from gfr_data.build import BuildConfig, build_pairs, plan
+from gfr_data.build import BuildConfig, build_pairs, plan, settled
 from gfr_data.engine import Engine
 from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
 from gfr_data.examination.work import Work, write_index
@@ -347,3 +347,16 @@ def test_real_photographs(real_faces: Path, tmp_path: Path) -> None:
     assert {row["split"] for row in pairs} == {"train", "val", "test-vggface2", "test-webface"}
     assert {row["split"] for row in pairs if row["person"] == "barack obama"} <= {"train"}
     assert all(abs(row["guide_yaw"]) <= 15 for row in pairs)
+
+
+def test_device_auto_is_what_the_build_began_with_else_what_is_there(tmp_path: Path) -> None:
+    import torch
+
+    config = BuildConfig(sources=(), out=tmp_path, device="auto")
+    here = "cuda" if torch.cuda.is_available() else "cpu"
+    other = "cpu" if here == "cuda" else "cuda"
+    assert settled(config).device == settled(replace(config, out=tmp_path / "new")).device == here
+    (tmp_path / "build.json").write_text(f'{{\n  "sources": [], "device": "{other}"}}')
+    assert settled(config).device == other
+    assert settled(replace(config, overwrite=True)).device == here
+    assert settled(replace(config, device=here)).device == here
