@@ -32,6 +32,7 @@ from gfr_data.pairs.tables import CROPS, crop_tasks, face_tables, name_crops, pa
 from gfr_data.quality.judge import Thresholds
 from gfr_data.report.build_page import write_report
 from gfr_data.report.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
+from gfr_data.settle import begun_with, device_here
 from gfr_data.sources.layouts import Identity, Source, list_identities
 from manifests import (
     FACES,
@@ -177,18 +178,8 @@ def settled(config: BuildConfig) -> BuildConfig:
     """`config` with 'auto' replaced: by what `out` was begun with, else by what this machine has."""
     if config.device != "auto":
         return config
-    try:
-        begun = {} if config.overwrite else json.loads((config.out / CONFIG_FILE).read_text("utf-8"))
-    except (OSError, ValueError):  # a new folder, or one that `claimed` will refuse
-        begun = {}
-    device = begun.get("device") if isinstance(begun, dict) else None
-    return replace(config, device=device if isinstance(device, str) else _device_here())
-
-
-def _device_here() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    begun = {} if config.overwrite else begun_with(config.out / CONFIG_FILE)
+    return replace(config, device=begun.get("device") or device_here())
 
 
 def check(config: BuildConfig) -> None:

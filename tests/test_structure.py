@@ -25,7 +25,7 @@ FLOORS = {
         ("manifests",),  # what other packages take from it without naming a room
     ),
     "gfr_data": (
-        ("dataset_card", "engine", "faces", "sources"),
+        ("dataset_card", "engine", "faces", "settle", "sources"),
         ("degradation", "export", "quality", "report", "sample"),
         ("examination",),
         ("pairs",),
