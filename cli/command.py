@@ -4,6 +4,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -29,6 +30,15 @@ device_option = click.option(
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Make it anew: replace what this command wrote there before, and nothing else."
+)
+
+run_option = click.option(
+    "--run",
+    default="default",
+    show_default=True,
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="A run folder or a checkpoint; `default` is the model that ships.",
 )
 
 

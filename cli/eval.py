@@ -16,6 +16,7 @@ from cli.command import (
     overwrite_option,
     print_summary,
     reports_errors,
+    run_option,
     version_option,
 )
 from cli.progress import progress_bars
@@ -29,16 +30,6 @@ def _face_option(context: click.Context, option: click.Parameter, value: str) ->
     if value in ("largest", "all") or (value.isdecimal() and int(value) >= 1):
         return value
     raise click.BadParameter(f"{value!r} is neither 'largest' nor 'all' nor a number from 1 on")
-
-
-run_option = click.option(
-    "--run",
-    default="default",
-    show_default=True,
-    metavar="RUN",
-    type=click.Path(path_type=Path),
-    help="A run folder or a checkpoint; `default` is the model that ships.",
-)
 
 
 @click.group(context_settings=SETTINGS)
