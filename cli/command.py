@@ -18,14 +18,28 @@ INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
-version_option = click.version_option(project_version(), message=f"%(prog)s %(version)s ({DISTRIBUTION})")
+
+class Commands(click.Group):
+    """A group whose list of commands has the whole first paragraph of each one's help; click's own cuts sentences."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [
+            (name, " ".join((one.help or "").split("\n\n")[0].split())) for name, one in commands if one is not None
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for programs.")
 jobs_option = click.option("--jobs", type=click.IntRange(1), help="Processes. [default: one per CPU core]")
 device_option = click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="cpu, cuda, or one of several (cuda:1); auto is cuda where torch can use it, else cpu.",
+    metavar="auto|cpu|cuda|cuda:N",
+    help="Where the networks run; auto is cuda where torch can use it, else cpu.",
 )
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 overwrite_option = click.option(
@@ -40,6 +54,30 @@ run_option = click.option(
     type=click.Path(path_type=Path),
     help="A run folder or a checkpoint; `default` is the model that ships.",
 )
+
+
+def version_option(command: Command) -> Command:
+    """Give a program `--version`."""
+    # Made anew for each: click's remembers the name of the program that was asked first.
+    return click.version_option(project_version(), message=f"%(prog)s %(version)s ({DISTRIBUTION})")(command)
+
+
+def list_settings_option(listed: Callable[[], str]) -> Callable[[Command], Command]:
+    """An option that prints what `listed` returns and ends the command, whatever else is given."""
+
+    def show(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+        if wanted and not context.resilient_parsing:
+            click.echo(listed())
+            context.exit()
+
+    return click.option(
+        "--list-settings",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Print every setting that --set takes, with its default and its meaning, and do nothing.",
+    )
 
 
 def reports_errors(command: Command) -> Command:

@@ -8,9 +8,11 @@ import click
 
 from cli.command import (
     SETTINGS,
+    Commands,
     dry_run_option,
     jobs_option,
     json_option,
+    list_settings_option,
     overwrite_option,
     print_summary,
     reports_errors,
@@ -23,7 +25,7 @@ from gfr_data.export import FORMATS as EXPORT_FORMATS
 from gfr_data.pairs.recipe import RECIPES
 
 
-@click.group(context_settings=SETTINGS)
+@click.group(cls=Commands, context_settings=SETTINGS)
 @version_option
 def main() -> None:
     """Build guided/target pairs from photographs of people, and degraded test sets from pairs."""
@@ -55,6 +57,12 @@ def sample_command(jobs: int | None, dry_run: bool, as_json: bool, **options: An
     with progress_bars() as progress:
         summary = render_sample(**options, progress=progress, jobs=jobs or cores())
     print_summary(asdict(summary), as_json, f"{summary.text()}\n{_state(summary.changed)}: {summary.out}")
+
+
+def _list_rules() -> str:
+    from gfr_data.rules import list_rules
+
+    return list_rules()
 
 
 @main.command("build-pairs")
@@ -106,8 +114,9 @@ def sample_command(jobs: int | None, dry_run: bool, as_json: bool, **options: An
     "settings",
     multiple=True,
     metavar="SECTION.NAME=VALUE",
-    help="Another threshold, as quality.NAME=VALUE or selection.NAME=VALUE; build.json lists them all.",
+    help="Another threshold, as quality.NAME=VALUE or selection.NAME=VALUE; --list-settings names them all.",
 )
+@list_settings_option(_list_rules)
 @click.option("--retry-failed", is_flag=True, help="Examine again the photographs that were unreadable.")
 @overwrite_option
 @dry_run_option
@@ -127,8 +136,9 @@ def build_pairs_command(
 
     Run it again after an interruption: it goes on where it stopped, and does nothing when all is done.
     """
-    from gfr_data.build import BuildConfig, build_pairs, plan, read_rules
+    from gfr_data.build import BuildConfig, build_pairs, plan
     from gfr_data.engine import Engine, cores
+    from gfr_data.rules import read_rules
     from gfr_data.sources.layouts import parse_source
 
     thresholds, rules = read_rules(settings)

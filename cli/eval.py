@@ -10,6 +10,7 @@ import click
 
 from cli.command import (
     SETTINGS,
+    Commands,
     device_option,
     dry_run_option,
     json_option,
@@ -32,7 +33,7 @@ def _face_option(context: click.Context, option: click.Parameter, value: str) ->
     raise click.BadParameter(f"{value!r} is neither 'largest' nor 'all' nor a number from 1 on")
 
 
-@click.group(context_settings=SETTINGS)
+@click.group(cls=Commands, context_settings=SETTINGS)
 @version_option
 def main() -> None:
     """Score models on degraded test sets, print Table 1, and restore photographs."""
@@ -99,7 +100,7 @@ def score_command(dry_run: bool, as_json: bool, **options: Any) -> None:  # fiel
 
 @main.command("table")
 @click.argument("folders", metavar="SCORES...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What to print.")
 @click.option("--luma", is_flag=True, help="PSNR and SSIM on Y instead of RGB.")
 @click.option("--face", is_flag=True, help="PSNR and SSIM inside the face alone; the paper has no such numbers.")
 @click.option("--ci", is_flag=True, help="Add 95% bootstrap intervals.")
@@ -133,7 +134,9 @@ def table_command(
 
 @main.command("report")
 @click.argument("folder", metavar="SCORES", type=click.Path(path_type=Path))
-@click.option("--out", metavar="PAGE", type=click.Path(path_type=Path), help="[default: SCORES/report.html]")
+@click.option(
+    "--out", metavar="PAGE", type=click.Path(path_type=Path), help="Page to write.  [default: SCORES/report.html]"
+)
 @json_option
 @reports_errors
 def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
@@ -274,8 +277,10 @@ def explain_command(as_json: bool, **options: Any) -> None:
 
 @main.command("export")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(EXPORTS), default="onnx", show_default=True)
-@click.option("--out", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--format", "form", type=click.Choice(EXPORTS), default="onnx", show_default=True, help="What to write.")
+@click.option(
+    "--out", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="File to write."
+)
 @overwrite_option
 @json_option
 @reports_errors

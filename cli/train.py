@@ -10,6 +10,7 @@ from cli.command import (
     device_option,
     dry_run_option,
     json_option,
+    list_settings_option,
     overwrite_option,
     print_summary,
     reports_errors,
@@ -19,6 +20,13 @@ from cli.progress import progress_bars
 from gfr_model.models import NAMES, VARIANTS
 
 PRESETS = ("paper", "fast", "demo", "points", "default")
+
+
+def _list_settings() -> str:
+    from gfr_model.config import TrainConfig
+    from manifests.settings import listed
+
+    return listed(TrainConfig())
 
 
 @click.command(context_settings=SETTINGS)
@@ -43,7 +51,10 @@ PRESETS = ("paper", "fast", "demo", "points", "default")
 )
 @click.option("--vgg-face", metavar="PATH|off", help="Weights of VGG-Face for the perceptual loss, or 'off'.")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="TOML file of settings.")
-@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; may be repeated.")
+@click.option(
+    "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; --list-settings names them."
+)
+@list_settings_option(_list_settings)
 @device_option
 @click.option("--on-nonfinite", type=click.Choice(("stop", "skip")), help="At a loss or gradient that is not finite.")
 @click.option("--describe", is_flag=True, help="Print the networks with parameters and operations, and do nothing.")
@@ -66,8 +77,10 @@ def main(
 ) -> None:
     """Train a network on the pairs in DIR, a folder that `gfr-data build-pairs` wrote.
 
-    The same command continues a run that was interrupted, and does nothing where it is finished.
-    On several GPUs: torchrun --nproc-per-node N --no-python gfr-train DIR --out RUN --device cuda ...
+    The same command continues a run that was interrupted, and does nothing where it is finished. On several GPUs:
+
+    \b
+    torchrun --nproc-per-node N --no-python gfr-train DIR --out RUN --device cuda ...
     """
     from gfr_model.presets import resolve
 

@@ -13,12 +13,10 @@ The folder a build writes:
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from pydantic.dataclasses import dataclass as settings
 
 from gfr_data.engine import Engine, run
 from gfr_data.examination.shard import ExaminationSettings
@@ -51,7 +49,6 @@ from manifests import (
     write_text,
 )
 from manifests.folders import Kind, claimed, remove
-from manifests.settings import FORBID, change, parse_assignments
 
 CONFIG_FILE = "build.json"
 REPORT_FILE = "report.html"
@@ -120,19 +117,6 @@ class Plan:
             f"{part}: {self.photographs[part]:,} photographs of {count:,}" for part, count in self.identities.items()
         ]
         return "\n".join([*lines, "all of it is done already" if self.finished else "nothing was written"])
-
-
-@settings(frozen=True, config=FORBID)
-class _Rules:
-    quality: Thresholds = field(default_factory=Thresholds)
-    selection: SelectionRules = field(default_factory=SelectionRules)
-
-
-def read_rules(assignments: Sequence[str]) -> tuple[Thresholds, SelectionRules]:
-    """The defaults with `quality.NAME=VALUE` and `selection.NAME=VALUE` put in. Raises ConfigError as `change` does."""
-    values, problems = parse_assignments(assignments)
-    rules = change(_Rules(), values, problems=problems)
-    return rules.quality, rules.selection
 
 
 def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummary:

@@ -40,6 +40,7 @@ def one_of(names: Sequence[str]) -> AfterValidator:
             raise ValueError(f"{info.field_name} must be one of {allowed}, but is {value!r}{nearest(value, names)}")
         return value
 
+    check.names = names  # type: ignore[attr-defined]  # for `listed`
     return AfterValidator(check)
 
 
@@ -133,6 +134,17 @@ def to_toml(settings: Any) -> str:
     known: dict[str, FieldInfo] = type(settings).__pydantic_fields__
     lines = [f"{name} = {as_toml(value)}  # {known[name].description}\n" for name, value in asdict(settings).items()]
     return "".join(lines)
+
+
+def listed(settings: Any, prefix: str = "") -> str:
+    """The lines of `to_toml`, with the names that a setting is one of, to be read by a person; each after `prefix`."""
+    known: dict[str, FieldInfo] = type(settings).__pydantic_fields__
+    lines = []
+    for line, field in zip(to_toml(settings).splitlines(), known.values(), strict=True):
+        checks = (getattr(one, "func", None) for one in field.metadata)
+        names = next(filter(None, (getattr(check, "names", ()) for check in checks)), ())
+        lines.append(f"{prefix}{line}" + (f"; one of {', '.join(names)}" if names else ""))
+    return "\n".join(lines)
 
 
 def as_toml(value: Any) -> str:

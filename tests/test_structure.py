@@ -29,7 +29,7 @@ FLOORS = {
         ("degradation", "export", "quality", "report", "sample"),
         ("examination",),
         ("pairs",),
-        ("build",),
+        ("build", "rules"),
         ("gfr_data",),  # what programs take from it without naming a room
     ),
     "gfr_model": (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gfr_data.build import read_rules
 from gfr_data.pairs.guide import SelectionRules
+from gfr_data.rules import read_rules
 from manifests import ConfigError
 
 
