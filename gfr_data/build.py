@@ -214,7 +214,7 @@ def _index(config: BuildConfig, work: Work, progress: Progress) -> None:
         raise DataError(f"no photograph found in {roots}; check the layout of the source")
     if len(work.missing()) == work.count():  # better now than after hours of detection
         photographs = (p for number in range(work.count()) for p in read_photographs(work, number, config.sources))
-        require_points(config.landmarks, ((p.source.root, p.source_path) for p in photographs))
+        require_points(config.landmarks, ((p.source.root, p.name) for p in photographs))
 
 
 def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, Identity]]:

@@ -25,7 +25,8 @@ FLOORS = {
         ("manifests",),  # what other packages take from it without naming a room
     ),
     "gfr_data": (
-        ("dataset_card", "engine", "faces", "settle", "sources"),
+        ("dataset_card", "engine", "settle", "sources"),
+        ("faces",),
         ("degradation", "export", "quality", "report", "sample"),
         ("examination",),
         ("pairs",),

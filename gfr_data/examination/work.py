@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gfr_data.sources.layouts import Identity, Source
+from gfr_data.sources.names import text_of
 from manifests import DataError, atomic_path, write_text
 
 SHARD_PHOTOGRAPHS = 512  # a shard ends with the identity that reaches this: minutes of work that a kill can cost
@@ -44,6 +46,11 @@ class Photograph:
     path: Path
     source_path: str  # relative to the source's root, as text
     hint: tuple[float, ...] | None  # the dataset's own box
+
+    @property
+    def name(self) -> str:
+        """Its path relative to the source's root, as the file system has it."""
+        return str(self.path.relative_to(self.source.root))
 
 
 @dataclass(frozen=True)
@@ -144,15 +151,30 @@ def read_photographs(work: Work, number: int, sources: Sequence[Source]) -> list
         source, path = sources[values["source"]], os.fsdecode(values["path"])
         who = values["subset"], values["identity"], values["person"]
         hint = tuple(values["hint"]) if values["hint"] is not None else None
-        photographs.append(Photograph(row, source, *who, source.root / path, text(path), hint))
+        photographs.append(Photograph(row, source, *who, source.root / path, text_of(path), hint))
     return photographs
 
 
-def text(name: str) -> str:
-    """`name` as Unicode text without a backslash: what the tables cannot hold is written as %XX."""
-    return "".join(
-        f"%{ord(letter) & 0xFF:02X}" if letter == "\\" or "\ud800" <= letter <= "\udfff" else letter for letter in name
-    )
+def require_source(photograph: Photograph) -> None:
+    """Raise DataError where a photograph is missing because its whole source is: a disk that was taken away.
+
+    A photograph that alone is gone, or a link to nothing, is a row like that of any other file that cannot be read.
+    """
+    root = photograph.source.root
+    if not photograph.path.exists() and not (root.is_dir() and any(os.scandir(root))):
+        raise DataError(f"{root} was there when it was indexed; put it back, then run again: what is done stays")
+
+
+def read_again(photograph: Photograph, digest: str) -> np.ndarray | None:
+    """The upright photograph, (H, W, 3) uint8 RGB; None where it is gone or no longer has the bytes of `digest`."""
+    from gfr_data.faces.decode import Unreadable, read_photograph
+
+    try:
+        image, found = read_photograph(photograph.path)
+    except Unreadable:
+        require_source(photograph)
+        return None
+    return image if found == digest else None
 
 
 def _cut(identities: Iterable[tuple[int, Identity]], size: int) -> Iterator[list[tuple[int, Identity]]]:
@@ -172,7 +194,7 @@ def _index_rows(shard: list[tuple[int, Identity]]) -> pa.Table:
     columns: list[list[object]] = [[] for _ in INDEX.names]
     for source, identity in shard:
         many = len(identity.paths)
-        who: list[object] = [source, identity.subset, text(identity.name), text(identity.person)]
+        who: list[object] = [source, identity.subset, text_of(identity.name), text_of(identity.person)]
         for column, value in zip(columns, who, strict=False):
             column.extend([value] * many)
         columns[-2].extend(os.fsencode(path) for path in identity.paths)

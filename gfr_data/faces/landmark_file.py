@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
+from gfr_data.sources.names import text_of
 from manifests import DataError
 
 COLUMNS = [f"{axis}{k}" for k in range(POINTS) for axis in "xy"]
@@ -46,15 +47,20 @@ class LandmarkFile:
         return [self._find(request) for request in requests]
 
     def _find(self, request: LandmarkRequest) -> Landmarks | None:
-        key = _key(request.root, request.source_path)
-        at = int(np.searchsorted(self.keys, np.uint64(key)))
-        if at == len(self.keys) or self.keys[at] != key:
+        row = next(
+            (row for key in _keys(request.root, request.source_path) if (row := self._row(key)) is not None), None
+        )
+        if row is None:
             return None
-        part = int(np.searchsorted(self.first, self.rows[at], side="right")) - 1
-        points = self.parts[part][self.rows[at] - self.first[part]].reshape(POINTS, 2)
+        part = int(np.searchsorted(self.first, row, side="right")) - 1
+        points = self.parts[part][row - self.first[part]].reshape(POINTS, 2)
         if not np.isfinite(points).all():
             return None
         return Landmarks(points.copy() if self.in_crop else request.geometry.to_crop(points))
+
+    def _row(self, key: int) -> int | None:
+        at = int(np.searchsorted(self.keys, np.uint64(key)))
+        return int(self.rows[at]) if at < len(self.keys) and self.keys[at] == key else None
 
 
 def require_match(path: Path, photographs: Iterable[tuple[Path, str]]) -> None:
@@ -72,6 +78,16 @@ def require_match(path: Path, photographs: Iterable[tuple[Path, str]]) -> None:
         f"{path} has points of {other or 'no photograph'} but of none to examine, like {photograph}; "
         "its paths must be absolute or relative to its folder"
     )
+
+
+def _keys(root: Path, name: str) -> Iterator[int]:
+    """The keys under which a photograph's points may stand: by its name, or as the tables write a name that is no text.
+
+    The latter only where no other photograph has that name.
+    """
+    yield _key(root, name)
+    if (text := text_of(name)) != name and not os.path.lexists(root / text):
+        yield _key(root, text)
 
 
 def _key(folder: Path, name: str) -> int:

@@ -16,7 +16,7 @@ class LandmarkRequest:
     """A face whose landmarks are wanted."""
 
     root: Path  # of the source
-    source_path: str  # relative to it
+    source_path: str  # relative to it, as the file system has it
     image: np.ndarray  # the upright photograph, (H, W, 3) uint8 RGB
     box: np.ndarray  # (4,) x1, y1, x2, y2, px of the photograph
     geometry: CropGeometry  # how it is cropped

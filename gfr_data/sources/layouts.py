@@ -155,7 +155,14 @@ def _identity(
 
 def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry, folder))
+
+
+def _is_folder(entry: "os.DirEntry[str]", folder: Path) -> bool:
+    """Whether it is a folder, or a link to one that does not lead back up: all people would be one there."""
+    if not entry.is_symlink():
+        return entry.is_dir()
+    return Path(entry.path).is_dir() and not folder.resolve().is_relative_to(Path(entry.path).resolve())
 
 
 def _photographs(root: Path, folder: str) -> list[str]:
@@ -177,7 +184,8 @@ def _photographs(root: Path, folder: str) -> list[str]:
 
 
 def _first(source: Source, *names: str) -> str | None:
-    return next((name for name in names if (source.root / name).exists()), None)
+    found = (name for name in names if (source.root / name).is_file() or (source.root / name).is_dir())
+    return next(found, None)
 
 
 def _wrong_tree(source: Source, expected: str) -> DataError:

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gfr_data.examination.work import Work, text, write_index
+from gfr_data.examination.work import Work, write_index
 from gfr_data.sources.layouts import Identity
 
 
@@ -33,12 +33,6 @@ def test_index_has_the_same_bytes_twice(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_index(tmp_path / name, [(0, identity("x", 3)), (1, identity("y", 2))], 2)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-def test_names_that_no_table_can_hold_are_written_out() -> None:
-    assert text("a\\b") == "a%5Cb"
-    assert text(b"caf\xe9".decode("utf-8", "surrogateescape")) == "caf%E9"
-    assert text("ünï 日本") == "ünï 日本"
 
 
 def test_what_a_dead_worker_was_at_is_known_until_the_shard_is_done(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Points that exist already are found by path, in any of the forms they come in."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +140,17 @@ def test_a_file_of_other_photographs_is_told_before_the_work(tmp_path):
     assert str(tmp_path / "a" / "one.jpg") in str(told.value)
     assert str(tmp_path / "c" / "other.jpg") in str(told.value)
     require_points("fan", [(tmp_path / "c", "other.jpg")])
+
+
+def test_points_are_found_by_names_that_are_no_text(tmp_path):
+    """The tables write such a name with its bytes as %XX: a file of points may do so too."""
+    (tmp_path / "a").mkdir()
+    names = ["a/back\\slash.jpg", "a/%E9.jpg", "a/John%20Doe.jpg"]
+    _csv(tmp_path / "p.csv", names)
+    provider = open_provider(f"file:{tmp_path / 'p.csv'}")
+    latin = os.fsdecode(b"a/\xe9.jpg")
+    for name, values in zip([names[0], latin, names[2]], POINTS.values(), strict=True):
+        (found,) = provider([_request(tmp_path, name)])
+        assert found.points.ravel() == pytest.approx(values, abs=1e-3)
+    (tmp_path / "a" / "%E9.jpg").touch()  # these points are this photograph's
+    assert provider([_request(tmp_path, latin)]) == [None]
