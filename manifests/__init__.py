@@ -6,6 +6,7 @@ from manifests.errors import GfrError as GfrError
 from manifests.files import atomic_path as atomic_path
 from manifests.files import hash_bytes as hash_bytes
 from manifests.files import hash_file as hash_file
+from manifests.files import read_file as read_file
 from manifests.files import unsafe_path as unsafe_path
 from manifests.files import write_bytes as write_bytes
 from manifests.files import write_text as write_text

@@ -1,7 +1,9 @@
 """Files that are whole or absent: atomic writing, content hashes, and paths that stay inside their folder."""
 
+import errno
 import hashlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +53,24 @@ def write_text(path: str | Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def read_file(path: str | Path, most: int) -> bytes:
+    """The bytes of a regular file, or of one that a link leads to.
+
+    Raises OSError, with its reason in words, when it cannot be read, holds more than `most` bytes, whatever its size is
+    said to be, or is a folder, a fifo, a socket or a device: reading these may wait for ever or never end.
+    """
+    _require_regular(Path(path).stat().st_mode, path)  # before it is opened: that alone makes some devices act
+    with open(path, "rb", opener=_open_at_once) as file:
+        found = os.fstat(file.fileno())
+        _require_regular(found.st_mode, path)
+        content = file.read(min(found.st_size, most) + 1)
+        if len(content) > found.st_size:  # more than was said
+            content += file.read(most + 1 - len(content))
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most / 1e6:g} MB", str(path))
+    return content
+
+
 def hash_bytes(content: bytes) -> str:
     """BLAKE2b of `content`, 32 hexadecimal digits."""
     return hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
@@ -82,6 +102,18 @@ def unsafe_path(path: str) -> str | None:
     if ".." in PurePosixPath(path).parts:
         return "leaves the table's folder"
     return None
+
+
+def _require_regular(mode: int, path: str | Path) -> None:
+    kinds = {"a folder": stat.S_ISDIR, "a fifo": stat.S_ISFIFO, "a socket": stat.S_ISSOCK}
+    if not stat.S_ISREG(mode):
+        kind = next((kind for kind, holds in kinds.items() if holds(mode)), "a device")
+        raise OSError(errno.EINVAL, f"no regular file but {kind}", str(path))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting, should the file have become a fifo meanwhile."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _flush(path: Path) -> None:

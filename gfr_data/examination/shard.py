@@ -21,10 +21,10 @@ from gfr_data.examination.row import (
     PhotographFile,
     read_known_rows,
 )
-from gfr_data.examination.work import Photograph, Work, read_photographs
+from gfr_data.examination.work import Photograph, Work, read_again, read_photographs, require_source
 from gfr_data.quality.judge import Thresholds, judge, measure_crop, measure_landmarks, overall
 from gfr_data.sources.layouts import Source
-from manifests import DataError, atomic_path, hash_file, keep_freed_memory
+from manifests import DataError, atomic_path, keep_freed_memory
 
 if TYPE_CHECKING:
     from gfr_data.faces.landmarks import Landmarks, Provider
@@ -34,6 +34,7 @@ MOST_LANDMARKS = 24  # faces of an identity whose landmarks are computed
 GPU_BATCH = 16  # photographs detected together on CUDA; on the CPU one by one is faster (and the same for any batch)
 
 WORKER_DIED = "its worker died twice while examining it"
+CHANGED = "it was changed or removed while it was examined"
 
 
 @dataclass(frozen=True)
@@ -147,23 +148,21 @@ def _look(batch: Sequence[Photograph], tools: Tools) -> list[ExaminedFace]:
     """The cheap part: decode, detect, crop, measure."""
     import cv2
 
-    from gfr_data.faces.decode import Unreadable, read_image
+    from gfr_data.faces.decode import Unreadable, read_photograph
 
     faces: list[ExaminedFace] = []
-    readable: list[tuple[Photograph, np.ndarray]] = []
+    readable: list[tuple[Photograph, np.ndarray, str]] = []
     for photo in batch:
         try:
-            readable.append((photo, read_image(photo.path)))
+            readable.append((photo, *read_photograph(photo.path)))
         except Unreadable as error:
-            if not photo.path.exists():
-                text = f"{photo.path} was there when the source was indexed; put it back, or build with --overwrite"
-                raise DataError(text) from error
+            require_source(photo)
             faces.append(_unreadable(photo, str(error)))
-    found = tools.detector([image for _, image in readable])
-    for (photo, image), detected in zip(readable, found, strict=True):
+    found = tools.detector([image for _, image, _ in readable])
+    for (photo, image, digest), detected in zip(readable, found, strict=True):
         # One odd photograph among millions must not end the build: what fails on it is its row's message.
         try:
-            faces.append(_measured(photo, image, detected, tools.thresholds))
+            faces.append(_measured(photo, image, digest, detected, tools.thresholds))
         except (ArithmeticError, IndexError, ValueError, cv2.error) as error:
             faces.append(_unreadable(photo, f"cannot be measured: {type(error).__name__}: {error}"))
     return faces
@@ -174,14 +173,14 @@ def _unreadable(photograph: Photograph, message: str) -> ExaminedFace:
 
 
 def _measured(
-    photograph: Photograph, image: np.ndarray, detected: Sequence["Face"], thresholds: Thresholds
+    photograph: Photograph, image: np.ndarray, digest: str, detected: Sequence["Face"], thresholds: Thresholds
 ) -> ExaminedFace:
     """The photograph's subject among the faces that were detected, and the measures that need no landmarks."""
     from gfr_data.faces.subject import find_subject
     from gfr_data.quality.copies import face_picture, hash_picture, small_picture
 
     height, width = image.shape[:2]
-    file = PhotographFile(width, height, hash_file(photograph.path))
+    file = PhotographFile(width, height, digest)
     hint = None if photograph.hint is None else np.array(photograph.hint)
     subject = find_subject(detected, height, width, hint)
     if subject.face is None:
@@ -215,19 +214,21 @@ def _copies(faces: Sequence[ExaminedFace]) -> list[ExaminedFace]:
 def _find_landmarks(faces: Sequence[ExaminedFace], tools: Tools) -> list[ExaminedFace]:
     """Landmarks, and what follows from them. The photographs are decoded again: an identity may have thousands."""
     from gfr_data.faces.crop import crop, row_geometry
-    from gfr_data.faces.decode import read_image
     from gfr_data.faces.landmarks import LandmarkRequest
 
-    requests, crops = [], []
+    requests, crops, there, gone = [], [], [], []
     for face in faces:
         assert face.detection is not None
-        image, box = read_image(face.photograph.path), np.array(face.detection.box)
-        source = face.photograph.source
+        if (image := read_again(face.photograph, face.file.content_hash if face.file else "")) is None:
+            gone.append(_unreadable(face.photograph, CHANGED))
+            continue
+        source, box = face.photograph.source, np.array(face.detection.box)
         geometry = row_geometry(source.layout, box, *image.shape[:2])
-        requests.append(LandmarkRequest(source.root, face.photograph.source_path, image, box, geometry))
+        requests.append(LandmarkRequest(source.root, face.photograph.name, image, box, geometry))
         crops.append(crop(image, geometry))
+        there.append(face)
     found = tools.landmarks(requests)
-    return [_with_landmarks(*item, tools.thresholds) for item in zip(faces, crops, found, strict=True)]
+    return gone + [_with_landmarks(*item, tools.thresholds) for item in zip(there, crops, found, strict=True)]
 
 
 def _with_landmarks(

@@ -2,18 +2,29 @@
 
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from manifests import hash_bytes, read_file
 
 if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 120_000_000  # of a photograph; 360 MB decoded. Checked on the header, before anything is decoded.
 MAX_BYTES = 400_000_000  # of a file
+MAX_MEMORY = 1_000_000_000  # bytes that decoding may take; what some formats would need at MAX_PIXELS is more
 # What a camera, a scanner or a dataset writes. Pillow's other readers only widen what a hostile file can reach.
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM", "JPEG2000")
+
+
+_STRIP = 1 << 20  # pixels that become RGB at a time: what that takes on the way is nothing beside the picture
+_ORIENTATION, _ROWS_PER_STRIP = 0x0112, 0x0116  # EXIF and TIFF
+# Bytes a pixel, measured as growth of the process: Pillow's own 4, and what the format's library needs beside them.
+_DECODED = {"WEBP": 16.0, "JPEG2000": 24.0, "progressive": 10.0}
+_HELD = 7.5  # Pillow's 4 and the RGB
 
 
 class Unreadable(Exception):  # noqa: N818  a state of a photograph, as in the table of faces
@@ -24,31 +35,46 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Return the photograph at `path` as (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
 
     Grey, palette, CMYK and 16-bit images become RGB; what is transparent lies on white; of an animation the first
-    picture counts. Raises Unreadable, and nothing else, whatever the file holds.
+    picture counts. Raises Unreadable, and nothing else, whatever lies there: nothing, no regular file, any bytes.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise Unreadable(f"larger than {MAX_BYTES / 1e6:.0f} MB")
-        return decode_image(path.read_bytes(), max_pixels)
-    except OSError as error:
-        raise Unreadable(error.strerror or str(error)) from error
+    return _decode(io.BytesIO(_content(path)), max_pixels)
+
+
+def read_photograph(path: str | Path) -> tuple[np.ndarray, str]:
+    """What `read_image` returns, and the hash of the very bytes that were decoded."""
+    content = _content(path)
+    digest, stream = hash_bytes(content), io.BytesIO(content)
+    del content  # the stream alone holds it, and lets go of it when it is decoded
+    return _decode(stream, MAX_PIXELS), digest
 
 
 def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`read_image` of the bytes of a file."""
+    return _decode(io.BytesIO(content), max_pixels)
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        return read_file(path, MAX_BYTES)
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from error
+
+
+def _decode(stream: io.BytesIO, max_pixels: int) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
-    if not content:
+    if not stream.getbuffer():
         raise Unreadable("empty file")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata, which is not used; a bomb is found by its size below
         try:
-            with Image.open(io.BytesIO(content), formats=_formats()) as picture:
+            with Image.open(stream, formats=_formats()) as picture:
                 width, height = picture.size
                 if width * height > max_pixels:
                     raise Unreadable(f"{width} x {height} px is more than {max_pixels / 1e6:.0f} megapixels")
-                return _to_rgb(picture)
+                if (memory := _memory(picture, len(stream.getbuffer()))) > MAX_MEMORY:
+                    raise Unreadable(f"{width} x {height} px would take {memory / 1e9:.1f} GB to decode")
+                return _to_rgb(picture, stream)
         except Unreadable:
             raise
         except UnidentifiedImageError as error:
@@ -68,27 +94,74 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _to_rgb(picture: "Image.Image") -> np.ndarray:
-    from PIL import Image, ImageOps
+def _memory(picture: "Image.Image", content: int) -> float:
+    """Bytes that decoding takes at most, with the file's `content` bytes."""
+    width, height = picture.size
+    kind = "progressive" if "progressive" in picture.info else picture.format or ""
+    decoded = _DECODED.get(kind, 4.0)
+    if kind == "TIFF":  # decoded from a copy of the file, a strip at a time, then turned
+        rows = min(int(picture.getexif().get(_ROWS_PER_STRIP, height)), height)
+        decoded, content = 8.0 + 8.0 * rows / max(height, 1), 2 * content
+    return max(width * height * decoded + content, width * height * _HELD)
 
+
+def _to_rgb(picture: "Image.Image", stream: io.BytesIO) -> np.ndarray:
+    """The picture, decoded once, as upright RGB: written in strips, so that nothing else of its size is ever held."""
     picture.load()
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith(("I", "F")):
-        return _from_deep(np.asarray(upright))
-    if upright.has_transparency_data:
-        clear = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
-    image = np.array(upright.convert("RGB"))
-    if image.ndim != 3 or 0 in image.shape:
+    orientation = picture.getexif().get(_ORIENTATION, 1)
+    stream.close()
+    width, height = picture.size
+    if not width * height:
         raise Unreadable("holds no pixels")
+    image = np.empty((width, height, 3) if orientation in (5, 6, 7, 8) else (height, width, 3), np.uint8)
+    stored = _as_stored(image, orientation)
+    if picture.mode.startswith(("I", "F")):
+        white = _white(max(_numbers(strip).max() for _, strip in _strips(picture)))
+        for rows, strip in _strips(picture):
+            stored[rows] = np.rint(_numbers(strip) * (255.0 / white)).clip(0, 255)[..., None]
+    else:
+        for rows, strip in _strips(picture):
+            stored[rows] = _eight_bits(strip)
     return image
 
 
-def _from_deep(values: np.ndarray) -> np.ndarray:
-    """Grey values of more than 8 bits as (H, W, 3) uint8."""
-    values = np.nan_to_num(values.astype(np.float64))
-    # A float image is in 0 to 1 or in 0 to 255; a 16-bit one uses its 16 bits.
-    top = values.max(initial=0.0)
-    full = 65535.0 if top > 255 else 255.0 if top > 1 else 1.0
-    grey = np.rint(values * (255.0 / full)).clip(0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+def _strips(picture: "Image.Image") -> Iterator[tuple[slice, "Image.Image"]]:
+    """Rows of a picture, and the part of it that they are."""
+    width, height = picture.size
+    many = max(_STRIP // width, 1)
+    for top in range(0, height, many):
+        bottom = min(top + many, height)
+        yield slice(top, bottom), picture.crop((0, top, width, bottom))
+
+
+def _as_stored(image: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of an upright image in which it lies as its file has it."""
+    ways = {
+        2: lambda: image[:, ::-1],
+        3: lambda: image[::-1, ::-1],
+        4: lambda: image[::-1],
+        5: lambda: image.swapaxes(0, 1),
+        6: lambda: np.rot90(image),
+        7: lambda: image.swapaxes(0, 1)[::-1, ::-1],
+        8: lambda: np.rot90(image, -1),
+    }
+    return ways[orientation]() if orientation in ways else image
+
+
+def _eight_bits(strip: "Image.Image") -> np.ndarray:
+    from PIL import Image
+
+    if strip.has_transparency_data:
+        clear = strip.convert("RGBA")
+        strip = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    return np.asarray(strip.convert("RGB"))
+
+
+def _numbers(strip: "Image.Image") -> np.ndarray:
+    """Grey values of more than 8 bits; what is no number is black."""
+    return np.nan_to_num(np.asarray(strip).astype(np.float64))
+
+
+def _white(top: float) -> float:
+    """The value of white in grey of more than 8 bits: 16 bits use all of theirs, a float image is in 0 to 1 or 255."""
+    return 65535.0 if top > 255 else 255.0 if top > 1 else 1.0

@@ -244,16 +244,17 @@ def test_unreadable_photograph_is_examined_again_when_asked(copied: Path, built:
     assert validate_dataset(out) == []
 
 
-def test_source_that_changes_under_the_build_is_an_error(people: Path, tmp_path: Path) -> None:
+def test_source_that_is_gone_is_an_error_and_not_a_photograph_each(people: Path, tmp_path: Path) -> None:
     root = tmp_path / "people"
     shutil.copytree(people / "casia-webface", root / "casia-webface")
     shutil.copy(people / "landmarks68.csv", root)
     config = config_of(root, tmp_path / "pairs", "casia-webface")
-    gone = min((root / "casia-webface").rglob("*.jpg"))
     stop_after_index(config)
-    gone.unlink()
-    with pytest.raises(DataError, match="was there when the source was indexed"):
-        build_pairs(config)
+    shutil.rmtree(root / "casia-webface")
+    for _ in range(2):
+        with pytest.raises(DataError, match="casia-webface was there when it was indexed; put it back"):
+            build_pairs(config)
+        (root / "casia-webface").mkdir(exist_ok=True)  # as the place of a disk that was taken away
 
 
 def test_full_disk_is_one_clear_error_and_finished_shards_stay(

@@ -2,15 +2,22 @@
 
 import csv
 import io
+import os
+import socket
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from gfr_data.faces.decode import Unreadable, decode_image, read_image
+from gfr_data.faces import decode
+from gfr_data.faces.decode import MAX_PIXELS, Unreadable, decode_image, read_image, read_photograph
+from manifests import hash_bytes
 
 SIZE = (40, 30)
 FORMATS = ("jpeg", "png", "webp", "tiff", "bmp", "gif", "ppm", "jpeg2000")
@@ -88,14 +95,18 @@ def test_of_an_animation_the_first_picture_counts():
     assert np.abs(decode_image(content).astype(int) - _picture()).max() <= 1
 
 
+def _chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png(width, height, depth, colour, data):
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
 def _bomb(width, height):
     """A PNG of a few bytes that declares any size."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return _png(width, height, 8, 2, zlib.compress(b""))
 
 
 @pytest.mark.parametrize("side", [15_000, 60_000, 2**31 - 1])
@@ -104,9 +115,118 @@ def test_a_bomb_is_refused_by_its_header(side):
         decode_image(_bomb(side, side))
 
 
+def _white_png(width, height, depth, colour, channels):
+    """A whole, white PNG of little size."""
+    pack = zlib.compressobj(1)
+    row = b"\0" + b"\xff" * (width * channels * depth // 8)
+    data = b"".join([*(pack.compress(row) for _ in range(height)), pack.flush()])
+    return _png(width, height, depth, colour, data)
+
+
+MEASURE = """
+import re, sys
+from pathlib import Path
+from gfr_data.faces.decode import read_image
+from PIL import Image
+Image.init()
+peak = lambda: int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+before = peak()
+image = read_image(sys.argv[1])
+assert image.min() == 255
+print(peak() - before, image.size)
+"""
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "channels"),
+    [pytest.param(16, 0, 1, id="16-bit grey"), pytest.param(8, 6, 4, id="RGBA")],
+)
+def test_a_small_file_at_the_limit_of_pixels_would_take_less_than_a_gigabyte(tmp_path, depth, colour, channels):
+    """At a fifth of it, for memory and time grow with the pixels: at the limit this test would take half a minute."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the most memory that a process had is read from /proc")
+    height = MAX_PIXELS // 5 // 10_000
+    (tmp_path / "large.png").write_bytes(_white_png(10_000, height, depth, colour, channels))
+    command = [sys.executable, "-c", MEASURE, str(tmp_path / "large.png")]
+    taken, values = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    assert values == 3 * 10_000 * height
+    assert taken < 1e9 / 5
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "least", "most"),
+    [
+        ("jpeg", {}, 4, 8),
+        ("jpeg", {"progressive": True}, 9, 11),
+        ("webp", {}, 15, 17),
+        ("jpeg2000", {}, 23, 25),
+        ("tiff", {"compression": "tiff_lzw"}, 7, 17),
+    ],
+)
+def test_formats_that_take_more_to_decode_are_refused_by_their_header(monkeypatch, form, options, least, most):
+    picture = Image.fromarray(_picture()).resize((1000, 1000))
+    content = _bytes(picture, form, **options)
+    monkeypatch.setattr(decode, "MAX_MEMORY", most * picture.size[0] * picture.size[1] + 2 * len(content))
+    assert decode_image(content).shape == (1000, 1000, 3)
+    monkeypatch.setattr(decode, "MAX_MEMORY", least * picture.size[0] * picture.size[1])
+    with pytest.raises(Unreadable, match=r"1000 x 1000 px would take 0\.0 GB"):
+        decode_image(content)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "I;16", "F", "CMYK", "1"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_read_in_strips_is_the_same(monkeypatch, mode, orientation):
+    picture = (
+        Image.fromarray(_picture().mean(axis=2).astype(np.uint16) * 200)
+        if mode == "I;16"
+        else (Image.fromarray(_picture()).convert("L" if mode == "LA" else "RGB").convert(mode))
+    )
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = _bytes(picture, "tiff" if mode in ("F", "CMYK") else "png", exif=exif)
+    whole = decode_image(content)
+    monkeypatch.setattr(decode, "_STRIP", 7 * SIZE[0])
+    assert np.array_equal(decode_image(content), whole)
+
+
 def test_the_limit_can_be_set():
     with pytest.raises(Unreadable, match="40 x 30 px"):
         decode_image(_bytes(Image.fromarray(_picture()), "png"), max_pixels=1000)
+
+
+def test_what_is_no_regular_file_is_unreadable_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "fifo.jpg")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / "socket.jpg"))
+    (tmp_path / "endless.jpg").symlink_to("/dev/zero")
+    (tmp_path / "dangling.jpg").symlink_to("nowhere")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    said = {
+        "fifo.jpg": "no regular file but a fifo",
+        "socket.jpg": "no regular file but a socket",
+        "endless.jpg": "no regular file but a device",
+        "dangling.jpg": "No such file",
+        "loop.jpg": "symbolic links",
+    }
+    for name, why in said.items():
+        with pytest.raises(Unreadable, match=why):
+            read_image(tmp_path / name)
+    listening.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs a file that is longer than it says")
+def test_reading_is_bounded_by_what_was_read(monkeypatch):
+    monkeypatch.setattr(decode, "MAX_BYTES", 3)
+    with pytest.raises(Unreadable, match="larger than"):
+        read_image("/proc/self/environ")  # its size is said to be 0
+
+
+def test_the_hash_is_of_the_bytes_that_were_decoded(tmp_path):
+    content = _bytes(Image.fromarray(_picture()), "png")
+    (tmp_path / "a.png").write_bytes(content)
+    image, digest = read_photograph(tmp_path / "a.png")
+    assert np.array_equal(image, _picture())
+    assert digest == hash_bytes(content)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\xff\xd8\xff", b"GIF89a", b"RIFF\x00\x00\x00\x00WEBP"])
