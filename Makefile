@@ -63,7 +63,7 @@ demo: .venv/ready
 	$(BIN)/gfr-eval report $(DEMO)/scores --out $(DEMO)/scores/report.html
 	@echo "== 6/8  Restoring an old photograph of somebody who is not in the training set: $(DEMO)/restored =="
 	$(BIN)/gfr-eval restore $(DEMO)/people/album/photograph.jpg --guide $(DEMO)/people/album/guides --run $(DEMO)/guided \
-	  --out $(DEMO)/restored/photograph.png --compare
+	  --out $(DEMO)/restored/photograph.png --compare --strength 1
 	@echo "== 7/8  What the guide did there: $(DEMO)/explained.png =="
 	$(BIN)/gfr-eval explain $(DEMO)/people/album/photograph.jpg --guide $(DEMO)/people/album/guides --run $(DEMO)/guided \
 	  --other-guide "$$(ls -d $(DEMO)/people/vggface2/train/* | head -n 1)" --out $(DEMO)/explained.png --overwrite

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gfr_model.restoration.faces import FoundFace
+from gfr_model.restoration.faces import FoundFace, Quality
 from manifests import DataError
 from manifests.crops import CropGeometry
 
@@ -45,3 +45,16 @@ class Finder:
         from gfr_data.faces.crop import crop
 
         return crop(image, square, size)
+
+    def measure(self, image: "np.ndarray", square: CropGeometry) -> Quality:
+        """What the build measures of the face at `square`, which is the detector's box enlarged."""
+        import numpy as np
+
+        from gfr_data.faces.crop import FRAMING, crop
+        from gfr_data.quality.judge import grey, measure_crop
+        from gfr_data.quality.sharpness import FACE, detail
+
+        width, height = square.width / FRAMING, square.height / FRAMING
+        x, y = square.x0 + (square.width - width) / 2, square.y0 + (square.height - height) / 2
+        face = grey(crop(image, CropGeometry(x, y, width, height), FACE))
+        return Quality(detail(face), measure_crop(image, np.array([x, y, x + width, y + height])).blockiness)

@@ -42,7 +42,7 @@ FLOORS = {
         ("default.__main__",),  # a program
         ("gfr_model",),
     ),
-    "cli": (("command", "finder", "progress"), ("weights",), ("data", "eval", "train")),
+    "cli": (("command", "finder", "progress"), ("restore", "weights"), ("data", "eval", "train")),
 }
 HEAVY = ("torch", "cv2", "face_alignment", "tensorflow", "pandas", "scipy", "tensorboard", "jinja2", "matplotlib")
 FILE_LINES, FUNCTION_LINES = 300, 40

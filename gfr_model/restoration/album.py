@@ -2,53 +2,36 @@
 
 OUT/...             the restored photographs, named as theirs
 OUT/restored.jsonl  what each was made from; the same command leaves alone what is there and made from the same
+OUT/index.html      all of them before and after, to look at and mark; OUT/index_files holds its pictures
+
+Where OUT names a file, nothing lies beside it: the result says itself what it was made from.
 """
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gfr_model.device import open_device
 from gfr_model.inference import load_model
 from gfr_model.restoration.album_log import Entry, append, read_log
+from gfr_model.restoration.album_page import described, face_pictures, page_pictures, write_page
 from gfr_model.restoration.faces import Vision
 from gfr_model.restoration.guides import Guides, guide_files, read_guides
-from gfr_model.restoration.metadata import FORMATS, READABLE, Metadata, encode, read_metadata
-from gfr_model.restoration.restore import Options, RestoredFace, RestoredPhotograph, comparison, restore_photograph
+from gfr_model.restoration.identity import Persons, open_persons
+from gfr_model.restoration.jobs import AlbumConfig, Job, left_out, plan_jobs
+from gfr_model.restoration.marks import Copied, copy_kept, read_marks
+from gfr_model.restoration.metadata import Metadata, encode, read_made_from, read_metadata
+from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph, comparison, restore_photograph
 from manifests import ConfigError, DataError, Progress, hash_bytes, hash_file, project_version, silent, write_bytes
 from manifests.folders import held
 
 RESTORED, KEPT, FAILED = "restored", "kept", "failed"
-
-
-@dataclass(frozen=True)
-class AlbumConfig:
-    photos: tuple[Path, ...]  # photographs, or one folder of them
-    run: Path  # a run folder or a checkpoint
-    guide: Path | None  # a photograph, a folder of one person's, or a folder with a folder for each person
-    out: Path  # a file for one photograph, a folder for more
-    options: Options = field(default_factory=Options)
-    compare: bool = False  # also write NAME.compare.png
-    device: str = "cpu"
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """One photograph and where its result goes."""
-
-    photo: Path
-    guide: Path | None
-    out: Path
-    compared: Path | None  # where the comparison goes
-
-    @property
-    def files(self) -> list[Path]:
-        """What is written."""
-        return [self.out] if self.compared is None else [self.out, self.compared]
 
 
 @dataclass(frozen=True)
@@ -66,6 +49,13 @@ class Outcome:
 @dataclass(frozen=True)
 class AlbumSummary:
     outcomes: tuple[Outcome, ...]
+    page: str = ""  # of the album, where there is one
+    kept: Copied | None = None  # what was marked to be kept, where that was asked for
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything that was asked for was not done."""
+        return self.count(FAILED) > 0 or (self.kept is not None and bool(self.kept.failed or self.kept.changed))
 
     def count(self, state: str) -> int:
         return sum(outcome.state == state for outcome in self.outcomes)
@@ -73,14 +63,18 @@ class AlbumSummary:
     def record(self) -> dict[str, Any]:
         """The summary for a program."""
         counts = {state: self.count(state) for state in (RESTORED, KEPT, FAILED)}
-        return counts | {"photographs": [asdict(outcome) for outcome in self.outcomes]}
+        found = counts | {"page": self.page, "photographs": [asdict(outcome) for outcome in self.outcomes]}
+        return found if self.kept is None else found | {"kept": asdict(self.kept)}
 
     def text(self) -> str:
-        """The summary for a person; why photographs failed was said as it happened."""
+        """The summary for a person, with a line for each photograph that was not restored."""
         parts = [f"{self.count(RESTORED)} restored"]
         parts += [f"{self.count(KEPT)} there already: nothing to do"] if self.count(KEPT) else []
-        parts += [f"{self.count(FAILED)} not restored"] if self.count(FAILED) else []
-        return ", ".join(parts)
+        failed = [outcome for outcome in self.outcomes if outcome.state == FAILED]
+        parts += [f"{len(failed)} not restored:"] if failed else []
+        lines = [", ".join(parts), *(f"  {outcome.photo}: {outcome.error}" for outcome in failed)]
+        lines += [self.kept.text()] if self.kept is not None else []
+        return "\n".join([*lines, f"look at {self.page}"] if self.page else lines)
 
 
 def restore_album(
@@ -95,17 +89,34 @@ def restore_album(
     """
     jobs = plan_jobs(config)
     album = _Album(config, open_vision, say)
-    with held(album.folder) if album.folder == config.out else nullcontext():
-        return _restore_all(album, jobs, progress)
+    for line in left_out(config):
+        say(line)
+    with held(album.folder) if album.folder is not None else nullcontext():
+        if config.only_kept is not None:
+            read_marks(config.out, needed=True)  # better now than after hours
+        summary = AlbumSummary(_restore_all(album, jobs, progress))
+        return summary if album.folder is None else _with_page(album, album.folder, summary)
 
 
-def _restore_all(album: "_Album", jobs: list[Job], progress: Progress) -> AlbumSummary:
+def _with_page(album: "_Album", folder: Path, summary: AlbumSummary) -> AlbumSummary:
+    """Write the album's page, and copy what is marked to be kept where that is asked for."""
+    entries, only_kept = read_log(folder), album.config.only_kept
+    failed = [(outcome.photo, outcome.error) for outcome in summary.outcomes if outcome.state == FAILED]
+    try:
+        page = str(write_page(folder, entries, failed, read_marks(folder)))
+    except DataError as error:  # the results are there all the same
+        album.say(str(error))
+        page = ""
+    return replace(summary, page=page, kept=None if only_kept is None else copy_kept(folder, entries, only_kept))
+
+
+def _restore_all(album: "_Album", jobs: list[Job], progress: Progress) -> tuple[Outcome, ...]:
     outcomes = []
     for done, job in enumerate(jobs):
         if len(jobs) > 1:
             progress("restore", done, len(jobs))
         outcome = _attempt(album, job)
-        for line in (*outcome.notes, *(_guide_line(face) for face in outcome.faces)):
+        for line in (*outcome.notes, *(line for face in outcome.faces for line in described(face))):
             album.say(f"{job.photo}: {line}")
         if outcome.error and len(jobs) > 1:
             album.say(f"{job.photo}: {outcome.error}")
@@ -115,7 +126,7 @@ def _restore_all(album: "_Album", jobs: list[Job], progress: Progress) -> AlbumS
     if all(outcome.state == FAILED for outcome in outcomes):
         first = f"{outcomes[0].photo}: {outcomes[0].error}"
         raise DataError(first if len(jobs) == 1 else f"none of {len(jobs)} photographs was restored; {first}")
-    return AlbumSummary(tuple(outcomes))
+    return tuple(outcomes)
 
 
 class _Album:
@@ -130,18 +141,25 @@ class _Album:
                 f"{self.model.name} needs a guide; name a photograph of the person or a folder with --guide"
             )
         self.vision = open_vision()
-        self.folder = _result_folder(config)
+        self.folder = None if config.single else config.out  # of results and log
         self.guides = lru_cache(maxsize=1)(self._read_guides)
         # Of every file, whether it can serve or not.
         self.guide_hashes = lru_cache(maxsize=1)(lambda path: sorted(hash_file(file) for file in guide_files(path)))
 
     @cached_property
+    def persons(self) -> Persons | None:
+        """What tells persons apart, where its weights are there."""
+        return open_persons()
+
+    @cached_property
     def log(self) -> dict[str, Entry]:
         """What earlier calls wrote, read once the folder is held."""
+        assert self.folder is not None
         return read_log(self.folder)
 
     def name(self, path: Path) -> str:
         """How the log calls a file."""
+        assert self.folder is not None
         return path.relative_to(self.folder).as_posix()
 
     def _read_guides(self, path: Path) -> Guides:
@@ -168,20 +186,33 @@ def _restore(album: _Album, job: Job) -> Outcome:
         return Outcome(str(job.photo), str(job.out), KEPT)
     image = album.vision.read(job.photo)
     guides = album.guides(job.guide) if album.guided and job.guide is not None else None
-    made = restore_photograph(image, made_from["photo"], guides, album.model, album.vision, album.config.options)
-    return _write(album, job, made, made_from)
+    options = album.config.options
+    made = restore_photograph(
+        image, made_from["photo"], guides, album.model, album.vision, options, album.persons if guides else None
+    )
+    return _write(album, job, image, made, made_from)
 
 
 def _is_there(album: _Album, job: Job, made_from: dict[str, Any]) -> bool:
     """Whether all of a photograph's files are there, made from the same. Raises DataError when others are."""
-    entry = album.log.get(album.name(job.out))
     there = [path for path in job.files if path.exists()]
-    for path in there:
-        if entry is None or entry.files.get(album.name(path)) != hash_file(path):
-            raise DataError(f"{path} exists already; give another --out, or --overwrite")
-    if entry is not None and there and entry.made_from != made_from:
+    same = [_is_ours(album, job, path, made_from) for path in there]  # each is looked at: it may be somebody else's
+    if not all(same):
         raise DataError(f"{job.out} was made with other settings or photographs; give another --out, or --overwrite")
     return len(there) == len(job.files)
+
+
+def _is_ours(album: _Album, job: Job, path: Path, made_from: dict[str, Any]) -> bool:
+    """Whether a file was made from the same. Raises DataError when it is somebody else's."""
+    if album.folder is None:
+        digest = read_made_from(path)
+        if not digest:
+            raise DataError(f"{path} exists already; give another --out, or --overwrite")
+        return digest == _digest(made_from)
+    entry = album.log.get(album.name(job.out))
+    if entry is None or entry.files.get(album.name(path)) != hash_file(path):
+        raise DataError(f"{path} exists already; give another --out, or --overwrite")
+    return entry.made_from == made_from
 
 
 def _made_from(album: _Album, job: Job) -> dict[str, Any]:
@@ -193,107 +224,53 @@ def _made_from(album: _Album, job: Job) -> dict[str, Any]:
         "checkpoint": album.model.checkpoint_hash,
         "face": options.face,
         "enlarge": options.enlarge,
+        "strength": options.strength,
         "format": job.out.suffix.lower(),
         "version": project_version(),
     }
 
 
-def _write(album: _Album, job: Job, made: RestoredPhotograph, made_from: dict[str, Any]) -> Outcome:
+def _write(
+    album: _Album, job: Job, photograph: np.ndarray, made: RestoredPhotograph, made_from: dict[str, Any]
+) -> Outcome:
+    """Write what belongs to one photograph (H, W, 3) uint8."""
+    digest, folder = _digest(made_from), album.folder
     try:
-        contents = {job.out: encode(made.image, read_metadata(job.photo), job.out.suffix)}
+        contents = {job.out: encode(made.image, read_metadata(job.photo), job.out.suffix, digest)}
     except (OSError, ValueError) as error:  # more px than the format holds, mostly
         raise DataError(f"{job.out} cannot be written in its format ({error}); choose another") from error
     if job.compared is not None:
-        contents[job.compared] = encode(comparison(made.faces), Metadata(), ".png")
-    faces = [_face_record(face) for face in made.faces]
-    hashes = {album.name(path): hash_bytes(content) for path, content in contents.items()}
-    # The line comes first: killed between, a file is missing or another's, and is made again.
-    append(album.folder, Entry(album.name(job.out), hashes, made_from, str(job.photo), faces, list(made.notes)))
+        contents[job.compared] = encode(comparison(made.faces), Metadata(), ".png", digest)
+    faces = tuple(_face_record(face) for face in made.faces)
+    if folder is not None:
+        contents |= page_pictures(job, photograph, made)
+        numbered = enumerate(zip(faces, made.faces, strict=True), 1)
+        faces = tuple(record | {"pictures": face_pictures(job, folder, n, face)} for n, (record, face) in numbered)
+    outcome = Outcome(str(job.photo), str(job.out), RESTORED, "", faces, made.notes)
+    if folder is None:
+        # A result that somebody has worked on since keeps the hash by which it is known: it is left alone.
+        missing = {path: content for path, content in contents.items() if not path.exists()}
+        contents = contents if album.config.overwrite else missing
+    else:
+        hashes = {album.name(path): hash_bytes(content) for path, content in contents.items()}
+        # The line comes first: killed between, a file is missing or another's, and is made again.
+        entry = Entry(album.name(job.out), hashes, made_from, str(job.photo), list(faces), list(made.notes))
+        append(folder, entry)
     for path, content in contents.items():
         write_bytes(path, content)
-    return Outcome(str(job.photo), str(job.out), RESTORED, "", tuple(faces), made.notes)
+    return outcome
+
+
+def _digest(made_from: dict[str, Any]) -> str:
+    return hash_bytes(json.dumps(made_from, sort_keys=True).encode())
 
 
 def _face_record(face: RestoredFace) -> dict[str, Any]:
-    if face.choice is None:
-        return {"guide": None, "why": "the network uses none"}
-    return {"guide": str(face.guide.path) if face.guide is not None else None, "why": face.choice.why}
-
-
-def _guide_line(face: dict[str, Any]) -> str:
-    return f"guide {face['guide']}: {face['why']}" if face["guide"] else f"no guide: {face['why']}"
-
-
-def plan_jobs(config: AlbumConfig) -> list[Job]:
-    """What is to be restored, from where to where. Raises ConfigError or DataError when that cannot be told."""
-    missing = [str(path) for path in config.photos if not path.exists()]
-    if missing:
-        raise DataError(f"{', '.join(missing)} does not exist; name photographs, or a folder of them")
-    folders = [path for path in config.photos if path.is_dir()]
-    if folders and len(config.photos) > 1:
-        raise ConfigError(f"{folders[0]} is a folder; give one folder, or any number of photographs")
-    if folders:
-        jobs = _jobs_of_folder(config, folders[0])
-    elif len(config.photos) == 1 and not config.out.is_dir() and config.out.suffix:
-        jobs = [_job(config, config.photos[0], config.guide, config.out)]
-    else:
-        jobs = [_job(config, photo, config.guide, config.out / _result_name(photo)) for photo in config.photos]
-    _check_outputs(config, jobs)
-    return jobs
-
-
-def _result_folder(config: AlbumConfig) -> Path:
-    """The folder that holds the results and their log."""
-    single = config.out.suffix.lower() in FORMATS and not config.out.is_dir()
-    return config.out.parent if single else config.out
-
-
-def _job(config: AlbumConfig, photo: Path, guide: Path | None, out: Path) -> Job:
-    return Job(photo, guide, out, out.with_name(f"{out.stem}.compare.png") if config.compare else None)
-
-
-def _jobs_of_folder(config: AlbumConfig, folder: Path) -> list[Job]:
-    results = config.out.resolve()
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in READABLE and file.is_file())
-    photos = [file for file in files if not file.resolve().is_relative_to(results) and not file.name.startswith(".")]
-    if not photos:
-        raise DataError(f"{folder} holds no photograph ({', '.join(READABLE)})")
-    jobs = []
-    for photo in photos:
-        inside = photo.relative_to(folder)
-        out = config.out / inside.parent / _result_name(photo)
-        jobs.append(_job(config, photo, _guide_of(config.guide, inside.parent), out))
-    return jobs
-
-
-def _guide_of(guide: Path | None, person: Path) -> Path | None:
-    """The guides of the photographs that lie in the folder `person`: those in the folder of the same name."""
-    if guide is None or not guide.is_dir() or person == Path():
-        return guide
-    persons = any(entry.is_dir() for entry in guide.iterdir())
-    return guide / person if persons else guide
-
-
-def _result_name(photo: Path) -> str:
-    return photo.name if photo.suffix.lower() in FORMATS else f"{photo.stem}.png"
-
-
-def _check_outputs(config: AlbumConfig, jobs: list[Job]) -> None:
-    """Raise ConfigError when a result has no known format, is written twice, or would replace what it is made from."""
-    single = len(jobs) == 1 and jobs[0].out == config.out
-    if config.out.suffix.lower() not in FORMATS and single:
-        raise ConfigError(f"--out {config.out} must end in {', '.join(FORMATS)}")
-    if not single and config.out.is_file():
-        raise ConfigError(f"--out {config.out} is a file; name a folder for {len(jobs)} photographs")
-    if not single and not config.out.is_dir() and config.out.suffix.lower() in FORMATS:
-        raise ConfigError(f"--out {config.out} names a file; name a folder for {len(jobs)} photographs")
-    sources = {job.photo.resolve() for job in jobs}
-    written: dict[Path, Path] = {}
-    for job in jobs:
-        for path in job.files:
-            guides = job.guide.resolve() if job.guide is not None else None
-            if path.resolve() in sources or guides in (path.resolve(), path.resolve().parent):
-                raise ConfigError(f"{path} would lie among photographs that are read; give another --out")
-            if path in written:
-                raise ConfigError(f"{written[path]} and {job.photo} would both become {path}; rename one of them")
-            written[path] = job.photo
+    return {
+        "guide": str(face.guide.path) if face.guide is not None else None,
+        "why": "the network uses none" if face.choice is None else face.choice.why,
+        "need": round(face.need, 3),
+        "strength": round(face.strength, 3),
+        "change": round(face.change, 2),
+        "notes": list(face.notes),
+    }

@@ -19,8 +19,16 @@ class FoundFace:
     keypoints: np.ndarray | None  # (5, 2): eyes, nose, mouth corners, the picture's left first; None where unknown
 
 
+@dataclass(frozen=True)
+class Quality:
+    """How good a face is in its photograph."""
+
+    detail: float  # cycles per face that it shows, at most 64; noise is none
+    blockiness: float = 0.0  # how regular the edges of JPEG's blocks are, 0 to about 1.2
+
+
 class Vision(Protocol):
-    """Eyes for restoration: reads photographs, finds faces, crops as training did."""
+    """Eyes for restoration: reads photographs, finds faces, crops as training did, measures as the build does."""
 
     def read(self, path: Path) -> np.ndarray:
         """The photograph upright, (H, W, 3) uint8 RGB. Raises DataError when it cannot be read."""
@@ -30,6 +38,9 @@ class Vision(Protocol):
 
     def cut(self, image: np.ndarray, square: CropGeometry, size: int) -> np.ndarray:
         """(size, size, 3) uint8: a part of `image`, antialiased; beyond the photograph its border is repeated."""
+
+    def measure(self, image: np.ndarray, square: CropGeometry) -> Quality:
+        """How good the face in the middle of `square` is, before anything is done to it."""
 
 
 # Without a face, a photograph is looked at again smoothed by these shares of its shorter side: JPEG's blocks and noise

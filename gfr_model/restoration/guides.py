@@ -9,7 +9,7 @@ import numpy as np
 
 from gfr_model.restoration.faces import FoundFace, Vision, look
 from gfr_model.restoration.head import Head, head_of
-from gfr_model.restoration.metadata import READABLE
+from gfr_model.restoration.metadata import NOT_PHOTOGRAPHS, READABLE
 from manifests import DataError, hash_file
 
 # What a guide costs, in degrees of head pose: the flow has to undo a turn, nothing can undo missing detail.
@@ -19,6 +19,10 @@ MOUTH_COST = 60.0  # for a mouth that is wider or narrower by the distance of th
 SIZE_COST = 12.0  # for each halving of the face's square below the network's size
 DETAIL_COST = 8.0  # for each halving of detail, compared with the best guide
 MOST_TURNED = 55.0  # degrees of yaw from which half of the face is hidden
+# What words stand for.
+ALIKE, OTHERWISE = 8.0, 20.0  # degrees
+SMILE = 0.12  # of the distance of the eyes, by which a mouth is wider
+SHARP = 0.75  # of the best guide's detail
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Guide:
     head: Head | None  # None where no points were found
     side: float  # px of its square in the photograph
     detail: float  # see `detail_of`
+    keypoints: np.ndarray | None = None  # (5, 2) px of `image`: eyes, nose tip, mouth corners
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,18 @@ def read_guides(path: Path, vision: Vision, size: int) -> Guides:
             problems.append(f"{error}; it serves as no guide")
         except OSError as error:
             problems.append(f"{file} cannot be read: {error.strerror}; it serves as no guide")
-    return Guides(path, tuple(usable), tuple(problems))
+    return Guides(path, tuple(usable), (*problems, *_no_photographs(path)))
+
+
+def _no_photographs(path: Path) -> list[str]:
+    """A line for each file of a folder that is no photograph by its name."""
+    if not path.is_dir():
+        return []
+    names = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    others = [
+        file for file in names if file.suffix.lower() not in READABLE and file.name.lower() not in NOT_PHOTOGRAPHS
+    ]
+    return [f"{file} is no photograph by its name; it serves as no guide" for file in others]
 
 
 def choose(guides: Guides, face: FoundFace, photo_hash: str) -> Choice:
@@ -98,10 +114,7 @@ def choose(guides: Guides, face: FoundFace, photo_hash: str) -> Choice:
 
 def cost(guide: Guide, head: Head | None, best_detail: float) -> float:
     """How badly a guide fits a head, in degrees; without a head, a frontal guide fits best (§4.1)."""
-    quality = SIZE_COST * max(math.log2(guide.image.shape[0] / guide.side), 0.0)
-    quality += DETAIL_COST * math.log2(max(best_detail, 1e-3) / max(guide.detail, 1e-3))
-    own = OWN_TURN * abs(guide.head.yaw) if guide.head is not None else 0.0
-    return _turn(guide, head) + own + _mouth(guide, head) + quality
+    return _turn(guide, head) + _own(guide) + _mouth(guide, head) + _poor(guide, best_detail)
 
 
 def detail_of(image: np.ndarray) -> float:
@@ -122,7 +135,8 @@ def _read(path: Path, vision: Vision, size: int) -> Guide:
     if head is not None and abs(head.yaw) > MOST_TURNED:
         raise DataError(f"{path} shows a profile, turned by about {abs(head.yaw):.0f} degrees")
     crop = vision.cut(image, face.square, size)
-    return Guide(path, hash_file(path), crop, head, face.square.width, detail_of(crop))
+    keypoints = None if face.keypoints is None else face.square.to_crop(face.keypoints, size)
+    return Guide(path, hash_file(path), crop, head, face.square.width, detail_of(crop), keypoints)
 
 
 def _head(face: FoundFace) -> Head | None:
@@ -138,18 +152,61 @@ def _turn(guide: Guide, head: Head | None) -> float:
     )
 
 
+def _own(guide: Guide) -> float:
+    return OWN_TURN * abs(guide.head.yaw) if guide.head is not None else 0.0
+
+
+def _poor(guide: Guide, best_detail: float) -> float:
+    small = SIZE_COST * max(math.log2(guide.image.shape[0] / guide.side), 0.0)
+    return small + DETAIL_COST * math.log2(max(best_detail, 1e-3) / max(guide.detail, 1e-3))
+
+
 def _mouth(guide: Guide, head: Head | None) -> float:
     return 0.0 if guide.head is None or head is None else MOUTH_COST * abs(guide.head.mouth - head.mouth)
 
 
 def _why(ranked: Sequence[Guide], head: Head | None, best_detail: float) -> str:
+    """A sentence for somebody who knows nothing of costs and angles."""
     first = ranked[0]
     if len(ranked) == 1:
-        return "the only one"
-    frontal = "from the front" if head is None else "from the photograph's"
-    parts = [f"head {_turn(first, head):.0f} degrees {frontal}" if first.head else "its head's pose is not known"]
-    if head is not None and first.head is not None:
-        parts.append(f"mouth {first.head.mouth - head.mouth:+.2f} wide")
-    parts.append(f"face square {first.side:.0f} px, detail {first.detail / max(best_detail, 1e-3):.0%} of the best's")
-    gap = cost(ranked[1], head, best_detail) - cost(first, head, best_detail)
-    return f"{', '.join(parts)}; fits better than {ranked[1].path.name} by {gap:.0f}, of {len(ranked)}"
+        return "the only one that can serve"
+    looks = [_pose_in_words(first, head), *_mouth_in_words(first, head), _quality_in_words(first, best_detail)]
+    return f"fits best of {len(ranked)}: {', '.join(looks)}; {_behind(first, ranked[1], head, best_detail)}"
+
+
+def _pose_in_words(guide: Guide, head: Head | None) -> str:
+    if guide.head is None:
+        return "how its head is held is not known"
+    turn = _turn(guide, head)
+    if head is None:
+        return f"its head is {'seen from the front' if turn < ALIKE else f'turned by {turn:.0f} degrees'}"
+    how = "almost as in the photograph" if turn < ALIKE else "a little otherwise" if turn < OTHERWISE else "otherwise"
+    return f"its head is held {how} ({turn:.0f} degrees apart)"
+
+
+def _mouth_in_words(guide: Guide, head: Head | None) -> list[str]:
+    if head is None or guide.head is None:
+        return []
+    wider = guide.head.mouth - head.mouth
+    return ["its mouth is alike" if abs(wider) < SMILE else f"it smiles {'more' if wider > 0 else 'less'}"]
+
+
+def _quality_in_words(guide: Guide, best_detail: float) -> str:
+    large = guide.side >= guide.image.shape[0]
+    sharp = guide.detail >= SHARP * best_detail
+    if large and sharp:
+        return "its face is large and sharp"
+    return f"its face is {'large but soft' if large else 'small but sharp' if sharp else 'small and soft'}"
+
+
+def _behind(first: Guide, second: Guide, head: Head | None, best_detail: float) -> str:
+    """What the second best lacks: the largest part of what it costs more."""
+    name = second.path.name
+    if cost(second, head, best_detail) - cost(first, head, best_detail) < 1:
+        return f"{name} would do as well"
+    lacks = {
+        "is turned further away": _turn(second, head) + _own(second) - _turn(first, head) - _own(first),
+        "has another expression": _mouth(second, head) - _mouth(first, head),
+        "is smaller or less sharp": _poor(second, best_detail) - _poor(first, best_detail),
+    }
+    return f"the next best, {name}, {max(lacks, key=lambda lack: lacks[lack])}"

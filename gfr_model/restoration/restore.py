@@ -11,10 +11,12 @@ from gfr_model.inference import TrainedModel
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.pictures import grid, to_levels
 from gfr_model.restoration.blend import blend
-from gfr_model.restoration.colour import change_brightness_alone, is_colourless
+from gfr_model.restoration.colour import change_brightness_alone, tint_of
 from gfr_model.restoration.doubt import doubt, five_points
-from gfr_model.restoration.faces import FoundFace, Vision, look
+from gfr_model.restoration.faces import FoundFace, Quality, Vision, look
 from gfr_model.restoration.guides import Choice, Guide, Guides, choose
+from gfr_model.restoration.identity import Persons, least_alike
+from gfr_model.restoration.need import explain_strength, need_of, weakened
 from manifests import DataError
 
 MOST_PIXELS = 250_000_000  # of a result that is enlarged
@@ -26,6 +28,7 @@ class Options:
 
     face: str = "largest"  # or 'all', or a number: faces count from the left, from 1 on
     enlarge: int = 1  # size of the result over the photograph's: a small face needs pixels for what it regains
+    strength: float | None = None  # share of the network's change that is applied, 0 to 1; None: what the face needs
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class RestoredFace:
     restored: np.ndarray
     warped: np.ndarray | None
     choice: Choice | None  # None for a network without guide
+    need: float = 1.0  # share of the change that does this face good, as estimated
+    strength: float = 1.0  # share of it that is applied
+    notes: tuple[str, ...] = ()  # sentences about what was done to it
+
+    @property
+    def change(self) -> float:
+        """How much was changed, in grey levels, mean over the crop."""
+        return float(np.abs(self.restored.astype(np.float32) - self.seen).mean())
 
     @property
     def guide(self) -> Guide | None:
@@ -51,9 +62,15 @@ class RestoredPhotograph:
 
 
 def restore_photograph(
-    image: np.ndarray, photo_hash: str, guides: Guides | None, model: TrainedModel, vision: Vision, options: Options
+    image: np.ndarray,
+    photo_hash: str,
+    guides: Guides | None,
+    model: TrainedModel,
+    vision: Vision,
+    options: Options,
+    persons: Persons | None = None,
 ) -> RestoredPhotograph:
-    """Restore `image` (H, W, 3) uint8 RGB. guides: None where there are none.
+    """Restore `image` (H, W, 3) uint8 RGB. guides: None where there are none; persons: tells whether theirs is its.
 
     Raises DataError when there is no face, no such face, or no usable guide for a network that needs one.
     """
@@ -70,7 +87,11 @@ def restore_photograph(
         # The first is cropped from the photograph itself, not from its enlarged copy, which would filter it twice. The
         # others are shown what changed before, or it would be changed again where squares overlap.
         seen = vision.cut(result, square, size) if faces else vision.cut(image, face.square, size)
-        faces.append(restore_crop(model, seen, face, guides, photo_hash))
+        made = restore_crop(model, seen, face, guides, photo_hash)
+        quality = vision.measure(image, face.square)
+        if persons is not None and (warning := _another_person(made, face, quality, persons)):
+            made = replace(made, notes=(*made.notes, warning))
+        faces.append(_with_strength(made, need_of(quality), options.strength))
         result = blend(result, seen, faces[-1].restored, square)
     return RestoredPhotograph(result, tuple(faces), notes)
 
@@ -137,8 +158,8 @@ def no_guide(seen: np.ndarray) -> np.ndarray:
 
 def restored_image(seen: np.ndarray, made: Restoration) -> np.ndarray:
     """The restored crop (S, S, 3) uint8; of a crop without colour only the brightness changes."""
-    restored = to_image(made.restored)
-    return change_brightness_alone(seen, restored) if is_colourless(seen) else restored
+    restored, tint = to_image(made.restored), tint_of(seen)
+    return restored if tint is None else change_brightness_alone(seen, restored, tint)
 
 
 def comparison(faces: Sequence[RestoredFace]) -> np.ndarray:
@@ -158,6 +179,25 @@ def _restored_face(seen: np.ndarray, made: Restoration, choice: Choice | None) -
     served = choice is not None and choice.guide is not None
     warped = to_image(made.warped) if served and made.warped is not None else None
     return RestoredFace(seen, restored_image(seen, made), warped, choice)
+
+
+def _with_strength(face: RestoredFace, need: float, asked: float | None) -> RestoredFace:
+    strength = need if asked is None else asked
+    restored = weakened(face.seen, face.restored, strength)
+    notes = (*face.notes, explain_strength(strength, asked is not None))
+    return replace(face, restored=restored, need=need, strength=strength, notes=notes)
+
+
+def _another_person(made: RestoredFace, face: FoundFace, quality: Quality, persons: Persons) -> str:
+    """A warning where photograph and guide seem to show two persons; empty where they do not, or nobody can tell."""
+    least, guide = least_alike(quality), made.guide
+    if least is None or guide is None or guide.keypoints is None or face.keypoints is None:
+        return ""
+    points = face.square.to_crop(face.keypoints, made.seen.shape[0])
+    one, other = persons.embed(made.seen, points), persons.embed(guide.image, guide.keypoints)
+    if one is None or other is None or float(one @ other) >= least:
+        return ""
+    return f"warning: {guide.path.name} seems to show another person (similarity {one @ other:.2f}, at least {least})"
 
 
 def _notes(found: Sequence[FoundFace], picked: Sequence[FoundFace], guides: Guides | None) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def measure(album: Path, width: int, finder: Finder, model: TrainedModel, repeat
         "crop": lambda: finder.cut(image, face.square, 256),
         "restore": lambda: run_network(model, seen, guides.usable[0].image),
         "blend": lambda: blend(image, seen, restored, face.square),
-        "write JPEG": lambda: encode(image, Metadata(), ".jpg"),
+        "write JPEG": lambda: encode(image, Metadata(), ".jpg", ""),
         "read four guides (once)": lambda: read_guides(album / "guides", finder, 256),
     }
     return {what: seconds(stage, repeats) for what, stage in stages.items()}

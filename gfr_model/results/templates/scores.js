@@ -20,9 +20,6 @@
     rows.sort(orders[pick("order")]).forEach(row => list.append(row));
   };
   for (const name of ["method", "where", "order"]) document.getElementById(name).addEventListener("change", arrange);
-  list.addEventListener("input", event => {
-    if (event.target.type === "range") event.target.parentElement.style.setProperty("--cut", event.target.value + "%");
-  });
   list.addEventListener("click", event => {
     const button = event.target.closest("button");
     if (!button) return;

@@ -1,6 +1,7 @@
 """Tests of albums: plans, going on after errors and interruptions, never replacing anything unasked."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,12 @@ from gfr_data.faces.crop import crop
 from gfr_model.checkpoint import MODEL_FILE, write
 from gfr_model.config import TrainConfig
 from gfr_model.networks.build import build_network
-from gfr_model.restoration.album import FAILED, KEPT, RESTORED, AlbumConfig, plan_jobs, restore_album
+from gfr_model.restoration.album import FAILED, KEPT, RESTORED, restore_album
 from gfr_model.restoration.album_log import LOG_FILE, read_log
-from gfr_model.restoration.faces import FoundFace
+from gfr_model.restoration.album_page import PAGE
+from gfr_model.restoration.faces import FoundFace, Quality
+from gfr_model.restoration.jobs import PICTURES, AlbumConfig, plan_jobs
+from gfr_model.restoration.marks import MARKS_FILE, copy_kept
 from gfr_model.restoration.restore import Options
 from manifests import ConfigError, DataError
 from manifests.crops import CropGeometry
@@ -45,6 +49,9 @@ class Eyes:
 
     def cut(self, image, square, size):
         return crop(image, square, size)
+
+    def measure(self, image, square):
+        return Quality(5.0)
 
 
 def save(path, seed, size=(160, 100), dark=False):
@@ -89,7 +96,9 @@ def run(config, eyes=None):
 
 
 def contents(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files but the page, which says what the very last call could not restore."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != PAGE]
+    return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
 def states(summary, root):
@@ -107,7 +116,8 @@ def test_an_album_goes_on_past_what_cannot_be_restored(album):
         "carol/1.png": FAILED,
     }
     files = {path.relative_to(album.out).as_posix() for path in album.out.rglob("*") if path.is_file()}
-    assert files == {
+    assert {name for name in files if not name.startswith(PICTURES)} == {
+        PAGE,
         "alice/1.jpg",
         "alice/1.compare.png",
         "alice/2.png",
@@ -122,6 +132,11 @@ def test_an_album_goes_on_past_what_cannot_be_restored(album):
     guides = {Path(one.photo).name: one.faces[0]["guide"] for one in summary.outcomes if one.faces}
     assert "guides/bob/a.jpg" in guides["1.tif"]
     assert summary.record()["failed"] == 3
+    assert summary.failed
+    assert "notes.txt" in lines[0]
+    listed = summary.text().splitlines()
+    assert listed[0] == "3 restored, 3 not restored:"
+    assert [line.split(":")[0].rpartition("/")[2] for line in listed[1:4]] == ["nobody.png", "broken.jpg", "1.png"]
 
 
 def test_the_same_command_again_does_nothing(album):
@@ -150,12 +165,9 @@ def test_an_interrupted_album_goes_on_and_ends_the_same(album, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(album, Tired())
     half = contents(album.out)
-    assert 0 < len(half) < 7
-    for path in (
-        "alice/2.png",
-        "alice/2.compare.png",
-    ):  # killed in the middle of the line, which comes before the files
-        (album.out / path).unlink()
+    assert {path.parts[-2] for path in half if path.suffix != ".jsonl"} == {"alice"}
+    for path in album.out.rglob("2.*"):  # killed in the middle of the line, which comes before the files
+        path.unlink()
     with open(album.out / LOG_FILE, "r+b") as file:
         file.truncate((album.out / LOG_FILE).stat().st_size - 20)
     summary, _ = run(album)
@@ -232,13 +244,33 @@ def test_one_photograph_to_one_file_with_its_metadata(album, tmp_path):
     Image.open(photo).save(photo, exif=exif)
     config = AlbumConfig((photo,), album.run, album.guide / "alice/a.jpg", tmp_path / "new/result.webp")
     summary, lines = run(config)
-    assert summary.outcomes[0].faces[0]["why"] == "the only one"
+    assert summary.outcomes[0].faces[0]["why"] == "the only one that can serve"
     assert Image.open(config.out).getexif()[0x010F] == "Camera"
     assert any("a.jpg: the only one" in line for line in lines)
-    entry = read_log(config.out.parent)["result.webp"]
-    assert entry.made_from["checkpoint"]
+    assert [path.name for path in config.out.parent.iterdir()] == ["result.webp"]
     with pytest.raises(DataError, match="only the photograph itself"):
         run(replace(config, guide=photo, out=tmp_path / "x.png"))
+
+
+def test_one_photograph_is_known_again_and_what_somebody_made_of_it_stays(album, tmp_path):
+    photo = album.photos[0] / "alice/1.jpg"
+    config = AlbumConfig((photo,), album.run, album.guide / "alice", tmp_path / "a.png", compare=True)
+    run(config)
+    assert run(config)[0].count(KEPT) == 1
+    with Image.open(config.out) as picture:  # somebody works on the result, and keeps what it says of itself
+        picture.rotate(180).save(config.out, exif=picture.getexif())
+    worked, compared = config.out.read_bytes(), tmp_path / "a.compare.png"
+    compared.unlink()
+    assert run(config)[0].count(RESTORED) == 1
+    assert config.out.read_bytes() == worked
+    assert compared.is_file()
+    with pytest.raises(DataError, match="other settings"):
+        run(replace(config, options=Options(strength=0.5)))
+    assert run(replace(config, options=Options(strength=0.5), overwrite=True))[0].count(RESTORED) == 1
+    config.out.write_bytes(b"mine")
+    with pytest.raises(DataError, match=r"a\.png exists already"):
+        run(config)
+    assert config.out.read_bytes() == b"mine"
 
 
 def test_folders_inside_a_person_use_that_persons_guides(album, tmp_path):
@@ -266,7 +298,10 @@ def test_results_inside_the_folder_of_photographs_are_not_restored_again(album):
         ({"photos": ("x.jpg",), "out": "guides/x.png"}, ConfigError, "among photographs that are read"),
         ({"photos": ("x.jpg", "y.jpg"), "out": "."}, ConfigError, "among photographs that are read"),
         ({"photos": ("x.bmp", "x.png"), "out": "new"}, ConfigError, "would both become"),
-        ({"photos": ("empty",), "out": "new"}, DataError, "holds no photograph"),
+        ({"photos": ("nothing",), "out": "new"}, DataError, "holds no photograph"),
+        ({"photos": ("x.jpg",), "out": "new.png", "only_kept": "kept"}, ConfigError, "name a folder with --out"),
+        ({"photos": ("x.jpg",), "out": "new", "only_kept": "new/kept"}, ConfigError, "among photographs or results"),
+        ({"photos": ("empty/more",), "out": "new", "only_kept": "empty"}, ConfigError, "among photographs or results"),
     ],
 )
 def test_plans_that_cannot_be_are_refused(tmp_path, monkeypatch, change, error, message):
@@ -274,9 +309,11 @@ def test_plans_that_cannot_be_are_refused(tmp_path, monkeypatch, change, error, 
     for name in ("x.jpg", "y.jpg", "x.bmp", "x.png"):
         save(tmp_path / name, 1)
     (tmp_path / "guides").mkdir()
-    (tmp_path / "empty").mkdir()
+    save(tmp_path / "empty/more/x.jpg", 1)
+    (tmp_path / "nothing").mkdir()
     photos = tuple(Path(name) for name in change["photos"])
-    config = AlbumConfig(photos, Path("run"), Path("guides"), Path(change.get("out", "new")))
+    kept = Path(change["only_kept"]) if "only_kept" in change else None
+    config = AlbumConfig(photos, Path("run"), Path("guides"), Path(change.get("out", "new")), only_kept=kept)
     with pytest.raises(error, match=message):
         plan_jobs(config)
 
@@ -287,3 +324,84 @@ def test_the_log_tells_what_was_made_from_what(album):
     assert len(lines) == 3
     assert all(len(line["made_from"]["photo"]) == 32 for line in lines)
     assert {line["output"] for line in lines} == {"alice/1.jpg", "alice/2.png", "bob/1.png"}
+
+
+def mark(album, **marks):
+    entries = read_log(album.out)
+    given = {name: {"mark": value, "file": entries[name].files[name]} for name, value in marks.items()}
+    (album.out / MARKS_FILE).write_text(json.dumps({"marks": given}))
+
+
+def test_what_was_marked_to_be_kept_is_copied_and_nothing_else(album, tmp_path):
+    album = replace(album, compare=False)
+    run(album)
+    mark(album, **{"alice/1.jpg": "keep", "alice/2.png": "reject"})
+    kept = replace(album, only_kept=tmp_path / "kept")
+    summary, _ = run(kept)
+    assert summary.kept.copied == ("alice/1.jpg",)
+    assert (summary.kept.rejected, summary.kept.unmarked) == (("alice/2.png",), ("bob/1.png",))
+    assert contents(tmp_path / "kept") == {Path("alice/1.jpg"): (album.out / "alice/1.jpg").read_bytes()}
+    assert "1 kept photographs copied, 1 rejected, 1 without a mark" in summary.text()
+    again, _ = run(kept)
+    assert again.kept.there == ("alice/1.jpg",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "save the marks there"),
+        (b"{}", "holds no marks"),
+        (b'{"marks": {"alice/1.jpg": {"mark": "burn", "file": "x"}}}', "a mark is 'burn'"),
+        (b"[" * 100_000, "holds no marks"),
+    ],
+)
+def test_without_marks_nothing_is_copied(album, tmp_path, content, message):
+    if content is not None:
+        album.out.mkdir()
+        (album.out / MARKS_FILE).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        run(replace(album, only_kept=tmp_path / "kept"))
+    assert not (tmp_path / "kept").exists()
+
+
+def test_marks_name_results_alone_and_hold_for_the_file_that_was_looked_at(album, tmp_path):
+    run(album)
+    entries, out = read_log(album.out), tmp_path / "kept"
+    (tmp_path / "secret").write_text("x")
+    given = {"../secret": {"mark": "keep", "file": "x"}, "alice/1.jpg": {"mark": "keep", "file": "0" * 32}}
+    (album.out / MARKS_FILE).write_text(json.dumps({"marks": given}))
+    found = copy_kept(album.out, entries, out)
+    assert found.changed == ("alice/1.jpg",)
+    assert found.copied == ()
+    assert not out.exists()
+    mark(album, **{"alice/1.jpg": "keep", "alice/2.png": "keep"})
+    (out / "alice").mkdir(parents=True)
+    for name in ("alice/1.jpg", "bob/1.png"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_bytes(b"mine")
+    found = copy_kept(album.out, entries, out)
+    assert found.copied == ("alice/2.png",)
+    assert len(found.failed) == 2
+    assert (out / "alice/1.jpg").read_bytes() == (out / "bob/1.png").read_bytes() == b"mine"
+
+
+def test_the_page_shows_each_photograph_with_guide_reason_and_change_and_stays_if_it_is_anothers(album):
+    run(album)
+    page = (album.out / PAGE).read_text()
+    for part in (
+        "Guide a.jpg: the only one",
+        "fits best of 2",
+        "all of the change",
+        "grey levels on average",
+    ):
+        assert part in page, part
+    sources = re.findall(r'src="([^"]+)"', page)
+    assert len(sources) == 3 * 5
+    assert all((album.out / source).is_file() for source in sources)
+    assert "carol/1.png: no usable guide" in page
+    assert not re.search(r"https?://", page)
+    (album.out / PAGE).write_text("<p>mine")
+    summary, lines = run(album)
+    assert (album.out / PAGE).read_text() == "<p>mine"
+    assert summary.page == ""
+    assert any("stays as it is" in line for line in lines)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from gfr_model.restoration.faces import FoundFace
-from gfr_model.restoration.guides import Guide, Guides, choose, cost, detail_of, guide_files, read_guides
+from gfr_model.restoration.guides import Guide, Guides, choose, detail_of, guide_files, read_guides
 from gfr_model.restoration.head import Head, head_of
 from manifests import DataError
 from manifests.crops import CropGeometry
@@ -65,13 +65,34 @@ def test_a_photograph_never_guides_itself():
         chosen([own], photo="own")
 
 
-def test_the_reason_names_the_runner_up_and_by_how_much():
-    front, turned = guide("front"), guide("turned", Head(30, 0, 0, 0.9))
-    why = chosen([front, turned]).why
-    gap = cost(turned, Head(0, 0, 0, 0.9), 0.5) - cost(front, Head(0, 0, 0, 0.9), 0.5)
-    assert "turned by" in why
-    assert abs(float(why.split("turned by ")[1].split(",")[0]) - gap) < 3
-    assert chosen([front]).why == "the only one"
+@pytest.mark.parametrize(
+    ("second", "lack"),
+    [
+        ({"head": Head(30, 0, 0, 0.9)}, "is turned further away"),
+        ({"head": Head(0, 0, 0, 1.4)}, "has another expression"),
+        ({"detail": 0.1}, "is smaller or less sharp"),
+        ({"side": 60.0}, "is smaller or less sharp"),
+        ({}, "would do as well"),
+    ],
+)
+def test_the_reason_is_a_sentence_that_says_what_the_next_best_lacks(second, lack):
+    why = chosen([guide("a.jpg"), replace(guide("b.jpg"), **second)]).why
+    assert why.startswith("fits best of 2: its head is held almost as in the photograph (2 degrees apart)")
+    assert "its face is large and sharp" in why
+    assert f"b.jpg{' ' if lack.startswith('would') else ', '}{lack}" in why
+    assert chosen([guide("a.jpg")]).why == "the only one that can serve"
+
+
+def test_the_reason_says_what_the_chosen_one_lacks_itself():
+    poor = [
+        replace(guide(name, Head(30, 0, 0, 1.2), side=100.0), detail=detail)
+        for name, detail in (("a", 0.3), ("b", 0.1))
+    ]
+    why = chosen(poor).why
+    assert "held otherwise (30 degrees apart)" in why
+    assert "it smiles more" in why
+    assert "small but sharp" in why
+    assert "seen from the front" in chosen([guide("a"), guide("b")], None).why
 
 
 def test_equal_guides_are_chosen_by_name():
@@ -118,8 +139,10 @@ def test_files_that_cannot_serve_are_told_apart(tmp_path):
     found = read_guides(tmp_path, eyes, 64)
     assert [one.path.name for one in found.usable] == ["good.png"]
     assert found.usable[0].image.shape == (64, 64, 3)
+    assert np.allclose(found.usable[0].keypoints, (FRONT - 80 + 0.5) * 64 / 90 - 0.5)
     lines = "\n".join(found.problems)
-    assert len(found.problems) == 3
+    assert len(found.problems) == 4
+    assert "notes.txt is no photograph by its name" in found.problems[-1]
     assert "broken.jpg cannot be read" in lines
     assert "none.png shows no face" in lines
     assert "profile.png shows a profile" in lines

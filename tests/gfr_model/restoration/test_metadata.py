@@ -8,7 +8,16 @@ import pytest
 from PIL import Image, ImageCms
 
 from gfr_data.faces.decode import decode_image, read_image
-from gfr_model.restoration.metadata import EXIF_FOLDER, FORMATS, ORIENTATION, Metadata, encode, read_metadata
+from gfr_model.restoration.metadata import (
+    EXIF_FOLDER,
+    FORMATS,
+    HISTORY,
+    ORIENTATION,
+    Metadata,
+    encode,
+    read_made_from,
+    read_metadata,
+)
 
 MAKER, DATE, WIDTH, LATITUDE, GPS_FOLDER = 0x010F, 0x9003, 0xA002, 2, 0x8825
 
@@ -32,7 +41,7 @@ def photograph(tmp_path):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_exif_and_profile_go_along_and_the_result_is_upright(photograph, suffix):
     image = read_image(photograph)
-    content = encode(image, read_metadata(photograph), suffix)
+    content = encode(image, read_metadata(photograph), suffix, "0123")
     with Image.open(io.BytesIO(content)) as result, Image.open(photograph) as original:
         exif = result.getexif()
         assert exif[MAKER] == "Camera"
@@ -49,11 +58,31 @@ def test_exif_and_profile_go_along_and_the_result_is_upright(photograph, suffix)
     assert suffix != ".png" or np.array_equal(again, image)
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_result_says_that_it_was_restored_and_from_what(photograph, tmp_path, suffix):
+    image, result = read_image(photograph), tmp_path / f"result{suffix}"
+    assert read_made_from(photograph) == ""
+    result.write_bytes(encode(image, read_metadata(photograph), suffix, "0123"))
+    assert read_made_from(result) == "0123"
+    result.write_bytes(encode(image, read_metadata(result), suffix, "4567"))  # a result, restored again
+    assert read_made_from(result) == "4567"
+    with Image.open(result) as picture:
+        history = picture.getexif()[HISTORY].splitlines()
+    assert len(history) == 2
+    assert all("no evidence" in line for line in history)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe1\x00\x10Exif\0\0II*\0"])
+def test_files_of_others_say_nothing_of_what_they_were_made_from(tmp_path, content):
+    (tmp_path / "mine.jpg").write_bytes(content)
+    assert read_made_from(tmp_path / "mine.jpg") == ""
+
+
 def test_jpeg_keeps_colours_at_full_resolution():
     image = np.zeros((32, 32, 3), np.uint8)
     image[:, ::2] = (255, 0, 0)
     image[:, 1::2] = (0, 0, 255)
-    result = decode_image(encode(image, Metadata(), ".jpg"))
+    result = decode_image(encode(image, Metadata(), ".jpg", "0123"))
     assert np.abs(result.astype(int) - image).mean() < 6
 
 
@@ -88,6 +117,6 @@ def test_the_thumbnail_of_the_old_state_does_not_go_along(tmp_path):
     exif = b"Exif\0\0" + first + second + struct.pack("<I", 0) + thumbnail
     Image.new("RGB", (32, 32)).save(tmp_path / "old.jpg", exif=exif)
     assert thumbnail in (tmp_path / "old.jpg").read_bytes()
-    result = encode(read_image(tmp_path / "old.jpg"), read_metadata(tmp_path / "old.jpg"), ".jpg")
+    result = encode(read_image(tmp_path / "old.jpg"), read_metadata(tmp_path / "old.jpg"), ".jpg", "0123")
     assert thumbnail not in result
     assert Image.open(io.BytesIO(result)).getexif()[MAKER] == "Cam"

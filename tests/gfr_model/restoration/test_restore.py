@@ -13,7 +13,7 @@ from gfr_model.config import TrainConfig
 from gfr_model.inference import TrainedModel
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.networks.points import Landmarks
-from gfr_model.restoration.faces import FoundFace
+from gfr_model.restoration.faces import FoundFace, Quality
 from gfr_model.restoration.guides import Guide, Guides
 from gfr_model.restoration.head import Head
 from gfr_model.restoration.restore import Options, comparison, restore_photograph
@@ -25,8 +25,8 @@ FRONT = np.array([(-20.0, -20), (20, -20), (0, 3), (-18, 21), (18, 21)])
 
 
 class Eyes:
-    def __init__(self, *squares):
-        self.squares = squares
+    def __init__(self, *squares, detail=5.0):
+        self.squares, self.detail = squares, detail
 
     def read(self, path):
         raise AssertionError("nothing is read here")
@@ -39,6 +39,9 @@ class Eyes:
 
     def cut(self, image, square, size):
         return crop(image, square, size)
+
+    def measure(self, image, square):
+        return Quality(self.detail)
 
 
 class Network(nn.Module):
@@ -70,7 +73,12 @@ def guides(**named):
 
 
 def photograph(height=200, width=300):
-    return np.random.default_rng(0).integers(60, 120, (height, width, 3), dtype=np.uint8)
+    """Noise on red and blue stripes."""
+    image = np.random.default_rng(0).integers(60, 120, (height, width, 3), dtype=np.uint8)
+    red = np.arange(width) // 50 % 2 == 0
+    image[:, red, 0] += 80
+    image[:, ~red, 2] += 80
+    return image
 
 
 def brighter(degraded, guide):
@@ -234,3 +242,47 @@ def test_a_black_and_white_photograph_stays_so_and_a_coloured_one_does_not():
         chroma = made.image[100, 150].astype(int) - made.image[100, 150, 1]
         assert (np.abs(chroma).max() == 0) == stays
         assert made.image[100, 150].mean() > image[100, 150].mean() + 10
+
+
+@pytest.mark.parametrize(
+    ("detail", "asked", "change", "said"),
+    [
+        (5.0, None, 40, "little detail: all of the change"),
+        (14.0, None, 20, "partly sharp: 50% of the change"),
+        (40.0, None, 0, "stays as it is"),
+        (40.0, 1.0, 40, "100% of the change is applied, as asked"),
+        (5.0, 0.25, 10, "25% of the change is applied, as asked"),
+        (5.0, 0.0, 0, "0% of the change is applied, as asked"),
+    ],
+)
+def test_the_change_is_what_the_face_needs_or_what_was_asked_for_and_that_is_said(detail, asked, change, said):
+    image, eyes = photograph(), Eyes((50.0, 40.0, 100.0), detail=detail)
+    made = restore_photograph(image, "p", guides(a=9), model(brighter), eyes, Options(strength=asked))
+    assert made.image[90, 100].astype(int).tolist() == (image[90, 100].astype(int) + change).tolist()
+    face = made.faces[0]
+    assert said in face.notes[-1]
+    assert face.change == pytest.approx(change, abs=0.01)
+    assert (face.strength == asked) if asked is not None else (face.strength == face.need)
+
+
+class Alike:
+    """Finds two pictures as similar as it is told."""
+
+    def __init__(self, similarity):
+        self.turn, self.asked = np.array([similarity, np.sqrt(1 - similarity**2)]), []
+
+    def embed(self, image, keypoints):
+        self.asked.append(keypoints)
+        return np.array([1.0, 0.0]) if len(self.asked) == 1 else self.turn
+
+
+@pytest.mark.parametrize(
+    ("similarity", "detail", "warns"), [(0.2, 20.0, True), (0.3, 20.0, False), (0.2, 12.0, False), (0.0, 5.0, False)]
+)
+def test_a_guide_of_another_person_is_warned_of_where_the_face_shows_enough(similarity, detail, warns):
+    shown, persons = guides(a=9), Alike(similarity)
+    shown = replace(shown, usable=(replace(shown.usable[0], keypoints=FRONT / 2 + 32),))
+    eyes = Eyes((50.0, 40.0, 100.0), detail=detail)
+    made = restore_photograph(photograph(), "p", shown, model(brighter), eyes, Options(), persons)
+    assert ("another person" in made.faces[0].notes[0]) == warns
+    assert not persons.asked or np.abs(persons.asked[0].mean(axis=0) - SIZE / 2).max() < 2  # points of the crop

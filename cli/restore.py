@@ -1,0 +1,170 @@
+"""`gfr-eval restore` and `explain`: photographs in, better photographs out."""
+
+import functools
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.command import (
+    device_option,
+    dry_run_option,
+    json_option,
+    overwrite_option,
+    print_summary,
+    reports_errors,
+    run_option,
+)
+from cli.progress import progress_bars
+
+
+def _face_option(context: click.Context, option: click.Parameter, value: str) -> str:
+    """`largest`, `all`, or a number from 1 on."""
+    if value in ("largest", "all") or (value.isdecimal() and int(value) >= 1):
+        return value
+    raise click.BadParameter(f"{value!r} is neither 'largest' nor 'all' nor a number from 1 on")
+
+
+@click.command("restore")
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@run_option
+@click.option(
+    "--guide",
+    metavar="PHOTO_OR_FOLDER",
+    type=click.Path(path_type=Path),
+    help="A good photograph of the same person, or a folder of them. For PHOTO with a folder for each person: a "
+    "folder with folders of the same names.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="A file (.png, .jpg, .webp) for one photograph, a folder for more.",
+)
+@click.option(
+    "--face",
+    metavar="largest|all|INDEX",
+    default="largest",
+    show_default=True,
+    callback=_face_option,
+    help="Which face; they count from the left, from 1 on.",
+)
+@click.option(
+    "--enlarge",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="Enlarge the photograph, so that a small face has room for its detail.",
+)
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    help="Share of the change that is applied.  [default: by how much the face needs it]",
+)
+@click.option("--compare", is_flag=True, help="Also write NAME.compare.png: input, guide, warped guide, output.")
+@click.option(
+    "--only-kept",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Copy to FOLDER what was marked to be kept on the album's page, OUT/index.html.",
+)
+@device_option
+@overwrite_option
+@dry_run_option
+@json_option
+@reports_errors
+def restore_command(
+    photos: tuple[Path, ...],
+    run: Path,
+    guide: Path | None,
+    out: Path,
+    face: str,
+    enlarge: int,
+    strength: float | None,
+    compare: bool,
+    only_kept: Path | None,
+    device: str,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Restore photographs of a person with the help of better ones.
+
+    Finds the face, chooses the guide that fits best and says why, restores, and blends the face back: the result is the
+    whole photograph with its EXIF and colour profile. PHOTO may be a folder, also with a folder for each person.
+    Results have 8 bits and no transparency. Run it again after an interruption: it goes on where it stopped.
+    Exit status 1 where any photograph was not restored; which, and why, is listed at the end.
+    """
+    from gfr_model.restoration.album import restore_album
+    from gfr_model.restoration.jobs import AlbumConfig, plan_jobs
+    from gfr_model.restoration.restore import Options
+
+    options = Options(face, enlarge, strength)
+    config = AlbumConfig(photos, run, guide, out, options, compare, device, overwrite, only_kept)
+    if dry_run:
+        jobs = plan_jobs(config)
+        lines = [f"{job.photo} with {job.guide or 'no guide'} -> {job.out}" for job in jobs]
+        record = [{"photo": str(job.photo), "guide": str(job.guide or ""), "out": str(job.out)} for job in jobs]
+        print_summary({"photographs": record}, as_json, "\n".join(lines))
+        return
+    from tqdm import tqdm
+
+    from cli.finder import Finder
+
+    with progress_bars() as progress:
+        # tqdm's way of writing keeps lines and bar apart.
+        say = functools.partial(tqdm.write, file=sys.stderr)
+        summary = restore_album(config, lambda: Finder(device), progress, say)
+    print_summary(summary.record(), as_json, f"{summary.text()}\nwritten: {out}")
+    if summary.failed:
+        raise click.exceptions.Exit(1)
+
+
+@click.command("explain")
+@click.argument("photo", metavar="PHOTO", type=click.Path(path_type=Path))
+@click.option(
+    "--guide",
+    required=True,
+    metavar="PHOTO_OR_FOLDER",
+    type=click.Path(path_type=Path),
+    help="A good photograph of the same person, or a folder of them.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="PICTURE.png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What to write.",
+)
+@run_option
+@click.option(
+    "--other-guide",
+    metavar="PHOTO_OR_FOLDER",
+    type=click.Path(path_type=Path),
+    help="A photograph of another person: also show what it makes in the guide's place.",
+)
+@click.option(
+    "--face",
+    metavar="largest|INDEX",
+    default="largest",
+    show_default=True,
+    callback=_face_option,
+    help="Which face; they count from the left, from 1 on.",
+)
+@device_option
+@overwrite_option
+@json_option
+@reports_errors
+def explain_command(as_json: bool, **options: Any) -> None:
+    """Show in one picture how the guide helps: landmarks found, flow, warped guide, output, and other guides' outputs.
+
+    The outputs with a grey guide and with another person's show how much of the result is the guide's.
+    """
+    from cli.finder import Finder
+    from gfr_model.restoration.explain import ExplainConfig, explain
+
+    explained = explain(ExplainConfig(**options), lambda: Finder(options["device"]))
+    print_summary(asdict(explained), as_json, f"{explained.text()}\nwritten: {explained.out}")
