@@ -6,7 +6,8 @@ A training checkpoint holds everything that a run needs to go on; `model.safeten
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ FORMER = "gfr-1"  # its WarpNet and RecNet were others
 METADATA = "gfr"  # one entry, because safetensors writes several in a random order
 FOLDER = "checkpoints"
 MODEL_FILE = "model.safetensors"
-KEPT = 2  # checkpoints that stay; the older one serves when the newer one is damaged
+KEPT = 2  # newest checkpoints that stay; the older one serves when the newer one is damaged
 NAME = re.compile(r"step-(\d{8,})\.safetensors")
 
 
@@ -56,28 +57,58 @@ def write(
         part.write_bytes(save(whole, {METADATA: json.dumps(about)}))
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its content, which is not read."""
+
+    shapes: dict[str, tuple[int, ...]]  # of its tensors, by name
+    config: TrainConfig
+    state: dict[str, Any]  # JSON values
+    path: Path
+
+
 def read(path: Path) -> Checkpoint:
     """Read a checkpoint onto the CPU. Raises DataError when the file is missing, damaged, or no checkpoint of ours."""
+    with _opened(path) as (file, about):
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+        header = _header(file, about, path)
+    if about.get("crc32") != _checksum(tensors):
+        raise DataError(f"{path} is damaged: its content does not match its checksum; use another checkpoint")
+    tensors = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
+    return Checkpoint(tensors, header.config, header.state, path)
+
+
+def read_header(path: Path) -> Header:
+    """Read what a checkpoint says of itself. Raises DataError as `read` does, but for damage among the numbers."""
+    with _opened(path) as (file, about):
+        return _header(file, about, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The safetensors file, and what was noted in it."""
     from safetensors import safe_open
 
     if not path.is_file():
         raise DataError(f"{path} does not exist; name a run folder or a checkpoint that gfr-train wrote")
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+            yield file, json.loads((file.metadata() or {}).get(METADATA, "{}"))
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(
             f"{path} is no safetensors file or is damaged ({error}); it was not loaded, use one that gfr-train wrote"
         ) from error
+
+
+def _header(file: Any, about: Any, path: Path) -> Header:
     if isinstance(about, dict) and about.get("format") == FORMER:
         raise DataError(f"{path} was written by an earlier gfr-train, whose networks were others; train the run again")
     if not isinstance(about, dict) or about.get("format") != FORMAT or not {"config", "state"} <= about.keys():
         raise DataError(f"{path} was not written by this version of gfr-train (its format is not {FORMAT!r})")
-    if about.get("crc32") != _checksum(tensors):
-        raise DataError(f"{path} is damaged: its content does not match its checksum; use another checkpoint")
-    tensors = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
-    return Checkpoint(tensors, from_values(TrainConfig, about["config"], str(path)), about["state"], path)
+    shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  (no mapping)
+    return Header(shapes, from_values(TrainConfig, about["config"], str(path)), about["state"], path)
 
 
 def path_of(run: Path, step: int) -> Path:
@@ -104,14 +135,27 @@ def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
         except DataError as error:
             damaged.append(str(error))
     if damaged:
-        raise DataError(f"no checkpoint of {run} can be read: {'; '.join(damaged)}")
+        raise DataError(
+            f"no checkpoint of {run} can be read: {'; '.join(damaged)}. Give another folder, or --overwrite to begin anew"
+        )
     return None, damaged
 
 
-def remove_old(run: Path) -> None:
-    """Remove all but the KEPT newest checkpoints."""
+def newest_header(run: Path) -> Header | None:
+    """The header of the newest checkpoint that has a sound one, None without any."""
+    for path in existing(run):
+        try:
+            return read_header(path)
+        except DataError:
+            continue
+    return None
+
+
+def remove_old(run: Path, best: int = -1) -> None:
+    """Remove all but the KEPT newest checkpoints and that after step `best`, from which the model can be made again."""
     for path in existing(run)[KEPT:]:
-        path.unlink(missing_ok=True)
+        if path != path_of(run, best):
+            path.unlink(missing_ok=True)
 
 
 def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

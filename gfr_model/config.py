@@ -25,11 +25,12 @@ from manifests.settings import (
 )
 
 OFF = "off"
+LARGEST_SIDE = 4096  # px of an image: a file that names more is no configuration, but would take all memory
 
 
 def _power_of_two(side: int, info: ValidationInfo) -> int:
-    if side < 16 or side & (side - 1):
-        raise ValueError(f"{info.field_name} must be a power of two of at least 16, but is {side}")
+    if not 16 <= side <= LARGEST_SIDE or side & (side - 1):
+        raise ValueError(f"{info.field_name} must be a power of two from 16 to {LARGEST_SIDE}, but is {side}")
     return side
 
 
@@ -151,7 +152,8 @@ class TrainConfig:
 
     # What is kept
     on_nonfinite: Annotated[OnNonfinite, about("at a loss or gradient that is not finite; 'skip' counts")] = "stop"
-    checkpoint_every: Annotated[Count, about("steps between checkpoints")] = 1000
+    checkpoint_minutes: Annotated[NotNegative, about("minutes between checkpoints; 0: by steps alone")] = 15.0
+    checkpoint_every: Annotated[Whole, about("steps between checkpoints; 0: by time alone")] = 0
     log_every: Annotated[Count, about("steps between rows of the metrics table")] = 50
     samples: Annotated[Whole, about("validation pairs in a picture")] = 4
 
@@ -180,7 +182,13 @@ class TrainConfig:
 
 
 # These may differ when a run continues: they change where it ends or what it shows, not what a step does.
-MAY_CHANGE = frozenset({"epochs", "max_steps", "checkpoint_every", "log_every", "samples", "on_nonfinite", "vgg_face"})
+# Of the two that name files, what counts is what the files hold, which is looked at apart.
+MAY_CHANGE = frozenset(
+    {
+        *("epochs", "max_steps", "checkpoint_every", "checkpoint_minutes", "log_every", "samples", "on_nonfinite"),
+        *("vgg_face", "identity_weights"),
+    }
+)
 
 
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:

@@ -34,7 +34,6 @@ def fast() -> TrainConfig:
         compile=True,
         fused_adam=True,
         tf32=True,
-        checkpoint_every=500,
     )
 
 

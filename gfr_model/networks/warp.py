@@ -14,13 +14,12 @@ from gfr_model.device import full_precision
 def warp(image: Tensor, flow: Tensor) -> Tensor:
     """Return `image` (B, C, H, W) seen through `flow` (B, 2, h, w), as (B, C, h, w): bilinear, eq. 2.
 
-    Positions outside [-1, 1] look at the nearest pixel of the border.
+    Positions outside [-1, 1] look at the nearest pixel of the border; one that is not finite sees NaN.
     """
     if flow.dim() != 4 or flow.shape[1] != 2 or flow.shape[0] != image.shape[0]:
         raise ValueError(f"flow must have shape ({image.shape[0]}, 2, h, w), but is {tuple(flow.shape)}")
     flow = full_precision(flow)
-    positions = flow.permute(0, 2, 3, 1)
-    return F.grid_sample(image.to(flow.dtype), positions, mode="bilinear", padding_mode="border", align_corners=True)
+    return _sample(image.to(flow.dtype), flow.permute(0, 2, 3, 1))
 
 
 def inside(flow: Tensor) -> Tensor:
@@ -40,8 +39,7 @@ def identity_flow(
 def sample_flow(flow: Tensor, points: Tensor) -> Tensor:
     """Read `flow` (B, 2, H, W) at `points` (B, N, 2) in [-1, 1], bilinearly; returns positions (B, N, 2)."""
     flow = full_precision(flow)
-    found = F.grid_sample(flow, points[:, :, None].to(flow.dtype), padding_mode="border", align_corners=True)
-    return found[..., 0].transpose(1, 2)
+    return _sample(flow, points[:, :, None].to(flow.dtype))[..., 0].transpose(1, 2)
 
 
 def normalise(points: Tensor, size: int = 256) -> Tensor:
@@ -52,3 +50,14 @@ def normalise(points: Tensor, size: int = 256) -> Tensor:
 def to_pixels(points: Tensor, size: int = 256) -> Tensor:
     """Undo `normalise`."""
     return (points + 1) * ((size - 1) / 2)
+
+
+def _sample(image: Tensor, positions: Tensor) -> Tensor:
+    """`image` (B, C, H, W) at `positions` (B, h, w, 2), as (B, C, h, w); NaN at those that are not finite.
+
+    `grid_sample` is not shown them: its backward pass on a CPU reads and writes memory outside the image there.
+    """
+    good = positions.isfinite().all(dim=-1)
+    known = torch.where(good[..., None], positions, torch.zeros_like(positions))
+    found = F.grid_sample(image, known, mode="bilinear", padding_mode="border", align_corners=True)
+    return torch.where(good[:, None], found, torch.full_like(found, torch.nan))

@@ -1,10 +1,13 @@
 """Sums of what the steps returned, kept on the device until somebody asks: a step never waits for a number."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from gfr_model.training.processes import World, average
 
+PARTS = ("total", "count")  # of what is summed
 SKIPPED = "nonfinite"  # the value of a step that says whether it was skipped: 1, or 0
 
 
@@ -39,6 +42,22 @@ class Meter:
         average([both], self.world)
         self.sums = {}
         return {name: total / count for name, (total, count) in zip(names, both.tolist(), strict=True) if count}
+
+    def state(self) -> dict[str, Tensor]:
+        """The sums by name, over all processes: what `load` needs. Every process has to call it."""
+        sums = {
+            f"{name}.{part}": value.detach().clone()
+            for name, both in self.sums.items()
+            for part, value in zip(PARTS, both, strict=True)
+        }
+        average(list(sums.values()), self.world)
+        return sums
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Continue from `state()`'s tensors: a run that was interrupted has the means that it would have had."""
+        there = {name: value.to(self.world.device) for name, value in tensors.items()}
+        names = dict.fromkeys(name.rpartition(".")[0] for name in there)
+        self.sums = {name: (there[f"{name}.{PARTS[0]}"], there[f"{name}.{PARTS[1]}"]) for name in names}
 
     def nonfinite(self) -> tuple[int, int]:
         """Return how many steps were skipped since the last call and which was the first, -1 without one."""

@@ -80,7 +80,8 @@ class RunLog:
         for name, value in values.items():
             self.pending.append({"step": step, "epoch": epoch, "split": split, "name": name, "value": value})
             if self.events is not None:
-                self.events.add_scalar(f"{split}/{name}", value, step)
+                with _written(self.run / EVENTS):
+                    self.events.add_scalar(f"{split}/{name}", value, step)
 
     def picture(self, step: int, image: np.ndarray) -> None:
         """Keep a picture, (H, W, 3) uint8 RGB, as `samples/step-N.png`."""
@@ -91,7 +92,8 @@ class RunLog:
         with atomic_path(self.run / SAMPLES / f"step-{step:08d}.png") as part:
             Image.fromarray(image).save(part)
         if self.events is not None:
-            self.events.add_image("samples", image, step, dataformats="HWC")
+            with _written(self.run / EVENTS):
+                self.events.add_image("samples", image, step, dataformats="HWC")
 
     def flush(self) -> None:
         """Bring the table on disk up to date."""
@@ -102,12 +104,14 @@ class RunLog:
         with atomic_path(self.path) as part:
             pq.write_table(self.table, part)
         if self.events is not None:
-            self.events.flush()
+            with _written(self.run / EVENTS):
+                self.events.flush()
 
     def close(self) -> None:
         """Close the event file."""
         if self.events is not None:
-            self.events.close()
+            with _written(self.run / EVENTS):
+                self.events.close()
 
 
 def read_metrics(run: Path) -> pa.Table:
@@ -132,4 +136,16 @@ def _event_writer(folder: Path, step: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(folder, purge_step=step + 1)
+    with _written(folder):
+        return SummaryWriter(folder, purge_step=step + 1)
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Turn what TensorBoard's writer raises on a full disk, where it may be the first to notice, into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"cannot write to {folder}: {error.strerror or error}; free space or choose another folder, then run again"
+        ) from error

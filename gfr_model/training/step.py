@@ -184,7 +184,15 @@ class Learner:
 
 
 def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
-    """Load VGG-Face where the perceptual loss is on. Raises ConfigError when its weights were not named."""
+    """Load VGG-Face where the perceptual loss is on.
+
+    Raises ConfigError when its weights were not named, or were named and would not be looked at.
+    """
+    if config.lambda_perceptual == 0 and config.vgg_face not in ("", OFF):
+        raise ConfigError(
+            f"--vgg-face {config.vgg_face} would not be used: lambda_perceptual is 0 in these settings; pass --set "
+            "lambda_perceptual=0.001 (the paper's) as well, or leave --vgg-face out"
+        )
     if config.lambda_perceptual == 0 or config.vgg_face == OFF:
         return None
     from gfr_model.networks.vggface.files import ADVICE, load_vggface

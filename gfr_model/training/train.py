@@ -6,9 +6,10 @@ checkpoint, and on a CPU ends with the same weights, bit for bit, as if nothing 
 
 import math
 import threading
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gfr_model import checkpoint
@@ -16,12 +17,13 @@ from gfr_model.config import TrainConfig
 from gfr_model.device import tensor_float
 from gfr_model.training.batches import Feed
 from gfr_model.training.initial import read_initial, take_over
+from gfr_model.training.kept import Origin, Position, judges_of, mend_model, resume, save, write_model
 from gfr_model.training.meter import Meter
 from gfr_model.training.objective import Judges
 from gfr_model.training.pairs import Splits, load, read_splits
 from gfr_model.training.processes import World, any_of, interrupts, join, wait
 from gfr_model.training.run import RunLog, open_run
-from gfr_model.training.schedule import Plan, Schedule, after_validation, begin, finished, make_plan, rates
+from gfr_model.training.schedule import Plan, after_validation, begin, finished, make_plan, rates
 from gfr_model.training.step import Learner, load_identity, load_perceptual
 from gfr_model.training.summary import TrainSummary, summary_lines, write_summary
 from gfr_model.training.validation import validate
@@ -30,17 +32,6 @@ from manifests import ConfigError, DataError, Progress, keep_freed_memory, silen
 
 SANITY_BATCHES = 2  # of validation before the first step
 WARNINGS = 10  # of a run that are kept
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a run stands: with the weights, everything that its next step depends on."""
-
-    step: int = 0  # steps done
-    skipped: int = 0  # of them without an update, for a loss or gradient that was not finite
-    schedule: Schedule = field(default_factory=Schedule)
-    validation: dict[str, float] = field(default_factory=dict)  # the last one's values
-    warnings: tuple[str, ...] = ()  # of the validations so far, the last WARNINGS
 
 
 @dataclass(frozen=True)
@@ -53,6 +44,7 @@ class Session:
     splits: Splits
     plan: Plan
     learner: Learner
+    origin: Origin
     feed: Feed
     val_feed: Feed
     log: RunLog
@@ -89,19 +81,23 @@ def train(
         with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext():
             wait(world)
             # Construct the networks and go on where the newest checkpoint stands.
-            learner = Learner(config, world, judges)
+            learner, meter = Learner(config, world, judges), Meter(world)
             if initial:
                 say(take_over(learner.network, initial, config))
                 learner.average.restart()
             if config.compile and (reason := learner.compile()):
                 say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
-            start = end = _resume(run, learner, splits, say)
+            origin = Origin(splits.manifest_hash, judges_of(config))
+            start = end = resume(run, learner, meter, origin, say)
             plan = make_plan(config, len(splits.train))
+            done = start.step >= plan.total_steps or finished(start.schedule, config)
+            if world.leads and (line := mend_model(run, config, start, origin, done)):
+                say(line)
             # Train.
-            if start.step >= plan.total_steps or finished(start.schedule, config):
+            if done:
                 say(f"{run} is finished: nothing to do")
             else:
-                session = _open_session(run, splits, plan, learner, start.step, progress, say)
+                session = _open_session(run, splits, plan, learner, meter, origin, start.step, progress, say)
                 end = _fit(session, start, stopped, progress)
                 session.log.close()
             return _conclude(run, end, start, splits, config, world)
@@ -112,6 +108,8 @@ def _open_session(
     splits: Splits,
     plan: Plan,
     learner: Learner,
+    meter: Meter,
+    origin: Origin,
     step: int,
     progress: Progress,
     say: Callable[[str], None],
@@ -126,7 +124,7 @@ def _open_session(
     )
     log = RunLog(run, step, active=world.leads)
     validate(learner, val_feed, world, batches=SANITY_BATCHES)
-    return Session(run, config, world, splits, plan, learner, feed, val_feed, log, Meter(world), say)
+    return Session(run, config, world, splits, plan, learner, origin, feed, val_feed, log, meter, say)
 
 
 def _fit(session: Session, position: Position, stopped: threading.Event, progress: Progress) -> Position:
@@ -134,6 +132,7 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
     config, plan, learner, meter = session.config, session.plan, session.learner, session.meter
     step, skipped, schedule = position.step, position.skipped, position.schedule
     found, warnings = position.validation, position.warnings
+    kept_at = time.monotonic()
     while step < plan.total_steps:
         # Which stage, at which rate?
         warping = step < plan.warp_steps
@@ -153,8 +152,10 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
         last = step in (plan.total_steps, plan.warp_steps)
         validating = last or step % plan.validate_every == 0
         logging = validating or step % config.log_every == 0
-        stopping = step % session.world.ask_every == 0 and any_of(stopped.is_set(), session.world)
-        keeping = stopping or last or step % config.checkpoint_every == 0
+        asking = step % session.world.ask_every == 0
+        stopping = asking and any_of(stopped.is_set(), session.world)
+        late = asking and any_of(_is_late(kept_at, config), session.world)
+        keeping = stopping or last or late or (config.checkpoint_every and step % config.checkpoint_every == 0)
 
         # Count the steps that changed nothing, or stop at them.
         if logging or keeping or meter.sees_at_once:
@@ -174,60 +175,38 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
             session.log.picture(step, picture)
             if not warping:
                 schedule = after_validation(schedule, found["reconstruction"], step, config)
-                if schedule.best_step == step:
-                    _write_model(session, step)
 
         # Keep a checkpoint, and stop where a signal asked for it.
         position = Position(step, skipped, schedule, found, warnings[-WARNINGS:])
-        if keeping or finished(schedule, config):
+        if keeping or schedule.best_step == step or finished(schedule, config):
             _save(session, position)
+            kept_at = time.monotonic()
         if stopping:
             raise KeyboardInterrupt
 
-    # A run too short for a validation of stage 2 has its last weights as model.
-    if session.world.leads and not (session.run / checkpoint.MODEL_FILE).is_file():
-        _write_model(session, step)
     position = replace(position, schedule=schedule)
-    _save(session, position)
+    _save(session, position, end=True)
     return position
 
 
-def _resume(run: Path, learner: Learner, splits: Splits, say: Callable[[str], None]) -> Position:
-    """Load the newest sound checkpoint of `run` into `learner`."""
-    kept, damaged = checkpoint.newest(run)
-    for line in damaged:
-        say(f"{line}; going on from the one before it")
-    if kept is None:
-        return Position()
-    if kept.state["manifest_hash"] != splits.manifest_hash:
-        raise DataError(
-            f"{run} was trained on other pairs than this folder's pairs.parquet; "
-            "give the same build folder to continue it, another --out, or --overwrite to begin anew"
-        )
-    learner.load(kept.tensors)
-    state = kept.state
-    say(f"continuing {run} after step {state['step']}")
-    return Position(
-        state["step"], state["skipped"], Schedule(**state["schedule"]), state["validation"], tuple(state["warnings"])
-    )
+def _is_late(kept_at: float, config: TrainConfig) -> bool:
+    """Whether the last checkpoint is older than it may be."""
+    return 0 < config.checkpoint_minutes <= (time.monotonic() - kept_at) / 60
 
 
-def _save(session: Session, position: Position) -> None:
+def _save(session: Session, position: Position, end: bool = False) -> None:
+    """Keep a checkpoint, and after it the model where this step made the best.
+
+    A run too short for a validation of stage 2 has its last weights as model.
+    """
+    sums = session.meter.state()
     if not session.world.leads:
         return
     session.log.flush()
-    state = asdict(position) | {"manifest_hash": session.splits.manifest_hash}
-    path = checkpoint.path_of(session.run, position.step)
-    checkpoint.write(path, session.learner.state(), session.config, state)
-    checkpoint.remove_old(session.run)
-
-
-def _write_model(session: Session, step: int) -> None:
-    """Write the network alone, as evaluation and restoration load it."""
-    if session.world.leads:
-        state = {"step": step, "manifest_hash": session.splits.manifest_hash}
-        path = session.run / checkpoint.MODEL_FILE
-        checkpoint.write(path, session.learner.network_state(), session.config, state)
+    save(session.run, session.learner, sums, position, session.origin)
+    best = position.schedule.best_step
+    if best == position.step or (end and best < 0):
+        write_model(session.run, session.learner, position.step, session.origin)
 
 
 def _count_nonfinite(session: Session) -> int:

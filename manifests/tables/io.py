@@ -1,5 +1,6 @@
 """Reading and writing the tables. What is written obeys its schema, and what is read is checked against it."""
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 from manifests.errors import DataError
 from manifests.files import atomic_path, unsafe_path
 from manifests.tables.provenance import Provenance
-from manifests.tables.schemas import SCHEMA_VERSION
+from manifests.tables.schemas import LANDMARKS, SCHEMA_VERSION
 
 VERSION_KEY = b"gfr.schema_version"
 ROW_GROUP = 8192  # rows; a few megabytes, so that readers can skip
@@ -74,7 +75,8 @@ def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | Non
     A column that the schema says was `added` later has no value in an older table.
 
     Raises DataError naming file, row and column when the file is missing or no Parquet, was written by another schema
-    version, lacks a column, has one of another type, a null where none may be, or a path that leaves the folder.
+    version, lacks a column, has one of another type, a null where none may be, a path that leaves the folder, or
+    landmarks that are not finite.
     """
     path = Path(path)
     found = read_schema(path)
@@ -140,12 +142,24 @@ def _check_values(path: Path, table: pa.Table, schema: pa.Schema) -> None:
             raise DataError(f"{path}, row {row}, column {column.name}: has no value")
         if (column.metadata or {}).get(b"path"):
             _check_paths(path, column.name, values)
+        if column.type == LANDMARKS:
+            _check_points(path, column.name, values)
 
 
 def _check_paths(path: Path, name: str, values: pa.ChunkedArray) -> None:
     for row, value in enumerate(values.to_pylist()):
         if value is not None and (why := unsafe_path(value)):
             raise DataError(f"{path}, row {row}, column {name}: {value!r} {why}")
+
+
+def _check_points(path: Path, name: str, values: pa.ChunkedArray) -> None:
+    if pc.all(pc.is_finite(pc.list_flatten(values)), skip_nulls=False, min_count=0).as_py():
+        return
+    for row, points in enumerate(values.to_pylist()):
+        if points is not None and not all(point is not None and math.isfinite(point) for point in points):
+            raise DataError(
+                f"{path}, row {row}, column {name}: has landmarks that are not finite numbers; make the table again"
+            )
 
 
 def _first_line(error: Exception) -> str:
