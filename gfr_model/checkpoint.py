@@ -135,9 +135,7 @@ def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
         except DataError as error:
             damaged.append(str(error))
     if damaged:
-        raise DataError(
-            f"no checkpoint of {run} can be read: {'; '.join(damaged)}. Give another folder, or --overwrite to begin anew"
-        )
+        raise DataError(f"no checkpoint of {run} can be read: {'; '.join(damaged)}. Give another --out, or --overwrite")
     return None, damaged
 
 

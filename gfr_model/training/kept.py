@@ -20,7 +20,10 @@ from gfr_model.training.step import Learner
 from manifests import ConfigError, DataError, hash_file
 
 ANEW = "give another --out, or --overwrite to begin anew"
-JUDGES = {"vgg_face": "lambda_perceptual", "identity_weights": "lambda_identity"}  # files, and the weights of their losses
+JUDGES = {
+    "vgg_face": "lambda_perceptual",
+    "identity_weights": "lambda_identity",
+}  # files, and the weights of their losses
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,7 @@ def save(run: Path, learner: Learner, sums: Mapping[str, Tensor], position: Posi
 
 def write_model(run: Path, learner: Learner, step: int, origin: Origin) -> None:
     """Write the network alone, as evaluation and restoration load it."""
-    checkpoint.write(
-        run / checkpoint.MODEL_FILE, learner.network_state(), learner.config, _model_state(step, origin)
-    )
+    checkpoint.write(run / checkpoint.MODEL_FILE, learner.network_state(), learner.config, _model_state(step, origin))
 
 
 def mend_model(run: Path, config: TrainConfig, position: Position, origin: Origin, end: bool) -> str:

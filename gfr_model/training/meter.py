@@ -35,10 +35,10 @@ class Meter:
 
     def read(self) -> dict[str, float]:
         """Return the means since the last call, over all processes, and begin anew."""
-        names = list(self.sums)
+        names = sorted(self.sums)  # an order that an interruption does not change
         if not names:
             return {}
-        both = torch.stack([torch.stack([t.double(), c.double()]) for t, c in self.sums.values()])
+        both = torch.stack([torch.stack([part.double() for part in self.sums[name]]) for name in names])
         average([both], self.world)
         self.sums = {}
         return {name: total / count for name, (total, count) in zip(names, both.tolist(), strict=True) if count}

@@ -44,18 +44,41 @@ METRICS = pa.schema(
 
 
 @contextmanager
-def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool) -> Iterator[None]:
+def open_run(run: Path, config: TrainConfig, manifest_hash: str, overwrite: bool) -> Iterator[str]:
     """Hold the run's folder and note the configuration there, or check that it holds an earlier part of this very run.
 
+    Yields a line for a person where the note was changed by hand or damaged: what counts is the checkpoints' own.
     Raises ConfigError when it holds a run with other settings, DataError when it is somebody else's or being written.
     """
     mark = f"{HEAD}{project_version()}; pairs.parquet {manifest_hash}\n{to_toml(config)}"
-    with claimed(
-        run, FOLDER, mark, overwrite, lambda before, _: differences(from_toml(TrainConfig, before, str(run)), config)
-    ) as was:
+    with claimed(run, FOLDER, mark, overwrite, lambda before, _: _changes(run, before, config)) as was:
         if was != mark:  # those that may change
             write_text(run / CONFIG_FILE, mark)
-        yield
+        yield _changed_by_hand(run, was)
+
+
+def _changes(run: Path, before: str, config: TrainConfig) -> list[str]:
+    """What differs from the settings of the run: those of its checkpoints, before there is one those of its note."""
+    kept = checkpoint.newest_header(run)
+    if kept is not None:
+        return differences(kept.config, config)
+    try:
+        return differences(from_toml(TrainConfig, before, str(run / CONFIG_FILE)), config)
+    except DataError as error:
+        return [f"{CONFIG_FILE} is damaged: {error}"]
+
+
+def _changed_by_hand(run: Path, note: str) -> str:
+    kept = checkpoint.newest_header(run) if note else None
+    if kept is None:
+        return ""
+    try:
+        found = differences(kept.config, from_toml(TrainConfig, note, str(run / CONFIG_FILE)))
+    except DataError:
+        found = ["it was damaged"]
+    if not found:
+        return ""
+    return f"{run / CONFIG_FILE} did not say what the run was trained with ({'; '.join(found)}); it was written anew"
 
 
 class RunLog:

@@ -78,8 +78,10 @@ def train(
         if splits.note:
             say(splits.note)
         # Claim the run's folder, new or with an earlier part of this run.
-        with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext():
+        with open_run(run, config, splits.manifest_hash, overwrite) if world.leads else nullcontext("") as note:
             wait(world)
+            if note:
+                say(note)
             # Construct the networks and go on where the newest checkpoint stands.
             learner, meter = Learner(config, world, judges), Meter(world)
             if initial:

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -80,3 +82,26 @@ def test_first_and_last_pixel_centres_are_minus_one_and_one():
 def test_a_flow_of_another_batch_is_refused():
     with pytest.raises(ValueError, match=r"flow must have shape \(2, 2, h, w\), but is \(1, 2, 4, 4\)"):
         warp(torch.rand(2, 3, 4, 4), identity_flow(4, 4))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_position_that_is_not_finite_gives_nan_and_does_not_end_the_process(value):
+    """`grid_sample`'s backward pass on a CPU would write outside the image."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            flow = identity_flow(64, 64).clone()
+            flow[0, 0, 5:50, 7] = value
+            flow.requires_grad_()
+            image = torch.rand(1, 3, 64, 64, requires_grad=True)
+            points = torch.zeros(1, 68, 2).index_fill(1, torch.tensor(3), value)
+            warped, found = warp(image, flow), sample_flow(identity_flow(64, 64).requires_grad_(), points)
+            (warped.sum() + found.sum()).backward()
+            lost = torch.zeros(64, 64, dtype=torch.bool)
+            lost[5:50, 7] = True
+            right = warped.isnan().all(1)[0].equal(lost) and found.isnan().all(2)[0].nonzero().tolist() == [[3]]
+            code = 0 if right else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

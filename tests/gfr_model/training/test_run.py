@@ -1,3 +1,6 @@
+import os
+import signal
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -74,6 +77,38 @@ def test_a_broken_metrics_table_is_named(tmp_path):
     (tmp_path / "metrics.parquet").write_bytes(b"torn")
     with pytest.raises(DataError, match=r"metrics\.parquet is no metrics table"):
         RunLog(tmp_path, 1)
+
+
+def _code_with_files_of_at_most(size, work):
+    """The exit code of `work` in a child in which no file may grow beyond `size`: a disk that is full."""
+    resource = pytest.importorskip("resource")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+            code = work()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("size", [0, 3000])
+def test_a_full_disk_that_tensorboard_meets_first_is_said_as_any_other(tmp_path, size):
+    pytest.importorskip("tensorboard")
+
+    def work():
+        try:
+            log = RunLog(tmp_path, 0)
+            for step in range(1000):
+                log.record(step, 1.0, "train", {"loss": 1.0})
+            log.close()
+        except DataError as error:
+            return 0 if "events" in str(error) and "free space" in str(error) else 2
+        return 3
+
+    assert _code_with_files_of_at_most(size, work) == 0
 
 
 def test_summary_page_stands_alone(tmp_path):

@@ -226,6 +226,14 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_pairs(tiny_pairs, tmp_pat
     assert all(torch.isfinite(value).all() for value in kept.tensors.values())
 
 
+def test_a_flow_that_diverges_stops_the_run_and_not_the_process(tiny_pairs, tmp_path):
+    def work():
+        with pytest.raises(DataError, match=r"was not finite at step \d+, pairs"):
+            train(tiny_pairs, tmp_path / "run", _config(warp_rate=1e30, max_steps=8))
+
+    assert _exit_code(_in_child(work)) == 0
+
+
 def test_skip_goes_on_without_the_step_and_counts_it(tiny_pairs, tmp_path, monkeypatch):
     _poison(monkeypatch, 17)
     for fused in (False, True):

@@ -1,5 +1,6 @@
 """Tables keep their contract: what is written can be read back, and what breaks the contract is refused by name."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from manifests import (
     DEGRADED,
     FACES,
     PAIRS,
+    PAIRS_FILE,
+    SCHEMA_VERSION,
     SCORES,
     DataError,
     provenance,
@@ -20,8 +23,10 @@ from manifests import (
     read_table,
     to_table,
     unsafe_path,
+    validate_dataset,
     write_table,
 )
+from manifests.tables.io import VERSION_KEY
 
 MADE_BY = provenance("test", {"seed": 1})
 
@@ -119,6 +124,21 @@ def test_another_schema_version_a_foreign_table_and_a_damaged_file_are_refused(t
     file.write_bytes(b"PAR1 and then nothing")
     with pytest.raises(DataError, match="not a readable Parquet file"):
         read_table(file, PAIRS)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, None])
+def test_landmarks_that_are_not_finite_are_refused_with_their_row_and_column(value: float, tmp_path: Path) -> None:
+    rows = [pair(number) for number in range(3)]
+    rows[1]["guide_landmarks"] = [1.0] * 135 + [value]
+    table = to_table(rows, PAIRS)
+    with pytest.raises(DataError, match=r"row 1, column guide_landmarks: has landmarks that are not finite"):
+        write_table(tmp_path / PAIRS_FILE, table, PAIRS, provenance("test", {}))
+    stamped = table.replace_schema_metadata({VERSION_KEY: str(SCHEMA_VERSION).encode()})
+    pq.write_table(stamped, tmp_path / PAIRS_FILE)  # by another program
+    with pytest.raises(DataError, match=r"row 1, column guide_landmarks"):
+        read_table(tmp_path / PAIRS_FILE, PAIRS)
+    assert read_table(tmp_path / PAIRS_FILE, PAIRS, ["target_landmarks"]).num_rows == 3
+    assert "row 1, column guide_landmarks" in validate_dataset(tmp_path)[0]
 
 
 def test_an_interrupted_write_leaves_the_old_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
