@@ -12,6 +12,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import Tensor
+
 from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
 from gfr_model.device import tensor_float
@@ -83,12 +85,7 @@ def train(
             if note:
                 say(note)
             # Construct the networks and go on where the newest checkpoint stands.
-            learner, meter = Learner(config, world, judges), Meter(world)
-            if initial:
-                say(take_over(learner.network, initial, config))
-                learner.average.restart()
-            if config.compile and (reason := learner.compile()):
-                say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
+            learner, meter = _make_learner(config, world, judges, initial, say), Meter(world)
             origin = Origin(splits.manifest_hash, judges_of(config))
             start = end = resume(run, learner, meter, origin, say)
             plan = make_plan(config, len(splits.train))
@@ -103,6 +100,19 @@ def train(
                 end = _fit(session, start, stopped, progress)
                 session.log.close()
             return _conclude(run, end, start, splits, config, world)
+
+
+def _make_learner(
+    config: TrainConfig, world: World, judges: Judges, initial: dict[str, Tensor], say: Callable[[str], None]
+) -> Learner:
+    """The networks, with the weights of other runs that they begin with, compiled where that is wanted."""
+    learner = Learner(config, world, judges)
+    if initial:
+        say(take_over(learner.network, initial, config))
+        learner.average.restart()
+    if config.compile and (reason := learner.compile()):
+        say(f"torch.compile does not work here ({reason}); training goes on without it, slower")
+    return learner
 
 
 def _open_session(
