@@ -101,7 +101,9 @@ class TrainConfig:
     lambda_spread: Annotated[NotNegative, about("how well heatmaps' spreads tell the distances; model points")] = 0.02
     lambda_face: Annotated[NotNegative, about("squared error inside the hull of the target's landmarks, mean")] = 0.0
     lambda_identity: Annotated[NotNegative, about("1 - cosine of two embeddings of faces")] = 0.0
-    identity_weights: Annotated[Text, about("TorchScript file that embeds faces, as gfr-eval score takes it")] = ""
+    identity_weights: Annotated[
+        Text, about("what embeds faces: face-api.js's face_recognition_model.bin, or TorchScript")
+    ] = ""
     label_real: Annotated[NotNegative, about("smoothed label of real images, §3.3")] = 0.9
     label_fake: Annotated[NotNegative, about("label of restored images, §3.3")] = 0.0
     vgg_face: Annotated[Text, about("weights of VGG-Face, or 'off'")] = ""
@@ -136,6 +138,8 @@ class TrainConfig:
     guides: Annotated[Guides, about("'chosen': the manifest's; 'any': another crop of the person")] = "chosen"
     strangers: Annotated[Share, about("share of stage 1 with another person's crop, or the target, as guide")] = 0.0
     no_guide: Annotated[Share, about("share of stage 2 whose guide is plain grey, which stands for none")] = 0.0
+    window: Annotated[Whole, about("px around the face that are restored, but in the last tenth of steps; 0: all")] = 0
+    hard: Annotated[Share, about("share of samples whose scale is at least 3, where the set has such")] = 0.0
     blur_sigma: Annotated[Values, about("rho, px (§3.2)")] = "0,1:0.1:3"
     scale: Annotated[Values, about("s (§3.2)")] = "1:0.1:8"
     noise_sigma: Annotated[Values, about("sigma, grey levels (§3.2)")] = "0:1:7"
@@ -175,7 +179,11 @@ class TrainConfig:
         if len(self.rate_steps) > len(self.learning_rates):
             problems.append("rate_steps has more values than learning_rates")
         if self.lambda_identity > 0 and not self.identity_weights:
-            problems.append("lambda_identity above 0 needs identity_weights, a TorchScript file that embeds faces")
+            problems.append("lambda_identity above 0 needs identity_weights, a file that embeds faces")
+        if self.window and (self.window > self.image_size or self.window % 32):
+            problems.append(f"window {self.window} must be a multiple of 32 and at most image_size {self.image_size}")
+        if self.window and (self.model != GFRNET or self.recnet != "attentive"):
+            problems.append("window needs recnet attentive: others restore whole crops")
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -13,6 +13,7 @@ from gfr_model.networks.recnet import RecNet
 from gfr_model.networks.spline import similarity_flow, spline_flow
 from gfr_model.networks.warp import inside, warp
 from gfr_model.networks.warpnet import WarpNet
+from gfr_model.networks.window import cut
 
 Alignment = Literal["none", "similarity", "landmarks"]
 
@@ -20,7 +21,7 @@ Alignment = Literal["none", "similarity", "landmarks"]
 class Restoration(NamedTuple):
     """What a network makes of a batch."""
 
-    restored: Tensor  # (B, 3, S, S) in [0, 1], eq. 3
+    restored: Tensor  # (B, 3, S, S) in [0, 1], eq. 3; in training perhaps a window of it
     warped: Tensor | None = None  # (B, 3, S, S) in [0, 1], the warped guidance, eq. 2
     flow: Tensor | None = None  # (B, 2, S, S), eq. 1: positions in the guide, [-1, 1] is its frame
     target_landmarks: Landmarks | None = None  # found in the observation, where a PointsNet aligns
@@ -55,22 +56,27 @@ class GfrNet(nn.Module):
         else:
             self.recnet = RecNet(width, norm, image_size, 6 if made_of.guided else 3, output_skip)
 
-    def forward(self, degraded: Tensor, guide: Tensor) -> Restoration:
-        """Restore `degraded` (B, 3, S, S) in [0, 1] with `guide`, which has the same shape and range."""
+    def forward(self, degraded: Tensor, guide: Tensor, corner: Tensor | None = None, window: int = 0) -> Restoration:
+        """Restore `degraded` (B, 3, S, S) in [0, 1] with `guide`, which has the same shape and range.
+
+        With `window` only that many px from `corner` (B, 2) on are restored: training so costs less. What aligns sees
+        everything all the same.
+        """
         check_images(degraded, guide, self.image_size)
         if not self.guided:
-            return Restoration(self.recnet(degraded))
+            return Restoration(self.recnet(_part(degraded, corner, window)))
         flow, *landmarks = self.align(degraded, guide)
         warped = guide if flow is None else warp(guide, flow)
         valid = torch.ones_like(guide[:, :1]) if flow is None else inside(flow)
-        restored = self.recnet(degraded, warped, valid * shows_something(guide))
+        seen = (_part(images, corner, window) for images in (degraded, warped, valid * shows_something(guide)))
+        restored = self.recnet(*seen)
         return Restoration(restored, None if flow is None else warped, flow, *landmarks)
 
     def align(self, degraded: Tensor, guide: Tensor) -> tuple[Tensor | None, Landmarks | None, Landmarks | None]:
         """The flow (B, 2, S, S), None where nothing aligns, and the landmarks of both images where they are found."""
         found, guides = None, None
         if self.points is not None:
-            found, guides = self.points(degraded), self.points(guide)
+            found, guides = self.points.find(degraded), self.points.find(guide)
         coarse = self.coarse(found, guides)
         return (coarse if self.warpnet is None else self.warpnet(degraded, guide, coarse)), found, guides
 
@@ -88,6 +94,10 @@ class GfrNet(nn.Module):
         if self.points is not None:
             self.points.eval()
         return self
+
+
+def _part(images: Tensor, corner: Tensor | None, window: int) -> Tensor:
+    return cut(images, corner, window) if window and corner is not None else images
 
 
 def shows_something(guide: Tensor) -> Tensor:

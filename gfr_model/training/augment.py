@@ -16,8 +16,8 @@ from gfr_model.training.pairs import Pairs, PairTable
 
 LUMA = (0.299, 0.587, 0.114)  # BT.601
 PLAIN = 128  # grey level of a guide that stands for none
-DRAWS = 16  # uniform numbers of a sample, used as below
-GUIDE, STRANGE, STRANGER, GREY, COLOURED, MISSING, TARGET_MOVES, GUIDE_MOVES = 0, 1, 2, 3, 4, 5, 6, 11
+DRAWS = 17  # uniform numbers of a sample, used as below
+GUIDE, STRANGE, STRANGER, GREY, COLOURED, MISSING, TARGET_MOVES, GUIDE_MOVES, SCALE = 0, 1, 2, 3, 4, 5, 6, 11, 16
 MOVES = 5  # numbers that move one crop: whether, its size, its angle, its place x and y
 
 

@@ -1,6 +1,6 @@
 """Batches for the trainer: pairs, augmented, each with its own degradation; a function of the step alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,11 +9,14 @@ from torch import Tensor
 from gfr_model.config import TrainConfig
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.networks.warp import normalise
-from gfr_model.training.augment import augment, draws_of, guides_of
+from gfr_model.networks.window import cut, in_window
+from gfr_model.training.augment import SCALE, augment, draws_of, guides_of
 from gfr_model.training.pairs import Pairs, PairSet, flips_of, samples_of_step
 from gfr_model.training.processes import World
 from manifests.degradation.draws import draw_many, pair_keys
 from manifests.degradation.space import PARAMETERS, parse_space
+
+HARD = 3  # the scale from which on a degradation counts as hard
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,13 @@ class Inputs:
     target_points: Tensor
     guide_points: Tensor
 
+    def window(self, corner: Tensor, size: int) -> "Inputs":
+        """The part of `size` px from `corner` (B, 2) on, of every image, with the points as they lie in it."""
+        whole = self.target.shape[-1]
+        images = (cut(image, corner, size) for image in (self.degraded, self.guide, self.target))
+        points = (in_window(points, corner, whole, size) for points in (self.target_points, self.guide_points))
+        return Inputs(*images, *points)
+
 
 class Feed:
     """The samples of one split, ready for the networks."""
@@ -34,6 +44,7 @@ class Feed:
         self.pairs, self.config, self.world = pairs, config, world
         self.space = parse_space(**{name: getattr(config, name) for name in PARAMETERS})
         self.keys = pair_keys(config.seed, pairs.table.pair_ids)
+        self.hard = replace(self.space, scale=tuple(s for s in self.space.scale if s >= HARD) or self.space.scale)
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
 
     def __len__(self) -> int:
@@ -47,20 +58,25 @@ class Feed:
         draws = draws_of(epoch, index, len(self.pairs), self.config.seed)
         guides = guides_of(self.pairs.table, index, draws, self.config, warping)
         pairs = self.pairs.batch(index, flip, self.world.device, guides)
-        return self._inputs(augment(pairs, draws, self.config, warping), index, copy=epoch + 1)
+        hard = draws[:, SCALE] < self.config.hard
+        return self._inputs(augment(pairs, draws, self.config, warping), index, epoch + 1, hard)
 
     def validation(self, index: np.ndarray) -> Inputs:
         """Pairs `index` as they stand, each with the degradation that it has in every validation."""
         pairs = self.pairs.batch(index, np.zeros(len(index), dtype=bool), self.world.device)
-        return self._inputs(pairs, index, copy=np.zeros(len(index), dtype=np.int64))
+        return self._inputs(pairs, index, np.zeros(len(index), dtype=np.int64), np.zeros(len(index), dtype=bool))
 
     def pair_ids(self, step: int) -> list[str]:
         """The pairs of a training step, of all processes."""
         _, index = samples_of_step(step, self.config.batch_size, len(self.pairs), self.config.seed)
         return [self.pairs.table.pair_ids[i] for i in index]
 
-    def _inputs(self, pairs: Pairs, index: np.ndarray, copy: np.ndarray) -> Inputs:
-        degraded = degrade_batch(pairs.target, draw_many(self.space, self.keys[index], copy))
+    def _inputs(self, pairs: Pairs, index: np.ndarray, copy: np.ndarray, hard: np.ndarray) -> Inputs:
+        drawn = draw_many(self.space, self.keys[index], copy)
+        if hard.any():
+            harder = draw_many(self.hard, self.keys[index], copy)
+            drawn = replace(drawn, scale=np.where(hard, harder.scale, drawn.scale))
+        degraded = degrade_batch(pairs.target, drawn)
         layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
         images = (
             image.to(dtype=self.dtype, memory_format=layout)

@@ -1,5 +1,6 @@
 """What training minimises: eq. 12 for the network, eq. 7 for the discriminators. Every part has its name and weight."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +23,8 @@ class Judges:
     """Networks of others that the losses ask; they are not trained."""
 
     perceptual: nn.Module | None = None  # VGG-Face's features
-    identity: nn.Module | None = None  # images (B, 3, S, S) in [0, 1] to embeddings (B, D)
+    # Images (B, 3, S, S) in [0, 1] and their landmarks (B, 68, 2) to embeddings (B, D).
+    identity: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,19 @@ class Objective:
 
 
 def objective(
-    found: Restoration, inputs: Inputs, critics: nn.ModuleDict, judges: Judges, config: TrainConfig
+    found: Restoration,
+    inputs: Inputs,
+    critics: nn.ModuleDict,
+    judges: Judges,
+    config: TrainConfig,
+    seen: Inputs | None = None,  # the window of `inputs` that was restored, None for all of it
 ) -> Objective:
     """The losses of a restored batch: eq. 12 is eq. 6, eq. 11 and eq. 8 together, each where the model has it."""
-    parts = reconstruction_parts(found, inputs, judges, config)
+    seen = seen or inputs
+    parts = reconstruction_parts(found, seen, judges, config)
     if found.flow is not None and config.made_of.has_flow_losses:
         parts |= flow_parts(found.flow, inputs, config)
-    against_critics, of_critics = adversarial_parts(found.restored, inputs, critics, config)
+    against_critics, of_critics = adversarial_parts(found.restored, seen, critics, config)
     parts |= against_critics
     return Objective(total(parts), total(of_critics), values_of(parts | of_critics))
 
@@ -58,10 +66,10 @@ def reconstruction_parts(found: Restoration, inputs: Inputs, judges: Judges, con
     if config.lambda_face > 0:
         parts["face"] = config.lambda_face, losses.face_loss(restored, inputs.target, faces_of(inputs))
     if judges.perceptual is not None and config.lambda_perceptual > 0:
-        loss = losses.perceptual_loss(*_seen(judges.perceptual, restored, inputs, config))
+        loss = losses.perceptual_loss(*_judged(judges.perceptual, restored, inputs, config))
         parts["perceptual"] = config.lambda_perceptual, loss
     if judges.identity is not None and config.lambda_identity > 0:
-        loss = losses.identity_loss(*_seen(judges.identity, restored, inputs, config))
+        loss = losses.identity_loss(*_judged(judges.identity, restored, inputs, config, inputs.target_points))
         parts["identity"] = config.lambda_identity, loss
     return parts
 
@@ -74,12 +82,14 @@ def faces_of(inputs: Inputs) -> Tensor:
     return masks.to(inputs.target.device, inputs.target.dtype)
 
 
-def _seen(judge: nn.Module, restored: Tensor, inputs: Inputs, config: TrainConfig) -> tuple[Tensor, Tensor]:
+def _judged(
+    judge: Callable[..., Tensor], restored: Tensor, inputs: Inputs, config: TrainConfig, *also: Tensor
+) -> tuple[Tensor, Tensor]:
     """What a network of others makes of the restored images and of the truth."""
     with at_precision(config.precision, restored.device):
         with torch.no_grad():
-            wanted = judge(inputs.target)
-        found = judge(restored)
+            wanted = judge(inputs.target, *also)
+        found = judge(restored, *also)
     return found.to(restored.dtype), wanted.to(restored.dtype)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from gfr_model.config import TrainConfig
 
 LOWEST = 0.01  # of the rates, where a cosine ends
+WHOLE = 0.1  # of a run, at its end, sees whole crops where others see windows
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ def rates(step: int, warping: bool, schedule: Schedule, plan: Plan, config: Trai
         return config.warp_rate * factor, config.warp_rate * factor
     fallen = rate(schedule, config) / config.learning_rates[0]
     return rate(schedule, config) * factor, config.warp_rate * fallen * factor
+
+
+def window_of(step: int, plan: Plan, config: TrainConfig) -> int:
+    """How many px around the face a step restores, 0 for the whole crop, which the last tenth sees."""
+    return config.window if step < (1 - WHOLE) * plan.total_steps else 0
 
 
 def _next_rate(schedule: Schedule, step: int) -> Schedule:

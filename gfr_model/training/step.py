@@ -1,6 +1,6 @@
 """One training step: forward, objective, backward, update. It returns named values; its caller never names a loss."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from gfr_model.config import OFF, TrainConfig
 from gfr_model.device import at_precision
 from gfr_model.learned_metrics import open_metric
 from gfr_model.networks.build import build_critics, build_network
+from gfr_model.networks.dlib_face import load_dlib_face
 from gfr_model.networks.gfrnet import GfrNet, Restoration
+from gfr_model.networks.window import corners
 from gfr_model.training.average import Average
 from gfr_model.training.batches import Inputs
 from gfr_model.training.objective import Judges, flow_parts, objective, reconstruction_parts, total, values_of
@@ -56,11 +58,17 @@ class Learner:
         loss.backward(inputs=list(self.network.warpnet.parameters()))
         return self._update(values_of(parts) | {"loss": loss.detach()}, [loss], ["network"])
 
-    def joint_step(self, inputs: Inputs) -> Values:
-        """Stage 2: everything on eq. 12, and the discriminators, where there are any, on eq. 7."""
+    def joint_step(self, inputs: Inputs, window: int = 0) -> Values:
+        """Stage 2: everything on eq. 12, and the discriminators, where there are any, on eq. 7.
+
+        With `window` it is that many px around each face that are restored.
+        """
+        corner = corners(inputs.target_points, inputs.target.shape[-1], window) if window else None
+        part = () if corner is None else (corner, window)
         with at_precision(self.config.precision, self.world.device):
-            restoration = self.network(inputs.degraded, inputs.guide)
-        made = objective(restoration, inputs, self.critics, self.judges, self.config)
+            restoration = self.network(inputs.degraded, inputs.guide, *part)
+        seen = inputs if corner is None else inputs.window(corner, window)
+        made = objective(restoration, inputs, self.critics, self.judges, self.config, seen)
         totals, moved = [made.network], ["network"]
         if self.critics:
             totals, moved = [made.network, made.critics], ["network", "critics"]
@@ -206,14 +214,20 @@ def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
     return module.requires_grad_(False)
 
 
-def load_identity(config: TrainConfig, world: World) -> nn.Module | None:
-    """Load the network that embeds faces, where an identity loss is on. Raises DataError when it cannot be read."""
+def load_identity(config: TrainConfig, world: World) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """Load the network that embeds faces, where an identity loss is on. Raises DataError when it cannot be read.
+
+    dlib's sees the faces turned upright by their landmarks; a TorchScript file sees the images.
+    """
     if config.lambda_identity == 0:
         return None
-    network: nn.Module = open_metric(Path(config.identity_weights), world.device).network
+    path = Path(config.identity_weights)
+    if path.suffix == ".bin":
+        return load_dlib_face(path).to(world.device).requires_grad_(False)
+    network: nn.Module = open_metric(path, world.device).network
     for parameter in network.parameters():  # TorchScript has no requires_grad_ of modules
         parameter.requires_grad_(False)
-    return network
+    return lambda images, points: network(images)
 
 
 def _adam(name: str, module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

@@ -25,7 +25,7 @@ from gfr_model.training.objective import Judges
 from gfr_model.training.pairs import Splits, load, read_splits
 from gfr_model.training.processes import World, any_of, interrupts, join, wait
 from gfr_model.training.run import RunLog, open_run
-from gfr_model.training.schedule import Plan, after_validation, begin, finished, make_plan, rates
+from gfr_model.training.schedule import Plan, after_validation, begin, finished, make_plan, rates, window_of
 from gfr_model.training.step import Learner, load_identity, load_perceptual
 from gfr_model.training.summary import TrainSummary, summary_lines, write_summary
 from gfr_model.training.validation import validate
@@ -156,7 +156,8 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
 
         # Take a step.
         inputs = session.feed.step(step, warping)
-        meter.add(step, learner.warp_step(inputs) if warping else learner.joint_step(inputs))
+        window = window_of(step, plan, config)
+        meter.add(step, learner.warp_step(inputs) if warping else learner.joint_step(inputs, window))
         step += 1
         progress("train WarpNet" if warping else "train", step, plan.total_steps)
 

@@ -26,9 +26,10 @@ from torch import Tensor, nn
 
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.inference import load_model
+from gfr_model.networks.chips import arcface_template, chips
 from gfr_model.networks.gfrnet import GfrNet, Restoration
 from gfr_model.networks.points import Landmarks
-from gfr_model.networks.spline import similarity, similarity_flow
+from gfr_model.networks.spline import similarity_flow
 from gfr_model.networks.warp import normalise, sample_flow
 from gfr_model.results.statistics import compare
 from gfr_model.scoring.metrics import psnr, ssim
@@ -43,7 +44,6 @@ SCALES = (4, 8)
 BATCH = 8
 SEED = 1  # of degradations and of other persons' guides
 INNER = slice(17, 68)  # of the 68 points: without the jaw
-ARCFACE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 
 
 def main() -> None:
@@ -162,7 +162,7 @@ class Told(nn.Module):
         super().__init__()
         self.told = points
 
-    def forward(self, images: Tensor) -> Landmarks:
+    def find(self, images: Tensor) -> Landmarks:
         """The next points, all equally certain."""
         points = self.told.pop(0)
         return Landmarks(points, torch.full_like(points[..., 0], 0.01))
@@ -218,14 +218,10 @@ def open_sface(file: Path) -> Callable[[Tensor, Tensor], Tensor]:
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads, settings.log_severity_level = 1, 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), settings)
-    template = normalise(torch.tensor(ARCFACE), 112)
+    template = arcface_template()
 
     def embed(images: Tensor, points: Tensor) -> Tensor:
-        eyes = points[:, 36:42].mean(1), points[:, 42:48].mean(1)
-        five = torch.stack((*eyes, points[:, 30], points[:, 48], points[:, 54]), dim=1)
-        matrix, shift = similarity(template.expand(len(five), -1, -1), five)
-        grid = F.affine_grid(torch.cat((matrix, shift[..., None]), 2), [len(five), 3, 112, 112], align_corners=True)
-        faces = F.grid_sample(images, grid, padding_mode="border", align_corners=True).flip(1) * 255
+        faces = chips(images, points, template, 112).flip(1) * 255
         found = [session.run(None, {"data": face[None].numpy()})[0] for face in faces]
         return torch.from_numpy(np.concatenate(found))
 

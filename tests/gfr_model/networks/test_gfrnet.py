@@ -274,8 +274,10 @@ def test_weights_of_the_network_of_landmarks_have_their_names_in_gfrnet():
     degraded, guide = _images()
     found, aligned = finder(degraded, guide), network(degraded, guide)
     assert torch.equal(found.restored, degraded)
-    torch.testing.assert_close(found.target_landmarks, aligned.target_landmarks)
-    torch.testing.assert_close(found.guide_landmarks, aligned.guide_landmarks)
+    assert network.points is not None
+    for image, alone, both_ways in zip((degraded, guide), found[3:5], aligned[3:5], strict=True):
+        torch.testing.assert_close(alone, network.points(image))
+        torch.testing.assert_close(both_ways, network.points.find(image))
 
 
 def test_sizes_at_which_a_network_cannot_work_are_refused():

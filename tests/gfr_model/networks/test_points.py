@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gfr_model.networks.points import STRETCH, PointsNet, soft_argmax
+from manifests.crops import MIRROR
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (5, 20), (31, 31), (16, 3)])
@@ -38,3 +39,15 @@ def test_points_do_not_depend_on_the_size_of_the_image(size: int) -> None:
     assert found.points.shape == (2, 68, 2)
     assert found.spread.shape == (2, 68)
     torch.testing.assert_close(found.points, net(reference).points, atol=0.02, rtol=0)
+
+
+def test_landmarks_of_a_mirrored_face_are_mirrored() -> None:
+    """`find` looks at both: what it finds in the mirror image is exactly the mirror image of what it finds."""
+    torch.manual_seed(0)
+    net = PointsNet(8).eval()
+    image = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        found, mirrored, plain = net.find(image), net.find(image.flip(-1)), net(image)
+    torch.testing.assert_close(mirrored.points[:, MIRROR] * torch.tensor([-1.0, 1.0]), found.points)
+    torch.testing.assert_close(mirrored.spread[:, MIRROR], found.spread)
+    assert not torch.allclose(plain.points, found.points)

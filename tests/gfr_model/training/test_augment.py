@@ -127,3 +127,27 @@ def test_what_a_step_sees_is_a_function_of_the_step_alone(tiny_pairs):
     assert first.shape == (3, DRAWS)
     np.testing.assert_array_equal(first[0], first[2])
     assert not np.any(first[0] == first[1])
+
+
+def test_a_share_of_the_training_samples_is_degraded_hard_and_validation_is_not(tiny_pairs, monkeypatch):
+    drawn = []
+
+    def note(images, draws):
+        drawn.append(draws.scale)
+        return images.float() / 255
+
+    monkeypatch.setattr("gfr_model.training.batches.degrade_batch", note)
+    pairs = load(read_splits(tiny_pairs, 0.0, 0).train, 64, "host", CPU)
+    for share, low, high in ((0.0, 0.6, 0.83), (0.5, 0.78, 0.93), (0.999, 0.98, 1.0)):
+        feed = Feed(pairs, TrainConfig(image_size=64, batch_size=64, hard=share), World())
+        drawn.clear()
+        for step in range(5):
+            feed.step(step)
+        # 51 of the set's 71 scales are at least 3 anyway.
+        assert low <= np.mean(np.concatenate(drawn) >= 3) <= high
+        drawn.clear()
+        feed.validation(np.arange(len(feed)))
+        np.testing.assert_array_equal(drawn[0], drawn[-1])
+        monkeypatch.setattr(feed, "hard", None)  # which validation does not ask
+        feed.validation(np.arange(len(feed)))
+        np.testing.assert_array_equal(drawn[0], drawn[-1])

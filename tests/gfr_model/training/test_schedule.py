@@ -68,3 +68,10 @@ def test_a_cosine_takes_all_rates_to_a_hundredth_after_their_rise():
     assert all(warp == pytest.approx(2 * other) for other, warp in found)
     falling = [other for other, _ in found[10:]]
     assert falling == sorted(falling, reverse=True)
+
+
+def test_windows_give_way_to_whole_crops_in_the_last_tenth():
+    config = TrainConfig(variant="-W", recnet="attentive", window=192)
+    plan = schedule.Plan(0, 100, 10)
+    assert [schedule.window_of(step, plan, config) for step in (0, 89, 90, 99)] == [192, 192, 0, 0]
+    assert schedule.window_of(0, plan, TrainConfig()) == 0

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch._dynamo.config as dynamo
 
+from gfr_model.networks.window import corners, cut
 from gfr_model.presets import resolve
 from gfr_model.training import losses
 from gfr_model.training.batches import Inputs
@@ -268,3 +269,18 @@ def test_the_network_of_landmarks_learns_the_points_of_both_images():
     rows = [learner.joint_step(_inputs()) for _ in range(40)]
     assert float(rows[-1]["points"]) < 0.7 * float(rows[0]["points"])
     assert learner.restore(_inputs()).target_landmarks is not None
+
+
+def test_a_window_of_all_is_the_whole_and_a_smaller_one_judges_only_itself():
+    config = _config(variant="-W", recnet="attentive", lambda_adv_global=0.0, lambda_adv_local=0.0, lambda_face=3.0)
+    inputs = _inputs()
+    values = {}
+    for window in (0, 32, 64):
+        learner = Learner(config, World(), None)
+        values[window] = {name: float(value) for name, value in learner.joint_step(inputs, window).items()}
+    assert values[64] == pytest.approx(values[0], rel=1e-5)
+    corner = corners(inputs.target_points, 64, 32)
+    seen = inputs.window(corner, 32)
+    # An untrained network returns its input.
+    wanted = (cut(inputs.degraded, corner, 32) - seen.target).square().mean()
+    assert values[32]["l2"] == pytest.approx(float(wanted), rel=1e-5)
