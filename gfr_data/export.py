@@ -30,7 +30,7 @@ from manifests import (
     silent,
     write_text,
 )
-from manifests.folders import held, remove
+from manifests.folders import HOLDER, held, remove
 
 FORMATS = ("webdataset", "parquet-embedded")
 EMBEDDED_FILE = "data/{}-00000-of-00001.parquet"  # the only form that `datasets` takes for a split of any name
@@ -62,10 +62,10 @@ def export(
     if form not in FORMATS:
         raise ConfigError(f"--format is {form!r}; choose one of {', '.join(FORMATS)}")
     table = read_table(folder / PAIRS_FILE, PAIRS)
-    with held(out):
+    with held(out, "gfr-data export"):
         if overwrite:
             _remove_former(out)
-        if left := sorted(out.iterdir()):
+        if left := sorted(path for path in out.iterdir() if path.name != HOLDER):
             raise DataError(f"{out} is not empty ({left[0].name}); give another folder, or --overwrite for an export")
         _require_pictures(folder, table)
         if form == "webdataset":

@@ -6,11 +6,12 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from manifests.errors import DataError
 
+ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".html": b"</html>\n", ".parquet": b"PAR1"}
 HASH_BYTES = 16  # 128 bits: no accidental collision among billions of files
 
 
@@ -32,13 +33,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         part.replace(path)
         _flush(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        _discard(part)
         reason = error.strerror or str(error)
         raise DataError(
             f"cannot write {path}: {reason}; free space or choose another folder, then run again"
         ) from error
     except BaseException:
-        part.unlink(missing_ok=True)
+        _discard(part)
         raise
 
 
@@ -85,6 +86,17 @@ def hash_file(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def is_whole(path: str | Path) -> bool:
+    """Whether a file is there and ends as files of its suffix (one of ENDS) do: what was cut does not. Reads no more."""
+    end = ENDS[Path(path).suffix]
+    try:
+        with open(path, "rb") as file:
+            file.seek(-len(end), os.SEEK_END)
+            return file.read() == end
+    except OSError:  # also of a file that is shorter
+        return False
+
+
 def safe_name(name: str) -> str:
     """`name` as the name of a folder or file: the same where that is harmless, otherwise with a hash."""
     plain = "".join(c if c.isalnum() or c in "-_.()" else "_" for c in name).lstrip(".")
@@ -114,6 +126,11 @@ def _require_regular(mode: int, path: str | Path) -> None:
 def _open_at_once(path: str, flags: int) -> int:
     """Open without waiting, should the file have become a fifo meanwhile."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _discard(part: Path) -> None:
+    with suppress(OSError):  # the first error is the one to tell; what stays of it, the next command removes
+        part.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

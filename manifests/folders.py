@@ -3,7 +3,8 @@
 A folder is one of four things: empty; this command's with the same settings, then it is continued; this command's with
 other settings, then it is refused, or replaced with --overwrite; or somebody else's, then it is refused in any case.
 Its mark tells which: a file with the settings that is written before anything else and never removed, only replaced
-once all else is gone. While a command writes a folder it holds a lock on it. A killed process holds nothing.
+once all else is gone. Where the mark was lost or damaged, what the command's tables say takes its place. While a
+command writes a folder it holds a lock on it, and a note there says who it is. A killed process holds nothing.
 
 --overwrite removes what the command wrote: the files that fit a pattern of its kind. It removes no file of the user's
 beside them, and nothing that lies behind a link.
@@ -13,17 +14,21 @@ import json
 import logging
 import os
 import re
+import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from manifests.errors import ConfigError, DataError
 from manifests.files import write_text
 
+HOLDER = ".gfr-in-use"  # who holds the folder, a line of text; what a killed process leaves of it means nothing
 UNFINISHED = re.compile(r"\..*\.[0-9a-f]{12}\.part(\..*)?")  # what `atomic_path` leaves behind when it is killed
+DAMAGED = "the old ones are damaged"
 NO_LOCKS = "%s lies on a file system without locks: take care that no second command writes it at the same time"
 
 
@@ -35,6 +40,7 @@ class Kind:
     mark: str  # name of the file with the settings
     begins: str  # how every mark of this command begins
     files: tuple[str, ...]  # patterns of all other files, relative to the folder; `*` takes `/` too
+    witness: Callable[[Path], str | None] = lambda out: None  # the mark, as the command's other files in `out` have it
 
 
 def json_changes(before: str, now: str, growing: Sequence[str] = ()) -> list[str]:
@@ -47,7 +53,7 @@ def json_changes(before: str, now: str, growing: Sequence[str] = ()) -> list[str
     except ValueError:
         old = None
     if not isinstance(old, dict):
-        return ["the old ones are damaged"]
+        return [DAMAGED]
     return list(_differences(old, json.loads(now), growing))
 
 
@@ -62,20 +68,21 @@ def check(out: Path, kind: Kind, settings: str, overwrite: bool, changes: Change
     """
     try:
         names = sorted(path.name for path in out.iterdir())
-        text = (out / kind.mark).read_text("utf-8", errors="replace") if kind.mark in names else None
+        text = _read_mark(out, kind)
     except FileNotFoundError:
         return ""
     except OSError as error:
         raise _unusable(out, error) from error
-    if text is None:
-        if strange := [name for name in names if not UNFINISHED.fullmatch(name)]:
-            raise DataError(f"{out} holds {strange[0]!r}, which {kind.tool} did not write; give another folder")
+    damaged = text is None or not text.startswith(kind.begins)
+    found = [] if damaged else list(changes(text or "", settings))
+    if damaged or found == [DAMAGED]:
+        said = kind.witness(out)
+        if said is None:
+            _refuse_strange(out, kind, names, text)
+        text, found = (text, [DAMAGED]) if said is None else (said, list(changes(said, settings)))
+    if text is None or overwrite:
         return ""
-    if text.strip() and not text.startswith(kind.begins):
-        raise DataError(f"{out} holds a {kind.mark} that {kind.tool} did not write; give another folder")
-    if overwrite:
-        return ""
-    if found := changes(text, settings):
+    if found:
         raise ConfigError(
             f"{out} was made with other settings ({'; '.join(found)}); "
             "give the same ones, another folder, or --overwrite to replace it"
@@ -83,17 +90,27 @@ def check(out: Path, kind: Kind, settings: str, overwrite: bool, changes: Change
     return text
 
 
+def _refuse_strange(out: Path, kind: Kind, names: Sequence[str], mark: str | None) -> None:
+    """Raise DataError for a folder whose mark, or whose files without one, are not the command's."""
+    if mark is None and (strange := [name for name in names if name != HOLDER and not UNFINISHED.fullmatch(name)]):
+        raise DataError(f"{out} holds {strange[0]!r}, which {kind.tool} did not write; give another folder")
+    if mark and mark.strip() and not mark.startswith(kind.begins):
+        raise DataError(f"{out} holds a {kind.mark} that {kind.tool} did not write; give another folder")
+
+
 @contextmanager
 def claimed(out: Path, kind: Kind, settings: str, overwrite: bool, changes: Changes = json_changes) -> Iterator[str]:
     """Hold `out` and make it ready: empty but for its mark, or with all that was finished of the same.
 
-    Yields what `check` returns and raises what it raises; DataError when another process holds `out` or when something
-    cannot be removed.
+    Yields what `check` returns and raises what it raises; DataError when another process holds `out`, when something
+    cannot be removed, or when a file lies where a folder has to be.
     """
-    with held(out):
+    with held(out, kind.tool):
         before = check(out, kind, settings, overwrite, changes)
+        _require_folders(out, kind)
         if not before:
             remove(out, kind.files)
+        if not before or _read_mark(out, kind) != before:
             write_text(out / kind.mark, settings)
         for path in _walk(out, kind.files):
             if UNFINISHED.fullmatch(path.name):
@@ -102,19 +119,30 @@ def claimed(out: Path, kind: Kind, settings: str, overwrite: bool, changes: Chan
 
 
 @contextmanager
-def held(out: Path) -> Iterator[None]:
-    """Make the folder and hold it, so that no other process does; says so where the file system has no locks.
+def held(out: Path, tool: str) -> Iterator[None]:
+    """Make the folder and hold it for the command `tool`; says so where the file system has no locks.
 
-    Raises DataError when another process holds it, or when it cannot be a folder.
+    Raises DataError when another process holds it, naming it, or when it cannot be a folder.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         handle = os.open(out, os.O_RDONLY) if os.name == "posix" else None
     except OSError as error:
         raise _unusable(out, error) from error
+    note = out / HOLDER
     try:
         _lock(handle, out)
-        yield
+        # The lock is what holds the folder, the note is for people. A full or read-only disk shall not keep a command
+        # from saying that all is done; one that has something to write will be told.
+        with suppress(OSError):
+            since = time.strftime("%Y-%m-%d %H:%M:%S")
+            note.unlink(missing_ok=True)  # it may be a link
+            note.write_text(f"{tool} (process {os.getpid()} on {socket.gethostname()}, since {since})\n")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                note.unlink()
     finally:
         if handle is not None:
             os.close(handle)
@@ -159,9 +187,31 @@ def _lock(handle: int | None, out: Path) -> None:
         assert handle is not None
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise DataError(f"{out} is being written by another process; wait for it, or give another folder") from error
+        raise DataError(f"{out} is being written by {_holder(out)}; wait for it, or give another folder") from error
     except (ImportError, OSError):
         logging.getLogger(__name__).warning(NO_LOCKS, out)
+
+
+def _holder(out: Path) -> str:
+    try:
+        return (out / HOLDER).read_text("utf-8", errors="replace").strip() or "another process"
+    except OSError:
+        return "another process"
+
+
+def _read_mark(out: Path, kind: Kind) -> str | None:
+    mark = out / kind.mark
+    if os.path.lexists(mark) and not mark.is_file():
+        raise DataError(f"{mark} is no file; remove it, or give another folder")
+    return mark.read_text("utf-8", errors="replace") if mark.is_file() else None
+
+
+def _require_folders(out: Path, kind: Kind) -> None:
+    folders = {str(parent) for pattern in kind.files for parent in PurePosixPath(pattern).parents} - {"."}
+    for place in (out / folder for folder in sorted(folders) if "*" not in folder):
+        if os.path.lexists(place) and not place.is_dir():
+            what = "a link that leads to no folder" if place.is_symlink() else "a file"
+            raise DataError(f"{place} is {what}, but {kind.tool} keeps a folder there; move it, or give another folder")
 
 
 def _walk(out: Path, patterns: Sequence[str], refuse_links: bool = False) -> Iterator[Path]:

@@ -91,7 +91,7 @@ def restore_album(
     album = _Album(config, open_vision, say)
     for line in left_out(config):
         say(line)
-    with held(album.folder) if album.folder is not None else nullcontext():
+    with held(album.folder, "gfr-eval restore") if album.folder is not None else nullcontext():
         if config.only_kept is not None:
             read_marks(config.out, needed=True)  # better now than after hours
         summary = AlbumSummary(_restore_all(album, jobs, progress))

@@ -2,9 +2,12 @@
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests import ConfigError, DataError
-from manifests.folders import NO_LOCKS, Kind, check, claimed, held, json_changes, remove
+from manifests.folders import HOLDER, NO_LOCKS, Kind, check, claimed, held, json_changes, remove
 
 KIND = Kind("gfr-test", "mark.json", '{"seed"', ("table.parquet", "crops/*.png", "work/*"))
 SETTINGS = '{"seed": 0, "rules": {"most": 5}}'
@@ -173,16 +176,73 @@ def test_removing_leaves_other_files_and_their_folders(tmp_path):
     remove(tmp_path / "absent", KIND.files)
 
 
-def test_a_folder_that_is_held_is_refused_and_free_again_afterwards(tmp_path):
-    with held(tmp_path / "run"):
-        with pytest.raises(DataError, match="being written by another process"), held(tmp_path / "run"):
+def test_a_folder_that_is_held_is_refused_with_who_holds_it_since_when_and_is_free_again(tmp_path):
+    out = tmp_path / "run"
+    began = time.strftime("%Y-%m-%d")
+    who = rf"being written by gfr-holds \(process {os.getpid()} on .*, since {began} \d\d:\d\d:\d\d\)"
+    with held(out, "gfr-holds"):
+        with pytest.raises(DataError, match=who), held(out, "gfr-test"):
             pass
+        with pytest.raises(DataError, match=who):
+            claim(out)
+        (out / HOLDER).unlink()  # the lock holds it, not the note
         with pytest.raises(DataError, match="being written by another process"):
-            claim(tmp_path / "run")
-    assert claim(tmp_path / "run") == ""
+            claim(out)
+    assert claim(out) == ""
+    assert files(out) == {KIND.mark}
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot write to"), held(tmp_path / "file"):
+    with pytest.raises(DataError, match="cannot write to"), held(tmp_path / "file", "gfr-test"):
         pass
+
+
+def test_what_a_killed_process_noted_means_nothing_and_a_link_is_not_followed(tmp_path):
+    out, mine = tmp_path / "out", tmp_path / "letter.txt"
+    out.mkdir()
+    mine.write_text("dear")
+    (out / HOLDER).symlink_to(mine)
+    assert claim(out) == ""
+    assert (files(out), mine.read_text()) == ({KIND.mark}, "dear")
+
+
+@pytest.mark.parametrize("mark", [None, "", SETTINGS[:20], "\0" * 40], ids=["gone", "empty", "cut", "zeros"])
+def test_a_lost_mark_is_made_again_from_what_the_other_files_say(tmp_path, mark):
+    kind = replace(KIND, witness=lambda out: (out / "table.parquet").read_text())
+
+    def lose():
+        claim(tmp_path, OTHER if (tmp_path / KIND.mark).exists() else SETTINGS, overwrite=True)
+        fill(tmp_path, OURS)
+        (tmp_path / "table.parquet").write_text(SETTINGS)
+        (tmp_path / KIND.mark).unlink()
+        if mark is not None:
+            (tmp_path / KIND.mark).write_text(mark)
+
+    lose()
+    with claimed(tmp_path, kind, SETTINGS, overwrite=False) as before:
+        assert before == SETTINGS
+    assert (tmp_path / KIND.mark).read_text() == SETTINGS
+    assert files(tmp_path) == {KIND.mark, *OURS[:4]}
+    lose()
+    with pytest.raises(ConfigError, match="seed: 0, now 1"):
+        check(tmp_path, kind, OTHER, overwrite=False)
+    with claimed(tmp_path, kind, OTHER, overwrite=True) as before:
+        assert before == ""
+    assert files(tmp_path) == {KIND.mark}
+
+
+@pytest.mark.parametrize("place", ["crops", "work"])
+@pytest.mark.parametrize("what", ["a file", "a link that leads to no folder"])
+def test_a_file_where_a_folder_has_to_be_is_named_before_anything_is_done(tmp_path, place, what):
+    if claim(tmp_path) == "" and what == "a file":
+        (tmp_path / place).write_text("mine")
+    else:
+        (tmp_path / place).symlink_to(tmp_path / "nowhere")
+    before = files(tmp_path)
+    for overwrite in (False, True):
+        with pytest.raises(DataError, match=rf"{place} is {what}, but gfr-test keeps a folder there; move it"):
+            claim(tmp_path, overwrite=overwrite)
+    assert files(tmp_path) == before
+    (tmp_path / place).unlink()
+    assert claim(tmp_path) == SETTINGS
 
 
 RACER = """
@@ -223,7 +283,7 @@ def test_of_two_processes_that_race_for_a_folder_one_writes_it_and_one_is_told(t
         racer.stdin.flush()
     said = [racer.communicate()[1] for racer in racers]
     assert sorted(racer.returncode for racer in racers) == [0, 1]
-    assert any("being written by another process" in text for text in said)
+    assert any("being written by gfr-test (process" in text for text in said)
     winner = json.loads((out / "mark.json").read_text())["seed"]
     assert {path.read_text() for path in out.glob("*.txt")} == {str(winner)}
     assert len(list(out.glob("*.txt"))) == 20
