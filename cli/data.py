@@ -136,7 +136,8 @@ def build_pairs_command(
 
     Run it again after an interruption: it goes on where it stopped, and does nothing when all is done.
     """
-    from gfr_data.build import BuildConfig, build_pairs, plan
+    from gfr_data.build import build_pairs, plan
+    from gfr_data.config import BuildConfig
     from gfr_data.engine import Engine, cores
     from gfr_data.rules import read_rules
     from gfr_data.sources.layouts import parse_source

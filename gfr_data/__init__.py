@@ -8,12 +8,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gfr_data.build import BuildConfig as BuildConfig
     from gfr_data.build import build_pairs as build_pairs
+    from gfr_data.config import BuildConfig as BuildConfig
     from gfr_data.sources.layouts import parse_source as parse_source
 
 HOMES = {
-    "BuildConfig": "gfr_data.build",
+    "BuildConfig": "gfr_data.config",
     "build_pairs": "gfr_data.build",
     "parse_source": "gfr_data.sources.layouts",
 }

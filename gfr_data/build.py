@@ -14,35 +14,34 @@ The folder a build writes:
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gfr_data.engine import Engine, run
+from gfr_data.config import TOOL, WEIGHTS, BuildConfig, check
+from gfr_data.engine import run
 from gfr_data.examination.shard import ExaminationSettings
-from gfr_data.examination.work import SHARD_PHOTOGRAPHS, Work, read_photographs, write_index
-from gfr_data.examination.workers import examine_all, examine_unreadable_again
-from gfr_data.faces.providers import points_file, require_points, require_weights, unknown_provider
+from gfr_data.examination.work import Work, read_photographs, write_index
+from gfr_data.examination.workers import drop_misfits, examine_all, examine_unreadable_again
+from gfr_data.faces.providers import hash_weights, require_points, require_weights
 from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
-from gfr_data.pairs.guide import SelectionRules
-from gfr_data.pairs.recipe import departures
 from gfr_data.pairs.tables import CROPS, crop_tasks, face_tables, name_crops, pair_table, write_crops
-from gfr_data.quality.judge import Thresholds
 from gfr_data.report.build_page import write_report
 from gfr_data.report.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
 from gfr_data.settle import begun_with, device_here
-from gfr_data.sources.layouts import Identity, Source, list_identities
+from gfr_data.sources.layouts import Identity, list_identities
 from manifests import (
     FACES,
     FACES_FILE,
     PAIRS,
     PAIRS_FILE,
-    ConfigError,
     DataError,
     Progress,
     folders,
-    hash_file,
-    provenance,
+    is_made_by,
+    is_whole,
+    read_table,
+    settings_of,
     silent,
     write_parts,
     write_table,
@@ -62,47 +61,26 @@ FILES = (
     f"{WORK}/index.parquet",
     f"{WORK}/shards/*",
 )
-FOLDER = Kind("gfr-data build-pairs", CONFIG_FILE, '{\n  "sources"', FILES)
+
+
+def _witness(out: Path) -> str | None:
+    """`build.json` as the tables of the build have it, the shards of an unfinished one among them."""
+    shards = sorted(out.glob(f"{WORK}/shards/*.parquet"))
+    for path in (out / PAIRS_FILE, out / FACES_FILE, *shards, out / WORK / "index.parquet"):
+        if (found := settings_of(path, TOOL)) is not None:
+            return _json({name: value for name, value in json.loads(found).items() if name != WEIGHTS})
+    return None
+
+
+FOLDER = Kind(TOOL, CONFIG_FILE, '{\n  "sources"', FILES, _witness)
 
 
 @dataclass(frozen=True)
-class BuildConfig:
-    sources: tuple[Source, ...]  # datasets, in the order of the tables
-    out: Path  # folder to write
-    landmarks: str = "fan"  # provider: 'fan', or 'file:PATH' with points that exist already
-    fan_weights: Path | None = None  # of 'fan'; None looks in the face-alignment package's cache
-    device: str = "cpu"  # where the networks run: 'cpu', 'cuda', or 'auto', see `settled`
-    seed: int = 0  # keys the split by person
-    limit: int | None = None  # first identities of each subset of each source; None is all
-    recipe: str | None = None  # one of RECIPES: refuse what departs from it
-    thresholds: Thresholds = field(default_factory=Thresholds)  # quality
-    rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
-    shard_photographs: int = SHARD_PHOTOGRAPHS  # a shard ends with the identity that reaches this
-    # The settings below do not change the result.
-    engine: Engine = field(default_factory=Engine)
-    retry_failed: bool = False  # examine unreadable photographs again
-    overwrite: bool = False  # make it anew
-
-    def examination(self) -> ExaminationSettings:
-        """The part of it that the workers need."""
-        return ExaminationSettings(self.sources, self.landmarks, self.fan_weights, self.device, self.thresholds)
-
-    def result_settings(self) -> dict[str, Any]:
-        """The settings that change the result, as JSON values."""
-        settings = {
-            "sources": [{"layout": s.layout, "root": str(s.root), "dataset": s.dataset} for s in self.sources],
-            "landmarks": self.landmarks,
-            "landmarks_hash": _hash_of_points(self.landmarks),
-            "fan_weights": str(self.fan_weights) if self.fan_weights else None,
-            "device": self.device,
-            "seed": self.seed,
-            "limit": self.limit,
-            "recipe": self.recipe,
-            "thresholds": asdict(self.thresholds),
-            "selection": asdict(self.rules),
-            "shard_photographs": self.shard_photographs,
-        }
-        return dict(json.loads(json.dumps(settings)))  # as it is read back: lists for tuples
+class _Job:
+    config: BuildConfig
+    mark: str  # what build.json holds
+    work: Work
+    settings: ExaminationSettings
 
 
 @dataclass(frozen=True)
@@ -122,32 +100,35 @@ class Plan:
 def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummary:
     """Build `config.out` from its sources, continuing what was interrupted; a finished build is left as it is.
 
+    What is gone, cut or another's of a finished build is made again, from its shards as far as they are there.
     Raises ConfigError for settings that cannot be used or are not those of `out`, DataError when `out` is somebody
     else's, a source is not what its layout says or changes under the build, or something cannot be written. Finished
     shards stay valid then.
     """
     config = settled(config)
-    check(config)
-    if not _finished(config):
-        require_weights(config.landmarks, config.fan_weights)
-    with claimed(config.out, FOLDER, _json(config.result_settings()), config.overwrite):
-        if _finished(config):
+    job = _prepare(config)
+    if not folders.check(config.out, FOLDER, job.mark, config.overwrite):
+        require_weights(config.landmarks, config.fan_weights)  # before anything is replaced
+    with claimed(config.out, FOLDER, job.mark, config.overwrite):
+        if not config.retry_failed and _is_finished(job):
             return replace(read_summary(config.out), changed=False)
-        work = _prepare(config)
-        _index(config, work, progress)
+        require_weights(config.landmarks, config.fan_weights)
+        _begin(job)
+        _index(job, progress)
         if config.retry_failed:
-            examine_unreadable_again(work, config.examination(), config.engine, progress)
-        examine_all(work, config.examination(), config.engine, progress)
-        choice = choose_pairs(read_entries(work), config.sources, config.rules, config.seed)
-        paths, hashes = _crop(config, work, choice, progress)
-        return _write(config, work, choice, paths, hashes, progress)
+            examine_unreadable_again(job.work, job.settings, config.engine, progress)
+        examine_all(job.work, job.settings, config.engine, progress)
+        choice = choose_pairs(read_entries(job.work), config.sources, config.rules, config.seed)
+        paths, hashes = _crop(job, choice, progress)
+        return _write(job, choice, paths, hashes, progress)
 
 
 def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
     """What a build would examine; writes nothing. Raises what `build_pairs` would raise before it begins."""
     config = settled(config)
-    check(config)
-    finished = _finished(config)
+    job = _prepare(config)
+    stays = bool(folders.check(config.out, FOLDER, job.mark, config.overwrite))
+    finished = stays and not config.retry_failed and _is_finished(job)
     require_weights(config.landmarks, config.fan_weights)
     identities: Counter[str] = Counter()
     photographs: Counter[str] = Counter()
@@ -162,38 +143,37 @@ def settled(config: BuildConfig) -> BuildConfig:
     """`config` with 'auto' replaced: by what `out` was begun with, else by what this machine has."""
     if config.device != "auto":
         return config
-    begun = {} if config.overwrite else begun_with(config.out / CONFIG_FILE)
+    begun = {} if config.overwrite else begun_with(config.out / CONFIG_FILE) or json.loads(_witness(config.out) or "{}")
     return replace(config, device=begun.get("device") or device_here())
 
 
-def check(config: BuildConfig) -> None:
-    """Raise ConfigError naming every setting that cannot be used."""
-    names = [source.dataset for source in config.sources]
-    problems = [] if names else ["no --source is given"]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        problems.append(f"two sources are called {repeated[0]!r}: give one another name with LAYOUT:NAME=ROOT")
-    if config.limit is not None and config.limit < 1:
-        problems.append(f"--limit is {config.limit}, must be at least 1")
-    if config.engine.jobs < 1:
-        problems.append(f"--jobs is {config.engine.jobs}, must be at least 1")
-    if problem := unknown_provider(config.landmarks):
-        problems.append(f"--landmarks: {problem}")
-    if config.recipe is not None:
-        problems += departures(config.recipe, config.sources, config.limit, config.rules)
-    if problems:
-        raise ConfigError("; ".join(problems))
+def _prepare(config: BuildConfig) -> _Job:
+    check(config)
+    weights = hash_weights(config.landmarks, config.fan_weights)
+    if weights is None and (found := settings_of(config.out / PAIRS_FILE, TOOL)) is not None:
+        weights = json.loads(found).get(WEIGHTS)  # a finished build does not need the file any more
+    work = Work(config.out / WORK, config.made_by(weights))
+    return _Job(config, _json(config.result_settings()), work, config.examination(weights))
 
 
-def _finished(config: BuildConfig) -> bool:
-    """Whether `out` holds this build, all of it. Raises ConfigError or DataError when `out` cannot be written."""
-    if config.retry_failed or not folders.check(config.out, FOLDER, _json(config.result_settings()), config.overwrite):
+def _is_finished(job: _Job) -> bool:
+    """Whether the folder holds this build, all of it, as far as footers and the ends of files tell."""
+    out = job.config.out
+    try:
+        read_summary(out)
+        pairs = read_table(out / PAIRS_FILE, PAIRS, ["target_path", "guide_path"])
+    except DataError:
         return False
-    return all((config.out / name).is_file() for name in (SUMMARY_FILE, FACES_FILE, PAIRS_FILE, REPORT_FILE))
+    if not (job.work.is_indexed() and is_whole(out / REPORT_FILE)):
+        return False
+    if not all(is_made_by(out / name, job.work.made_by) for name in (FACES_FILE, PAIRS_FILE)) or job.work.missing():
+        return False
+    return all(is_whole(out / path) for path in {path for column in pairs.columns for path in column.to_pylist()})
 
 
-def _prepare(config: BuildConfig) -> Work:
+def _begin(job: _Job) -> None:
     """Remove the mark of a finished build and the notes of a killed one, and make the work folder."""
-    work = Work(config.out / WORK)
+    config, work = job.config, job.work
     # With other faces selected after a second look, a crop's name could stand for another photograph.
     old = [SUMMARY_FILE, f"{CROPS}/*.png"] if config.retry_failed else [SUMMARY_FILE]
     # What an earlier run's workers were at matters only where that run itself may have died of it.
@@ -202,16 +182,14 @@ def _prepare(config: BuildConfig) -> Work:
         work.make()
     except OSError as error:
         raise DataError(f"cannot write to {work.folder}: {error.strerror}; choose another --out") from error
-    return work
 
 
-def _index(config: BuildConfig, work: Work, progress: Progress) -> None:
-    if not work.index.is_file():
-        write_index(work.index, _identities(config, progress), config.shard_photographs)
-    if work.count() == 0:
-        work.index.unlink()
-        roots = ", ".join(str(source.root) for source in config.sources)
-        raise DataError(f"no photograph found in {roots}; check the layout of the source")
+def _index(job: _Job, progress: Progress) -> None:
+    config, work = job.config, job.work
+    if not work.is_indexed():
+        write_index(work, _identities(config, progress), config.shard_photographs)
+        if drop_misfits(work, config.sources):
+            remove(config.out, [f"{CROPS}/*.png"])  # of other photographs too, then
     if len(work.missing()) == work.count():  # better now than after hours of detection
         photographs = (p for number in range(work.count()) for p in read_photographs(work, number, config.sources))
         require_points(config.landmarks, ((p.source.root, p.name) for p in photographs))
@@ -225,35 +203,31 @@ def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, 
             progress("index", photographs, photographs + 1)  # how many there are is not known before the end
             yield number, identity
     progress("index", photographs, photographs)
+    if not photographs:
+        roots = ", ".join(str(source.root) for source in config.sources)
+        raise DataError(f"no photograph found in {roots}; check the layout of the source")
 
 
-def _crop(
-    config: BuildConfig, work: Work, choice: Choice, progress: Progress
-) -> tuple[dict[RowKey, str], dict[str, str]]:
+def _crop(job: _Job, choice: Choice, progress: Progress) -> tuple[dict[RowKey, str], dict[str, str]]:
     """Write the crops of the selected faces; return their paths by row, and the hash of each path."""
+    config = job.config
     paths = name_crops(choice)
     hashes: dict[str, str] = {}
-    for written in run(write_crops, crop_tasks(work, config.out, config.sources, paths), config.engine):
+    for written in run(write_crops, crop_tasks(job.work, config.out, config.sources, paths), config.engine):
         hashes |= written
         progress("crop", len(hashes), len(paths))
     return paths, hashes
 
 
 def _write(
-    config: BuildConfig,
-    work: Work,
-    choice: Choice,
-    paths: dict[RowKey, str],
-    hashes: dict[str, str],
-    progress: Progress,
+    job: _Job, choice: Choice, paths: dict[RowKey, str], hashes: dict[str, str], progress: Progress
 ) -> BuildSummary:
     """Write tables, report and, as the last file, the summary."""
-    out = config.out
-    made_by = provenance("gfr-data build-pairs", config.result_settings())
+    out, work = job.config.out, job.work
     progress("write", 0, 3)
-    write_parts(out / FACES_FILE, face_tables(work, choice, paths), FACES, made_by)
+    write_parts(out / FACES_FILE, face_tables(work, choice, paths), FACES, work.made_by)
     pairs = pair_table(work, choice.pairs, paths, hashes)
-    write_table(out / PAIRS_FILE, pairs, PAIRS, made_by)
+    write_table(out / PAIRS_FILE, pairs, PAIRS, work.made_by)
     progress("write", 1, 3)
     summary = summarise(out, choice.without_pair)
     write_report(out, out / REPORT_FILE, summary)
@@ -261,15 +235,6 @@ def _write(
     write_text(out / SUMMARY_FILE, _json(asdict(summary)))
     progress("write", 3, 3)
     return summary
-
-
-def _hash_of_points(landmarks: str) -> str | None:
-    if not landmarks.startswith("file:"):
-        return None
-    path = points_file(landmarks)
-    if not path.is_file():
-        raise DataError(f"--landmarks {landmarks}: {path} does not exist; give a CSV, Parquet or TCDCN text of points")
-    return hash_file(path)
 
 
 def _json(values: dict[str, Any]) -> str:

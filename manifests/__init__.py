@@ -6,6 +6,7 @@ from manifests.errors import GfrError as GfrError
 from manifests.files import atomic_path as atomic_path
 from manifests.files import hash_bytes as hash_bytes
 from manifests.files import hash_file as hash_file
+from manifests.files import is_whole as is_whole
 from manifests.files import read_file as read_file
 from manifests.files import unsafe_path as unsafe_path
 from manifests.files import write_bytes as write_bytes
@@ -14,9 +15,11 @@ from manifests.memory import keep_freed_memory as keep_freed_memory
 from manifests.progress import Progress as Progress
 from manifests.progress import silent as silent
 from manifests.tables.checking import validate_dataset as validate_dataset
+from manifests.tables.io import is_made_by as is_made_by
 from manifests.tables.io import read_provenance as read_provenance
 from manifests.tables.io import read_schema as read_schema
 from manifests.tables.io import read_table as read_table
+from manifests.tables.io import settings_of as settings_of
 from manifests.tables.io import to_table as to_table
 from manifests.tables.io import write_parts as write_parts
 from manifests.tables.io import write_table as write_table

@@ -87,7 +87,7 @@ def hash_file(path: str | Path) -> str:
 
 
 def is_whole(path: str | Path) -> bool:
-    """Whether a file is there and ends as files of its suffix (one of ENDS) do: what was cut does not. Reads no more."""
+    """Whether a file is there and ends as those of its suffix (one of ENDS) do; what was cut does not."""
     end = ENDS[Path(path).suffix]
     try:
         with open(path, "rb") as file:

@@ -30,7 +30,8 @@ FLOORS = {
         ("degradation", "export", "quality", "report", "sample"),
         ("examination",),
         ("pairs",),
-        ("build", "rules"),
+        ("config", "rules"),
+        ("build",),
         ("gfr_data",),  # what programs take from it without naming a room
     ),
     "gfr_model": (

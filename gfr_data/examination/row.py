@@ -1,15 +1,14 @@
 """What is found out about one photograph: a record of named parts, and the row of a shard's file that it becomes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from gfr_data.examination.work import Photograph
+from gfr_data.examination.work import Photograph, Work, damaged
 from gfr_data.quality.judge import Measures, overall
-from manifests import FACES
+from manifests import FACES, DataError, read_table, to_table, write_table
 
 # What a shard's file holds beside the columns of `faces`: what selection and the search for copies need.
 EXTRA = [
@@ -98,8 +97,25 @@ class ExaminedFace:
         return row
 
 
-def read_known_rows(path: Path) -> dict[int, dict[str, Any]]:
+def write_shard(work: Work, number: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Finish a shard."""
+    write_table(work.shard(number), to_table(rows, SHARD), SHARD, work.made_by)
+
+
+def read_shard(work: Work, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+    """A finished shard. Raises DataError when it is damaged, or when another build has put its own in its place."""
+    path = work.shard(number)
+    if not work.is_done(number):
+        raise DataError(f"{path} is not this build's any more; run the same command again, and nothing beside it")
+    try:
+        return read_table(path, SHARD, columns)
+    except DataError as error:
+        raise damaged(path, error.__cause__ if isinstance(error.__cause__, OSError) else error) from error
+
+
+def read_known_rows(work: Work, number: int) -> dict[int, dict[str, Any]]:
     """The rows of a finished shard whose photographs were readable, by their number; {} where there is no shard."""
-    if not path.is_file():
+    if not work.is_done(number):
         return {}
-    return {row: face for row, face in enumerate(pq.read_table(path).to_pylist()) if face["status"] != "unreadable"}
+    rows = enumerate(read_shard(work, number).to_pylist())
+    return {row: face for row, face in rows if face["status"] != "unreadable"}

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gfr_data.examination.row import (
-    SHARD,
     Detection,
     ExaminedFace,
     Expression,
@@ -20,11 +18,12 @@ from gfr_data.examination.row import (
     Fingerprint,
     PhotographFile,
     read_known_rows,
+    write_shard,
 )
 from gfr_data.examination.work import Photograph, Work, read_again, read_photographs, require_source
 from gfr_data.quality.judge import Thresholds, judge, measure_crop, measure_landmarks, overall
 from gfr_data.sources.layouts import Source
-from manifests import DataError, atomic_path, keep_freed_memory
+from manifests import DataError, keep_freed_memory
 
 if TYPE_CHECKING:
     from gfr_data.faces.landmarks import Landmarks, Provider
@@ -46,6 +45,7 @@ class ExaminationSettings:
     fan_weights: Path | None
     device: str  # 'cpu' or 'cuda'
     thresholds: Thresholds
+    weights: str | None  # hash of the weights that find the landmarks, see `providers.hash_weights`
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,11 @@ class Tools:
 
 def examine_shard(task: ShardTask) -> int:
     """Write the faces of one shard and return the number of its photographs. A finished shard is left as it is."""
-    path = task.work.shard(task.number)
-    if path.is_file() and not task.again:
-        return pq.read_metadata(path).num_rows
+    if task.work.is_done(task.number) and not task.again:
+        return int(pq.read_metadata(task.work.shard(task.number)).num_rows)
     try:
         rows = _examine(task)
-        with atomic_path(path) as part:
-            pq.write_table(pa.Table.from_pylist(rows, schema=SHARD), part, compression="zstd")
+        write_shard(task.work, task.number, rows)
         task.work.forget(task.number)
     except OSError as error:  # of photographs it is caught before: this is the work folder
         raise DataError(f"{error.filename or task.work.folder}: {error.strerror}; mend it, then run again") from error
@@ -83,7 +81,7 @@ def examine_shard(task: ShardTask) -> int:
 
 def _examine(task: ShardTask) -> list[dict[str, Any]]:
     """The rows of a shard, identity by identity."""
-    known = read_known_rows(task.work.shard(task.number)) if task.again else {}
+    known = read_known_rows(task.work, task.number) if task.again else {}
     rows: list[dict[str, Any]] = []
     photographs = read_photographs(task.work, task.number, task.settings.sources)
     for _, group in groupby(photographs, key=lambda photo: (photo.source.dataset, photo.subset, photo.identity)):
@@ -102,12 +100,17 @@ def _tools(settings: ExaminationSettings) -> Tools:
     import torch
 
     from gfr_data.faces.mtcnn import Mtcnn
-    from gfr_data.faces.providers import open_provider
+    from gfr_data.faces.providers import hash_weights, open_provider
 
     # One thread each: the processes are as many as the cores, and sums in another order would change the last digits.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     keep_freed_memory()
+    if hash_weights(settings.landmarks, settings.fan_weights) != settings.weights:
+        raise DataError(
+            f"the weights of --landmarks {settings.landmarks} are others here than where the build was started; "
+            "give all machines the same file, and leave it alone until the build ends"
+        )
     provider = open_provider(settings.landmarks, settings.fan_weights, settings.device)
     return Tools(Mtcnn(settings.device), provider, settings.thresholds)
 

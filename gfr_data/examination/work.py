@@ -4,6 +4,9 @@ work/index.parquet          every photograph in order, one row group per shard
 work/shards/00000.parquet   the faces of shard 0, whole or absent
 work/shards/00000.now       rows of the shard that a worker is working on; it stays when the worker dies
 work/shards/00000.skip      rows that killed their worker twice
+
+Index and shards carry the configuration and the hash of the weights that made them, as all tables do. What carries
+another, what is cut and what is missing are one: not there.
 """
 
 import json
@@ -18,7 +21,7 @@ import pyarrow.parquet as pq
 
 from gfr_data.sources.layouts import Identity, Source
 from gfr_data.sources.names import text_of
-from manifests import DataError, atomic_path, write_text
+from manifests import DataError, Provenance, is_made_by, write_parts, write_text
 
 SHARD_PHOTOGRAPHS = 512  # a shard ends with the identity that reaches this: minutes of work that a kill can cost
 
@@ -56,6 +59,7 @@ class Photograph:
 @dataclass(frozen=True)
 class Work:
     folder: Path
+    made_by: Provenance  # what decides the faces: the build's configuration and the hash of its weights
 
     @property
     def index(self) -> Path:
@@ -68,25 +72,36 @@ class Work:
     def shard(self, number: int) -> Path:
         return self.folder / "shards" / f"{number:05d}.parquet"
 
+    def is_indexed(self) -> bool:
+        """Whether the index is there."""
+        return is_made_by(self.index, self.made_by)
+
     def sizes(self) -> list[int]:
         """Photographs of each shard. Raises DataError when the index is damaged."""
         try:
             metadata = pq.read_metadata(self.index)
         except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{self.index} is damaged ({error}); build again with --overwrite") from error
+            raise damaged(self.index, error) from error
         return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
     def count(self) -> int:
         """How many shards the index has."""
         return len(self.sizes())
 
+    def is_done(self, number: int) -> bool:
+        """Whether a shard is finished."""
+        return is_made_by(self.shard(number), self.made_by)
+
     def missing(self) -> list[int]:
         """Shards that are not finished."""
-        return [number for number in range(self.count()) if not self.shard(number).is_file()]
+        return [number for number in range(self.count()) if not self.is_done(number)]
 
     def photographs(self, number: int) -> pa.Table:
-        """The index rows of one shard."""
-        return pq.ParquetFile(self.index).read_row_group(number)
+        """The index rows of one shard. Raises DataError when the index is damaged."""
+        try:
+            return pq.ParquetFile(self.index, page_checksum_verification=True).read_row_group(number)
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(self.index, error) from error
 
     # The rows that a worker is working on. Not flushed to disk: read only when the worker died and the machine did not.
 
@@ -100,20 +115,16 @@ class Work:
 
     def noted(self, number: int) -> list[int]:
         """Rows that a worker was working on when it died; empty if there are none."""
-        try:
-            return [int(row) for row in json.loads(self._now(number).read_text())]
-        except (OSError, ValueError):
-            return []
+        return sorted(_rows(self._now(number)))
 
     def in_flight(self) -> list[int]:
         """Unfinished shards that a worker has begun."""
         numbers = sorted(int(path.stem) for path in self.folder.glob("shards/*.now"))
-        return [number for number in numbers if not self.shard(number).is_file()]
+        return [number for number in numbers if not self.is_done(number)]
 
     def skipped(self, number: int) -> set[int]:
         """Rows that are not examined, because they killed their worker."""
-        path = self._skip(number)
-        return set(json.loads(path.read_text())) if path.is_file() else set()
+        return _rows(self._skip(number))
 
     def skip(self, number: int, rows: Iterable[int]) -> None:
         """Examine `rows` of a shard never again."""
@@ -130,18 +141,12 @@ class Work:
         return self.folder / "shards" / f"{number:05d}.skip"
 
 
-def write_index(path: Path, identities: Iterable[tuple[int, Identity]], size: int = SHARD_PHOTOGRAPHS) -> int:
-    """Write the index atomically, a row group per shard of whole identities; return the number of photographs.
+def write_index(work: Work, identities: Iterable[tuple[int, Identity]], size: int = SHARD_PHOTOGRAPHS) -> None:
+    """Write the index atomically, a row group per shard of whole identities; one identity there must be.
 
     Holds one shard at a time.
     """
-    total = 0
-    with atomic_path(path) as part, pq.ParquetWriter(part, INDEX, compression="zstd") as writer:
-        for shard in _cut(identities, size):
-            table = _index_rows(shard)
-            writer.write_table(table, row_group_size=table.num_rows)
-            total += table.num_rows
-    return total
+    write_parts(work.index, map(_index_rows, _cut(identities, size)), INDEX, work.made_by, group=None)
 
 
 def read_photographs(work: Work, number: int, sources: Sequence[Source]) -> list[Photograph]:
@@ -175,6 +180,22 @@ def read_again(photograph: Photograph, digest: str) -> np.ndarray | None:
         require_source(photograph)
         return None
     return image if found == digest else None
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """The error for a file of the work folder that cannot be read. One whose content is wrong is removed first."""
+    if isinstance(error, OSError) and error.errno:  # the disk's or the user's business; what is damaged has no number
+        return DataError(f"cannot read {path}: {error.strerror}; mend it, then run again")
+    path.unlink(missing_ok=True)
+    return DataError(f"{path} was damaged and is removed; the same command makes it again")
+
+
+def _rows(path: Path) -> set[int]:
+    """The numbers in a note. A damaged note notes nothing: what killed its worker will be found out again."""
+    try:
+        return {int(row) for row in json.loads(path.read_text())}
+    except (OSError, ValueError, TypeError):
+        return set()
 
 
 def _cut(identities: Iterable[tuple[int, Identity]], size: int) -> Iterator[list[tuple[int, Identity]]]:

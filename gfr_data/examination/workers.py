@@ -1,14 +1,14 @@
 """Examine all shards with the workers of an engine, whatever happens to the workers on the way."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from gfr_data.engine import Engine, WorkerDiedError, run
+from gfr_data.examination.row import read_shard
 from gfr_data.examination.shard import ExaminationSettings, ShardTask, examine_shard
-from gfr_data.examination.work import Work
+from gfr_data.examination.work import Work, read_photographs
+from gfr_data.sources.layouts import Source
 from manifests import DataError, Progress
 
 Examine = Callable[[ShardTask], int]  # what a worker does with a shard; returns its number of photographs
@@ -41,12 +41,37 @@ def examine_all(
 
 def examine_unreadable_again(work: Work, settings: ExaminationSettings, engine: Engine, progress: Progress) -> None:
     """Examine anew the identities that have an unreadable photograph."""
-    failed = [number for number in range(work.count()) if _has_unreadable(work.shard(number))]
+    failed = [number for number in range(work.count()) if _has_unreadable(work, number)]
     for number in failed:
         work.unskip(number)
     tasks = [ShardTask(work, number, settings, again=True) for number in failed]
     for done, _ in enumerate(run(examine_shard, tasks, engine), start=1):
         progress("examine again", done, len(failed))
+
+
+def drop_misfits(work: Work, sources: Sequence[Source]) -> bool:
+    """After a new index, for the old one was lost: remove shards of other photographs, and notes, which name rows.
+
+    Returns whether there was anything to remove.
+    """
+    dropped = False
+    numbers = {int(path.stem) for path in work.folder.glob("shards/*.*") if path.stem.isdecimal()}
+    for number in sorted(numbers):
+        if number >= work.count() or not _fits(work, number, sources):
+            for path in work.folder.glob(f"shards/{number:05d}.*"):
+                path.unlink(missing_ok=True)
+                dropped = True
+    return dropped
+
+
+def _fits(work: Work, number: int, sources: Sequence[Source]) -> bool:
+    if not work.is_done(number):
+        return False
+    names = ("dataset", "subset", "identity", "person", "source_path")
+    rows = read_shard(work, number, names).to_pylist()
+    photographs = read_photographs(work, number, sources)
+    wanted = [(p.source.dataset, p.subset, p.identity, p.person, p.source_path) for p in photographs]
+    return [tuple(row[name] for name in names) for row in rows] == wanted
 
 
 def _examine_carefully(
@@ -55,7 +80,7 @@ def _examine_carefully(
     """Finish what dead workers were at, a shard and a photograph at a time. What kills a worker twice is skipped."""
     for number in begun:
         deaths = dict.fromkeys(work.noted(number), 1)
-        while not work.shard(number).is_file():
+        while not work.is_done(number):
             try:
                 list(run(examine, [ShardTask(work, number, settings, careful=True)], engine, apart=True))
             except WorkerDiedError:
@@ -64,7 +89,7 @@ def _examine_carefully(
                 work.skip(number, [row for row in rows if deaths[row] > 1])
 
 
-def _has_unreadable(path: Path) -> bool:
-    if not path.is_file():
+def _has_unreadable(work: Work, number: int) -> bool:
+    if not work.is_done(number):
         return False
-    return bool(pc.any(pc.equal(pq.read_table(path, columns=["status"])["status"], "unreadable")).as_py())
+    return bool(pc.any(pc.equal(read_shard(work, number, ["status"])["status"], "unreadable")).as_py())

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from gfr_data.faces.landmarks import Provider
-from manifests import ConfigError
+from manifests import ConfigError, DataError, hash_file
 
 GROUP = "gfr.landmarks"  # of entry points
 CROP_PIXELS = "?pixels=crop"  # after the path: the points are px of the 256 px crop, not of the photograph
@@ -48,6 +48,21 @@ def require_weights(spec: str, fan_weights: Path | None = None) -> None:
         from gfr_data.faces.fan import find_weights
 
         find_weights(fan_weights)
+
+
+def hash_weights(spec: str, fan_weights: Path | None = None) -> str | None:
+    """The hash of the weights of `spec`; None where it has none, or they are missing.
+
+    MTCNN's have no hash here: only the one file that its code knows is ever opened.
+    """
+    if spec != "fan":
+        return None
+    from gfr_data.faces.fan import find_weights
+
+    try:
+        return hash_file(find_weights(fan_weights))
+    except DataError:
+        return None
 
 
 def require_points(spec: str, photographs: Iterable[tuple[Path, str]]) -> None:

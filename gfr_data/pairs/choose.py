@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work
 from gfr_data.pairs.guide import Candidate, Selection, SelectionRules, select
 from gfr_data.pairs.splits import Group, Place, assign_splits, home, precedence
@@ -91,7 +91,7 @@ def read_entries(work: Work) -> list[Entry]:
     """The acceptable faces with landmarks of all shards."""
     entries: list[Entry] = []
     for number in range(work.count()):
-        table = pq.read_table(work.shard(number), columns=["status", *_COLUMNS, *_NUMBERS])
+        table = read_shard(work, number, ["status", *_COLUMNS, *_NUMBERS])
         rows = pc.indices_nonzero(pc.and_(pc.equal(table["status"], "spare"), pc.is_valid(table["yaw"])))
         for row, face in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
             dataset, subset, identity, person, path, code, picture = (face[name] for name in _COLUMNS)

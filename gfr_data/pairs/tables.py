@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work, read_photographs
 from gfr_data.pairs.choose import Choice, Pair, RowKey
 from gfr_data.sources.layouts import Source
-from manifests import FACES, PAIRS, DataError, atomic_path, hash_bytes, hash_file, to_table
+from manifests import FACES, PAIRS, DataError, atomic_path, hash_bytes, hash_file, is_whole, to_table
 
 CROPS = "crops"
 
@@ -77,7 +77,7 @@ def write_crops(task: CropTask) -> dict[str, str]:
     columns = ["box", "width", "height", "content_hash"]
     for (row, path), face in zip(task.paths.items(), _take(task.work, task.number, task.paths, columns), strict=True):
         photograph = photographs[row]
-        if (task.out / path).is_file():
+        if is_whole(task.out / path):
             continue
         if not photograph.path.is_file() or hash_file(photograph.path) != face["content_hash"]:
             raise DataError(f"{photograph.path} changed after it was examined; build again with --overwrite")
@@ -90,15 +90,14 @@ def write_crops(task: CropTask) -> dict[str, str]:
 
 def _take(work: Work, number: int, rows: Iterable[int], columns: list[str]) -> list[dict[str, Any]]:
     """Some rows of a shard."""
-    table = pq.read_table(work.shard(number), columns=columns)
-    return list(table.take(pa.array(rows, pa.int64())).to_pylist())
+    return list(read_shard(work, number, columns).take(pa.array(rows, pa.int64())).to_pylist())
 
 
 def face_tables(work: Work, choice: Choice, paths: dict[RowKey, str]) -> Iterator[pa.Table]:
     """The `faces` table, a shard at a time: what was examined, with what was decided."""
     roles = choice.roles()
     for number in range(work.count()):
-        table = pq.read_table(work.shard(number))
+        table = read_shard(work, number)
         rows = range(table.num_rows)
         status, reason, message = (table[name].to_pylist() for name in ("status", "reason", "message"))
         whose = list(zip(*(table[name].to_pylist() for name in ("dataset", "subset", "identity")), strict=True))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from gfr_data.report.summary import BuildSummary, read_summary
 from gfr_data.sources.layouts import Source
-from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, DataError, read_table, write_text
+from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, read_provenance, read_table, write_text
 from manifests.pages.charts import data_uri, histogram
 from manifests.pages.frame import render
 from manifests.paper import PAPER_PAIRS
@@ -61,16 +61,11 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
 
     Raises DataError when the folder holds no build.
     """
-    settings = folder / "build.json"
-    if not settings.is_file():
-        raise DataError(
-            f"{folder} holds no build ({settings.name} is missing); name the folder of gfr-data build-pairs"
-        )
     if summary is None:
         summary = read_summary(folder)
     faces = read_table(folder / FACES_FILE, FACES, [name for name in FACES.names if name not in _UNSHOWN])
     pairs = read_table(folder / PAIRS_FILE, PAIRS)
-    build = Build(folder, json.loads(settings.read_text(encoding="utf-8")), faces, pairs, summary)
+    build = Build(folder, json.loads(read_provenance(folder / PAIRS_FILE).config), faces, pairs, summary)
     page = render(
         TEMPLATE,
         title=f"Pairs in {folder.resolve().name}",

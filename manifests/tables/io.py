@@ -31,8 +31,13 @@ def write_table(path: str | Path, table: pa.Table, schema: pa.Schema, made_by: P
     write_parts(path, [table], schema, made_by)
 
 
-def write_parts(path: str | Path, parts: Iterable[pa.Table], schema: pa.Schema, made_by: Provenance) -> None:
-    """Write a table as `write_table` does, from its parts, of which it holds one at a time; one there must be."""
+def write_parts(
+    path: str | Path, parts: Iterable[pa.Table], schema: pa.Schema, made_by: Provenance, group: int | None = ROW_GROUP
+) -> None:
+    """Write a table as `write_table` does, from its parts, of which it holds one at a time; one there must be.
+
+    group: rows of a row group at most; None makes one of each part.
+    """
     path = Path(path)
     writer: pq.ParquetWriter | None = None
     with atomic_path(path) as file:
@@ -42,7 +47,7 @@ def write_parts(path: str | Path, parts: Iterable[pa.Table], schema: pa.Schema, 
                 if writer is None:
                     stamped = known.schema.with_metadata(_metadata(made_by))
                     writer = pq.ParquetWriter(file, stamped, compression="zstd")
-                writer.write_table(known.cast(writer.schema), row_group_size=ROW_GROUP)
+                writer.write_table(known.cast(writer.schema), row_group_size=group or part.num_rows)
         finally:
             if writer is not None:
                 writer.close()
@@ -120,6 +125,20 @@ def read_provenance(path: str | Path) -> Provenance:
     """Who made a table, with which configuration. Raises DataError as `read_schema` does."""
     metadata = read_schema(path).metadata
     return Provenance(*(metadata.get(f"gfr.{key}".encode(), b"").decode() for key in Provenance.__annotations__))
+
+
+def settings_of(path: str | Path, tool: str) -> str | None:
+    """The configuration (JSON) of a table that `tool` wrote; None where there is none that can be read."""
+    try:
+        made_by = read_provenance(path)
+    except DataError:
+        return None
+    return made_by.config if made_by.tool == tool else None
+
+
+def is_made_by(path: str | Path, made_by: Provenance) -> bool:
+    """Whether a table is there, whole as far as its footer tells, and made by that tool with that configuration."""
+    return settings_of(path, made_by.tool) == made_by.config
 
 
 def _check_columns(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:

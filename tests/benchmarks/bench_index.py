@@ -15,13 +15,16 @@ PER_IDENTITY = 100
 MEASURE = """
 import resource, sys, time
 from pathlib import Path
-from gfr_data.examination.work import write_index
+from gfr_data.examination.work import Work, write_index
 from gfr_data.sources.layouts import Source, list_identities
+from manifests import provenance
 root, out = Path(sys.argv[1]), Path(sys.argv[2])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.perf_counter()
 source = Source("vggface2", root, "vggface2")
-count = write_index(out, ((0, identity) for identity in list_identities(source)))
+work = Work(out, provenance("bench_index", {}))
+write_index(work, ((0, identity) for identity in list_identities(source)))
+count = sum(work.sizes())
 seconds = time.perf_counter() - start
 print(count, seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
@@ -70,7 +73,7 @@ def main() -> None:
         print(f"{platform.machine()}, {os.cpu_count()} cores; tree of {photographs:,} links made in {seconds:.0f} s")
         print(f"{'what':<28}{'photographs':>12}{'seconds':>9}{'MB more':>9}")
         for name, program in (("index (this project)", MEASURE), ("sorted(Path.rglob), peer", WALK)):
-            count, seconds, megabytes = measured(program, root, Path(folder) / "index.parquet")
+            count, seconds, megabytes = measured(program, root, Path(folder) / "work")
             print(f"{name:<28}{count:>12,}{seconds:>9.1f}{megabytes:>9.0f}")
 
 

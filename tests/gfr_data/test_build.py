@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from gfr_data.build import BuildConfig, build_pairs, plan, settled
+from gfr_data.build import build_pairs, plan, settled
+from gfr_data.config import BuildConfig
 from gfr_data.engine import Engine
 from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
 from gfr_data.examination.work import Work, write_index
@@ -197,7 +198,7 @@ from gfr_data.examination.workers import examine_all
 from manifests import silent
 from test_build import config_of, deadly
 config = config_of(Path(sys.argv[1]), Path(sys.argv[2]), "casia-webface", jobs=1)
-examine_all(Work(config.out / "work"), config.examination(), config.engine, silent, deadly)
+examine_all(Work(config.out / "work", config.made_by()), config.examination(), config.engine, silent, deadly)
 """
 
 
@@ -212,9 +213,9 @@ def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(
     identity = min(path for path in (root / "casia-webface").iterdir() if path.is_dir())
     shutil.copy(min(identity.glob("*.jpg")), identity / "deadly.jpg")
     config = config_of(root, tmp_path / "pairs", "casia-webface", jobs=jobs)
-    work = Work(config.out / "work")
+    work = Work(config.out / "work", config.made_by())
     work.make()
-    write_index(work.index, ((0, identity) for identity in list_identities(config.sources[0])), size=1)
+    write_index(work, ((0, identity) for identity in list_identities(config.sources[0])), size=1)
     if jobs == 1:
         alone = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
         command = [sys.executable, "-c", EXAMINE_DEADLY, str(root), str(config.out)]
@@ -262,16 +263,17 @@ def test_full_disk_is_one_clear_error_and_finished_shards_stay(
 ) -> None:
     out = tmp_path / "pairs"
     config = config_of(copied, out)
-    write = pq.write_table
+    write = pq.ParquetWriter.write_table
     with monkeypatch.context() as patch:
 
-        def full(table: object, part: Path, **more: object) -> None:
-            raise OSError(28, "No space left on device", str(part))
+        def full(writer: pq.ParquetWriter, table: object, **more: object) -> None:
+            if "source_path" in writer.schema.names:  # a shard's
+                raise OSError(28, "No space left on device", "shard")
+            write(writer, table, **more)
 
-        patch.setattr(pq, "write_table", full)
+        patch.setattr(pq.ParquetWriter, "write_table", full)
         with pytest.raises(DataError, match="No space left on device"):
             build_pairs(config)
-    assert pq.write_table is write
     build_pairs(config)
     assert contents(out) == contents(built)
 
@@ -320,6 +322,9 @@ def stop_after_index(config: BuildConfig) -> None:
         (lambda c: replace(c, sources=c.sources * 2), "two sources are called"),
         (lambda c: replace(c, limit=0), "--limit is 0"),
         (lambda c: replace(c, landmarks="dlib"), "--landmarks: 'dlib'"),
+        (lambda c: replace(c, out=c.sources[0].root / "train" / "out"), r"--out .*/out lies in the source .*/vggface2"),
+        (lambda c: replace(c, out=c.sources[0].root), "lies in the source"),
+        (lambda c: replace(c, out=c.sources[0].root.parent), "holds the source .*/vggface2.*holds the source"),
     ],
 )
 def test_setting_that_cannot_be_used_is_named(

@@ -5,8 +5,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gfr_data.examination.row import write_shard
 from gfr_data.examination.work import Work, write_index
 from gfr_data.sources.layouts import Identity
+from manifests import provenance
+
+MADE_BY = provenance("test", {})
 
 
 def identity(name: str, photographs: int) -> Identity:
@@ -16,9 +20,10 @@ def identity(name: str, photographs: int) -> Identity:
 
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20), size=st.integers(1, 12))
 def test_shards_hold_whole_identities_and_every_photograph_once(tmp_path_factory, sizes: list[int], size: int) -> None:
-    work = Work(tmp_path_factory.mktemp("work"))
+    work = Work(tmp_path_factory.mktemp("work"), MADE_BY)
     people = [identity(f"p{number:02d}", photographs) for number, photographs in enumerate(sizes)]
-    assert write_index(work.index, ((0, person) for person in people), size) == sum(sizes)
+    write_index(work, ((0, person) for person in people), size)
+    assert sum(work.sizes()) == sum(sizes)
     shards = [work.photographs(number).to_pylist() for number in range(work.count())]
     assert [row["path"].decode() for shard in shards for row in shard] == [
         path for person in people for path in person.paths
@@ -31,12 +36,12 @@ def test_shards_hold_whole_identities_and_every_photograph_once(tmp_path_factory
 
 def test_index_has_the_same_bytes_twice(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_index(tmp_path / name, [(0, identity("x", 3)), (1, identity("y", 2))], 2)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+        write_index(Work(tmp_path / name, MADE_BY), [(0, identity("x", 3)), (1, identity("y", 2))], 2)
+    assert (tmp_path / "a/index.parquet").read_bytes() == (tmp_path / "b/index.parquet").read_bytes()
 
 
 def test_what_a_dead_worker_was_at_is_known_until_the_shard_is_done(tmp_path: Path) -> None:
-    work = Work(tmp_path)
+    work = Work(tmp_path, MADE_BY)
     (tmp_path / "shards").mkdir()
     work.note(3, [5, 6])
     assert (work.in_flight(), work.noted(3), work.noted(4)) == ([3], [5, 6], [])
@@ -44,4 +49,6 @@ def test_what_a_dead_worker_was_at_is_known_until_the_shard_is_done(tmp_path: Pa
     work.skip(3, [9])
     assert work.skipped(3) == {5, 9}
     work.shard(3).write_bytes(b"")
+    assert work.in_flight() == [3]
+    write_shard(work, 3, [])
     assert work.in_flight() == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gfr_data.build import BuildConfig, check
+from gfr_data.config import BuildConfig, check
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
 from gfr_data.sources.layouts import Source

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gfr_data.build import BuildConfig, build_pairs
+from gfr_data.build import build_pairs
+from gfr_data.config import BuildConfig
 from gfr_data.report.build_page import write_report
 from gfr_data.sources.layouts import parse_source
 from manifests import DataError
@@ -89,7 +90,7 @@ def test_page_is_drawn_anew_alike_and_without_the_photographs(folder: Path, tmp_
 
 
 def test_folder_without_a_build_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no build"):
+    with pytest.raises(DataError, match="not the summary of a finished build"):
         write_report(tmp_path, tmp_path / "page.html")
 
 

@@ -1,0 +1,102 @@
+"""What a build is asked for: its configuration, which part of it decides the result, and what cannot be."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gfr_data.engine import Engine
+from gfr_data.examination.shard import ExaminationSettings
+from gfr_data.examination.work import SHARD_PHOTOGRAPHS
+from gfr_data.faces.providers import points_file, unknown_provider
+from gfr_data.pairs.guide import SelectionRules
+from gfr_data.pairs.recipe import departures
+from gfr_data.quality.judge import Thresholds
+from gfr_data.sources.layouts import Source
+from manifests import ConfigError, DataError, Provenance, hash_file, provenance
+
+TOOL = "gfr-data build-pairs"
+WEIGHTS = "weights"  # among the settings that a table carries: hash of the landmark network's
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    sources: tuple[Source, ...]  # datasets, in the order of the tables
+    out: Path  # folder to write
+    landmarks: str = "fan"  # provider: 'fan', or 'file:PATH' with points that exist already
+    fan_weights: Path | None = None  # of 'fan'; None looks in the face-alignment package's cache
+    device: str = "cpu"  # where the networks run: 'cpu', 'cuda', or 'auto', see `build.settled`
+    seed: int = 0  # keys the split by person
+    limit: int | None = None  # first identities of each subset of each source; None is all
+    recipe: str | None = None  # one of RECIPES: refuse what departs from it
+    thresholds: Thresholds = field(default_factory=Thresholds)  # quality
+    rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
+    shard_photographs: int = SHARD_PHOTOGRAPHS  # a shard ends with the identity that reaches this
+    # The settings below do not change the result.
+    engine: Engine = field(default_factory=Engine)
+    retry_failed: bool = False  # examine unreadable photographs again
+    overwrite: bool = False  # make it anew
+
+    def examination(self, weights: str | None = None) -> ExaminationSettings:
+        """The part of it that the workers need; `weights` is the hash of the landmark network's."""
+        rest = self.landmarks, self.fan_weights, self.device, self.thresholds, weights
+        return ExaminationSettings(self.sources, *rest)
+
+    def made_by(self, weights: str | None = None) -> Provenance:
+        """What every table of the build carries."""
+        return provenance(TOOL, self.result_settings() | {WEIGHTS: weights})
+
+    def result_settings(self) -> dict[str, Any]:
+        """The settings that change the result, as JSON values."""
+        settings = {
+            "sources": [{"layout": s.layout, "root": str(s.root), "dataset": s.dataset} for s in self.sources],
+            "landmarks": self.landmarks,
+            "landmarks_hash": _hash_of_points(self.landmarks),
+            "fan_weights": str(self.fan_weights) if self.fan_weights else None,
+            "device": self.device,
+            "seed": self.seed,
+            "limit": self.limit,
+            "recipe": self.recipe,
+            "thresholds": asdict(self.thresholds),
+            "selection": asdict(self.rules),
+            "shard_photographs": self.shard_photographs,
+        }
+        return dict(json.loads(json.dumps(settings)))  # as it is read back: lists for tuples
+
+
+def check(config: BuildConfig) -> None:
+    """Raise ConfigError naming every setting that cannot be used."""
+    names = [source.dataset for source in config.sources]
+    problems = [] if names else ["no --source is given"]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"two sources are called {repeated[0]!r}: give one another name with LAYOUT:NAME=ROOT")
+    problems += [problem for source in config.sources if (problem := _overlap(source, config.out))]
+    if config.limit is not None and config.limit < 1:
+        problems.append(f"--limit is {config.limit}, must be at least 1")
+    if config.engine.jobs < 1:
+        problems.append(f"--jobs is {config.engine.jobs}, must be at least 1")
+    if problem := unknown_provider(config.landmarks):
+        problems.append(f"--landmarks: {problem}")
+    if config.recipe is not None:
+        problems += departures(config.recipe, config.sources, config.limit, config.rules)
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+def _overlap(source: Source, out: Path) -> str | None:
+    """What is wrong when one of the two folders lies in the other; None when they are apart."""
+    root, out = source.root.resolve(), out.resolve()
+    if out.is_relative_to(root):
+        return f"--out {out} lies in the source {root}: its crops would be taken for photographs; give a folder outside"
+    if root.is_relative_to(out):
+        return f"--out {out} holds the source {root}; give a folder beside it"
+    return None
+
+
+def _hash_of_points(landmarks: str) -> str | None:
+    if not landmarks.startswith("file:"):
+        return None
+    path = points_file(landmarks)
+    if not path.is_file():
+        raise DataError(f"--landmarks {landmarks}: {path} does not exist; give a CSV, Parquet or TCDCN text of points")
+    return hash_file(path)
