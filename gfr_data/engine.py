@@ -1,8 +1,16 @@
-"""Run independent tasks: in this process, in others of this machine, or on a Dask or Ray cluster, through joblib."""
+"""Run independent tasks: in this process, in others of this machine, or on a Dask or Ray cluster, through joblib.
 
+Workers of this machine end with the process that started them, however it ends.
+"""
+
+import os
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, TypeVar
 
 from manifests import ConfigError
@@ -14,6 +22,10 @@ BACKENDS = ("loky", "dask", "ray")
 
 # What the backends raise when a worker is gone: killed, out of memory, crashed. By name, for they may not be installed.
 _DEATHS = {"TerminatedWorkerError", "BrokenProcessPool", "KilledWorker", "WorkerCrashedError", "OutOfMemoryError"}
+
+
+ENDINGS = ("SIGTERM", "SIGHUP")  # signals that end a process that does not handle them; Windows lacks the second
+PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 
 
 class WorkerDiedError(Exception):
@@ -44,6 +56,9 @@ def run(
 ) -> Iterator[Result]:
     """Yield `function(task)` of every task as they finish, in any order. `apart`: never in this process.
 
+    While it runs in other processes, SIGTERM and SIGHUP raise SystemExit, as an interrupt raises KeyboardInterrupt: the
+    workers are ended, and what the caller has to tidy up, it does.
+
     Raises WorkerDiedError when a worker is gone, ConfigError when the backend is not installed or not reachable, and
     whatever `function` raises.
     """
@@ -53,7 +68,7 @@ def run(
     # joblib's Ray backend gives results only when all tasks are done: it gets a few at a time.
     whole = engine.backend != "ray"
     parts = [tasks] if whole else [tasks[at : at + 4 * workers] for at in range(0, len(tasks), 4 * workers)]
-    with _backend(engine):
+    with _backend(engine, workers), _signals_raise() if workers > 1 else nullcontext():
         kind = "generator_unordered" if whole else "list"
         parallel = Parallel(n_jobs=workers, batch_size=1, pre_dispatch=2 * workers, return_as=kind)
         try:
@@ -65,11 +80,44 @@ def run(
             raise
 
 
-def _backend(engine: Engine) -> AbstractContextManager[Any]:
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Raise SystemExit where a signal would end this process at once; one that is ignored (nohup) stays so."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    in_main = threading.current_thread() is threading.main_thread()  # no other thread may set what a signal does
+    numbers = [getattr(signal, name) for name in ENDINGS if in_main and hasattr(signal, name)]
+    changed = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end_with(parent: int) -> None:
+    """In a worker: have it killed when the process `parent` ends, also where that was killed itself.
+
+    Linux alone can do that. Elsewhere a worker whose parent was killed finishes its task and then finds out.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before this was said
+            os._exit(1)
+
+
+def _backend(engine: Engine, workers: int) -> AbstractContextManager[Any]:
     if engine.backend == "loky":
         from joblib import parallel_config
 
-        return parallel_config(backend="loky", inner_max_num_threads=1) if engine.jobs > 1 else nullcontext()
+        tied = {"initializer": _end_with, "initargs": (os.getpid(),)}
+        return parallel_config("loky", inner_max_num_threads=1, **tied) if workers > 1 else nullcontext()
     try:
         return _cluster(engine)
     except ImportError as error:

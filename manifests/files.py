@@ -87,8 +87,8 @@ def hash_file(path: str | Path) -> str:
 
 
 def is_whole(path: str | Path) -> bool:
-    """Whether a file is there and ends as those of its suffix (one of ENDS) do; what was cut does not."""
-    end = ENDS[Path(path).suffix]
+    """Whether a file is there and ends as those of its suffix do (see ENDS); what was cut does not."""
+    end = ENDS.get(Path(path).suffix, b"")
     try:
         with open(path, "rb") as file:
             file.seek(-len(end), os.SEEK_END)

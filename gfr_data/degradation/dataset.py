@@ -6,6 +6,7 @@ DIR2/crops/...            the targets and guides, as in the pairs' folder
 DIR2/degrade.json         what the folder is made with, so that two settings never mix
 
 Every file is whole or absent and depends on its own key alone: killed anywhere and run again, what is missing is made.
+So is what was cut since, or, where the table says what it was, changed.
 """
 
 import re
@@ -33,9 +34,11 @@ from manifests import (
     Provenance,
     hash_bytes,
     hash_file,
+    is_made_by,
+    is_whole,
     provenance,
-    read_provenance,
     read_table,
+    settings_of,
     silent,
     write_bytes,
     write_table,
@@ -49,7 +52,8 @@ SETTINGS_FILE = "degrade.json"
 TOOL = "gfr-data degrade"
 TASK_PAIRS = 16  # pairs that a worker does at a time
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
-FOLDER = Kind(TOOL, SETTINGS_FILE, '{"blur_sigma"', (DEGRADED_FILE, "lq/*.jpg", "lq/*.png", "crops/*.png"))
+FILES = (DEGRADED_FILE, "lq/*.jpg", "lq/*.png", "crops/*.png")
+FOLDER = Kind(TOOL, SETTINGS_FILE, '{"blur_sigma"', FILES, lambda out: settings_of(out / DEGRADED_FILE, TOOL))
 
 
 Task = TypeVar("Task")
@@ -85,7 +89,7 @@ class _Job:
     made_by: Provenance
 
 
-Observation = tuple[Crop, str, Degradation]  # target, lq_path, draw
+Observation = tuple[Crop, str, Degradation, str | None]  # target, lq_path, draw, hash of the file where it is known
 
 
 def degrade_dataset(
@@ -139,7 +143,7 @@ def plan(
     """What `degrade_dataset` would do; writes nothing. Raises what it would raise before it begins."""
     job = _prepare(pairs_dir, out, splits, space, copies, seed)
     stays = bool(check(out, FOLDER, job.made_by.config, overwrite))
-    missing = sum(not (stays and (out / name).is_file()) for name in job.names)
+    missing = sum(not (stays and is_whole(out / name)) for name in job.names)
     return _summary(job, written=missing, changed=not (stays and _finished(job)))
 
 
@@ -186,12 +190,23 @@ def _plain(pair_id: str) -> str:
 
 
 def _finished(job: _Job) -> bool:
-    """Whether `out` holds the result already, with all its files."""
-    path = job.out / DEGRADED_FILE
-    if not path.is_file() or read_provenance(path).config != job.made_by.config:
+    """Whether `out` holds the result already, with all its files, as far as footers and the ends of files tell."""
+    if not is_made_by(job.out / DEGRADED_FILE, job.made_by):
         return False
     crops = {path for role in ("target", "guide") for path in job.table[f"{role}_path"].to_pylist()}
-    return all((job.out / name).is_file() for name in (*job.names, *crops))
+    return all(is_whole(job.out / name) for name in (*job.names, *crops))
+
+
+def _known_hashes(job: _Job) -> dict[str, str]:
+    """The hash of each file by its lq_path, as the table has it; {} where there is no table."""
+    path = job.out / DEGRADED_FILE
+    if not is_made_by(path, job.made_by):
+        return {}
+    try:
+        table = read_table(path, DEGRADED, ["lq_path", "lq_hash"])
+    except DataError:  # damaged: it is made again
+        return {}
+    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def _crop_tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Crop, ...]]]:
@@ -212,7 +227,8 @@ def _tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Observation, ...]]]:
     """The observations of a few pairs each, copies one after another."""
     draws = (job.draws.at(number) for number in range(len(job.names)))
     targets = (crop for crop in _crops(job, "target") for _ in range(job.copies))
-    observations = tuple(zip(targets, job.names, draws, strict=True))
+    known = _known_hashes(job)
+    observations = tuple(zip(targets, job.names, draws, map(known.get, job.names), strict=True))
     size = TASK_PAIRS * job.copies
     for start in range(0, len(observations), size):
         yield job.folder, job.out, observations[start : start + size]
@@ -225,15 +241,18 @@ def _degrade_pairs(task: tuple[Path, Path, tuple[Observation, ...]]) -> tuple[di
     written = 0
     for crop, copies in groupby(observations, key=lambda observation: observation[0]):
         image = None
-        for _, name, draw in copies:
-            if not (out / name).is_file():
+        for _, name, draw, digest in copies:
+            found = hash_file(out / name) if is_whole(out / name) else None
+            if found is None or digest not in (None, found):
                 try:
                     image = read_crop(folder, crop) if image is None else image
                 except UnusableError:  # the task that keeps the crop reports it
                     break
-                write_bytes(out / name, encode(low_resolution(image, draw), draw.jpeg_quality)[0])
+                content = encode(low_resolution(image, draw), draw.jpeg_quality)[0]
+                write_bytes(out / name, content)
                 written += 1
-            hashes[name] = hash_file(out / name)
+                found = hash_bytes(content)
+            hashes[name] = found
     return hashes, written
 
 

@@ -61,7 +61,7 @@ def get(name: str, source: str | None = None, progress: Progress = silent, overw
     if len(found) == len(weight.files) and not overwrite:
         return [_got(weight, file, path, changed=False) for file, path in found.items()]
     target = folder()
-    with held(target):
+    with held(target, f"gfr-data weights get {name}"):
         return [
             one for place, files in _places(weight, source) for one in _fetch(weight, place, files, target, progress)
         ]

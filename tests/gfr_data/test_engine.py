@@ -3,6 +3,10 @@
 import math
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +23,11 @@ def die(number: int) -> int:
     return number
 
 
+def linger(folder: str) -> None:
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(60)
+
+
 def fail(number: int) -> int:
     raise DataError(f"task {number} is bad")
 
@@ -26,6 +35,57 @@ def fail(number: int) -> int:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_task_gives_its_result(jobs: int) -> None:
     assert sorted(run(square, range(7), Engine(jobs=jobs))) == [0, 1, 4, 9, 16, 25, 36]
+
+
+LINGER = """
+import sys
+from gfr_data.engine import Engine, run
+from test_engine import linger
+try:
+    list(run(linger, [sys.argv[1]] * 2, Engine(jobs=2)))
+finally:
+    print("tidied up", flush=True)
+"""
+
+
+def runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a process that was killed")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda number: number.name)
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path, number: signal.Signals) -> None:
+    """Else they would go on writing, also into the folder of the next command."""
+    alone = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    command = [sys.executable, "-c", LINGER, str(tmp_path)]
+    with subprocess.Popen(command, env=alone, stdout=subprocess.PIPE, text=True) as parent:
+        deadline = time.monotonic() + 120
+        while len(workers := [int(path.name) for path in tmp_path.iterdir()]) < 2:
+            assert parent.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert all(runs(worker) for worker in workers)
+        parent.send_signal(number)
+        said, _ = parent.communicate(timeout=30)
+    killed = number == signal.SIGKILL
+    assert (parent.returncode, said) == ((-number, "") if killed else (128 + number, "tidied up\n"))
+    deadline = time.monotonic() + 5
+    while any(runs(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlives its parent"
+        time.sleep(0.05)
+
+
+def test_a_signal_that_is_ignored_or_handled_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        found = [signal.getsignal(signal.SIGHUP) for _ in run(square, range(2), Engine(jobs=2))]
+        assert found == [signal.SIG_IGN] * 2
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_dead_worker_is_noticed() -> None:

@@ -112,6 +112,64 @@ def test_what_is_missing_is_made_again(pairs, tmp_path):
     assert files_of(out) == whole
 
 
+DAMAGES = {
+    "gone": lambda path: path.unlink(),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-3]),
+    "empty": lambda path: path.write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_afterwards_is_made_again(pairs, tmp_path, damage):
+    """One file alone, so that what is gone, cut or empty is seen in each; then all together."""
+    out = tmp_path / "out"
+    degrade_dataset(pairs, out, None, SPACE, copies=2)
+    whole = files_of(out)
+    names = [
+        "degrade.json",
+        "degraded.parquet",
+        *(min(name for name in whole if name[:2] == kind) for kind in ("lq", "cr")),
+    ]
+    for name in names:
+        (out / name).rename(tmp_path / "kept")
+        shutil.copy(tmp_path / "kept", out / name)  # the crops are linked with those of the pairs
+        DAMAGES[damage](out / name)
+        changed = degrade_dataset(pairs, out, None, SPACE, copies=2).changed
+        assert changed is (name != "degrade.json")
+        assert files_of(out) == whole, name
+    for name in ("degraded.parquet", names[-1]):
+        (out / name).unlink()
+        shutil.copy(pairs / "pairs.parquet", out / name)
+    degrade_dataset(pairs, out, None, SPACE, copies=2)
+    assert files_of(out) == whole
+
+
+def test_a_changed_file_does_not_pass_for_what_the_table_says_when_another_is_made_again(pairs, tmp_path):
+    out = tmp_path / "out"
+    degrade_dataset(pairs, out, None, SPACE, copies=2)
+    whole = files_of(out)
+    first, second, *_ = sorted((out / "lq").iterdir())
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 1
+    first.write_bytes(content)
+    second.unlink()
+    assert degrade_dataset(pairs, out, None, SPACE, copies=2).written == 2
+    assert files_of(out) == whole
+
+
+def test_of_two_commands_in_one_folder_the_second_is_told_who_has_it(pairs, tmp_path):
+    asked = []
+
+    def meanwhile(stage, done, total):
+        with pytest.raises(DataError, match=r"being written by gfr-data degrade \(process \d+ on .*, since 2"):
+            degrade_dataset(pairs, tmp_path / "out", None, SPACE, seed=1, overwrite=True)
+        asked.append(stage)
+
+    degrade_dataset(pairs, tmp_path / "out", None, SPACE, progress=meanwhile)
+    assert set(asked) == {"crops", "degrade"}
+    assert not degrade_dataset(pairs, tmp_path / "out", None, SPACE).changed
+
+
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(pairs, tmp_path):
     degrade_dataset(pairs, tmp_path / "whole", ["train", "val"], PAPER_SPACE, copies=40)
     out = tmp_path / "killed"
