@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,21 @@ from manifests.tables.provenance import DISTRIBUTION
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
+
+
+class GivenPath(click.Path):
+    """click's path, but an empty text, which an unset variable of a shell gives, does not mean the current folder."""
+
+    def __init__(self, **rules: Any) -> None:
+        super().__init__(path_type=Path, **rules)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        if value == "":
+            self.fail("it is empty; name a path, '.' for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -51,7 +67,7 @@ run_option = click.option(
     default="default",
     show_default=True,
     metavar="RUN",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="A run folder or a checkpoint; `default` is the model that ships.",
 )
 

@@ -9,6 +9,7 @@ import click
 from cli.command import (
     SETTINGS,
     Commands,
+    GivenPath,
     dry_run_option,
     jobs_option,
     json_option,
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 @main.command("sample")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=GivenPath())
 @click.option("--identities", type=click.IntRange(1), default=60, show_default=True, help="Identity folders to render.")
 @click.option("--photos", type=click.IntRange(2), default=6, show_default=True, help="Photographs of each.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which people and photographs.")
@@ -75,7 +76,7 @@ def _list_rules() -> str:
     help="A dataset: vggface2, casia-webface, lfw, celeba or folder (one folder per person), and where it lies. "
     "Give it several times for several datasets; LAYOUT:NAME=ROOT names one.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--out", required=True, type=GivenPath(), help="Folder to write.")
 @click.option(
     "--landmarks",
     default="fan",
@@ -83,7 +84,7 @@ def _list_rules() -> str:
     metavar="fan|file:PATH",
     help="Where the 68 landmarks come from: the face-alignment network, or a CSV, Parquet or TCDCN text of points.",
 )
-@click.option("--fan-weights", type=click.Path(path_type=Path), help="Weights of 'fan'; else the package's cache.")
+@click.option("--fan-weights", type=GivenPath(), help="Weights of 'fan'; else the package's cache.")
 @jobs_option
 @click.option(
     "--device",
@@ -161,8 +162,8 @@ def build_pairs_command(
 
 
 @main.command("degrade")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; it stands alone.")
+@click.argument("folder", metavar="DIR", type=GivenPath())
+@click.option("--out", type=GivenPath(), help="Folder to write; it stands alone.")
 @click.option(
     "--split", "splits", multiple=True, help="A split to degrade; may be repeated.  [default: every test-... split]"
 )
@@ -182,7 +183,7 @@ def build_pairs_command(
 @jobs_option
 @click.option(
     "--preview",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False),
     help="Picture to draw (.png): one face along each parameter, and both implementations. Without --out, that is all.",
 )
 @overwrite_option
@@ -236,7 +237,7 @@ def _state(changed: bool) -> str:
 
 
 @main.command("validate")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=GivenPath())
 @json_option
 @reports_errors
 def validate_command(folder: Path, as_json: bool) -> None:
@@ -251,8 +252,8 @@ def validate_command(folder: Path, as_json: bool) -> None:
 
 
 @main.command("report")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Page to write. [default: FOLDER/report.html]")
+@click.argument("folder", type=GivenPath())
+@click.option("--out", type=GivenPath(), help="Page to write. [default: FOLDER/report.html]")
 @json_option
 @reports_errors
 def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
@@ -265,9 +266,9 @@ def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
 
 
 @main.command("export")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=GivenPath())
 @click.option("--format", "form", type=click.Choice(EXPORT_FORMATS), required=True, help="What to write.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--out", required=True, type=GivenPath(), help="Folder to write.")
 @overwrite_option
 @dry_run_option
 @json_option

@@ -9,6 +9,7 @@ import click
 from cli.command import (
     SETTINGS,
     Commands,
+    GivenPath,
     device_option,
     dry_run_option,
     json_option,
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 @main.command("score")
-@click.argument("folders", metavar="DIR2...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("folders", metavar="DIR2...", nargs=-1, required=True, type=GivenPath())
 @click.option(
     "--run",
     "runs",
@@ -55,16 +56,16 @@ def main() -> None:
 )
 @click.option(
     "--identity-weights",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False),
     help="TorchScript file, RGB in [0, 1] (B, 3, 256, 256) to embeddings (B, D): adds the identity similarity.",
 )
 @click.option(
     "--lpips-weights",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False),
     help="TorchScript file, two such batches to distances (B,): adds the perceptual distance.",
 )
 @device_option
-@click.option("--out", required=True, metavar="SCORES", type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--out", required=True, metavar="SCORES", type=GivenPath(), help="Folder to write.")
 @overwrite_option
 @dry_run_option
 @json_option
@@ -90,7 +91,7 @@ def score_command(dry_run: bool, as_json: bool, **options: Any) -> None:  # fiel
 
 
 @main.command("table")
-@click.argument("folders", metavar="SCORES...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("folders", metavar="SCORES...", nargs=-1, required=True, type=GivenPath())
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What to print.")
 @click.option("--luma", is_flag=True, help="PSNR and SSIM on Y instead of RGB.")
 @click.option("--face", is_flag=True, help="PSNR and SSIM inside the face alone; the paper has no such numbers.")
@@ -124,10 +125,8 @@ def table_command(
 
 
 @main.command("report")
-@click.argument("folder", metavar="SCORES", type=click.Path(path_type=Path))
-@click.option(
-    "--out", metavar="PAGE", type=click.Path(path_type=Path), help="Page to write.  [default: SCORES/report.html]"
-)
+@click.argument("folder", metavar="SCORES", type=GivenPath())
+@click.option("--out", metavar="PAGE", type=GivenPath(), help="Page to write.  [default: SCORES/report.html]")
 @json_option
 @reports_errors
 def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
@@ -145,11 +144,9 @@ main.add_command(explain_command)
 
 
 @main.command("export")
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=GivenPath())
 @click.option("--format", "form", type=click.Choice(EXPORTS), default="onnx", show_default=True, help="What to write.")
-@click.option(
-    "--out", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="File to write."
-)
+@click.option("--out", required=True, metavar="FILE", type=GivenPath(dir_okay=False), help="File to write.")
 @overwrite_option
 @json_option
 @reports_errors

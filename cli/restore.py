@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cli.command import (
+    GivenPath,
     device_option,
     dry_run_option,
     json_option,
@@ -28,12 +29,12 @@ def _face_option(context: click.Context, option: click.Parameter, value: str) ->
 
 
 @click.command("restore")
-@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=GivenPath())
 @run_option
 @click.option(
     "--guide",
     metavar="PHOTO_OR_FOLDER",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="A good photograph of the same person, or a folder of them. For PHOTO with a folder for each person: a "
     "folder with folders of the same names.",
 )
@@ -41,7 +42,7 @@ def _face_option(context: click.Context, option: click.Parameter, value: str) ->
     "--out",
     required=True,
     metavar="PATH",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="A file (.png, .jpg, .webp) for one photograph, a folder for more.",
 )
 @click.option(
@@ -68,7 +69,7 @@ def _face_option(context: click.Context, option: click.Parameter, value: str) ->
 @click.option(
     "--only-kept",
     metavar="FOLDER",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(file_okay=False),
     help="Copy to FOLDER what was marked to be kept on the album's page, OUT/index.html.",
 )
 @device_option
@@ -124,26 +125,26 @@ def restore_command(
 
 
 @click.command("explain")
-@click.argument("photo", metavar="PHOTO", type=click.Path(path_type=Path))
+@click.argument("photo", metavar="PHOTO", type=GivenPath())
 @click.option(
     "--guide",
     required=True,
     metavar="PHOTO_OR_FOLDER",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="A good photograph of the same person, or a folder of them.",
 )
 @click.option(
     "--out",
     required=True,
     metavar="PICTURE.png",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False),
     help="What to write.",
 )
 @run_option
 @click.option(
     "--other-guide",
     metavar="PHOTO_OR_FOLDER",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="A photograph of another person: also show what it makes in the guide's place.",
 )
 @click.option(

@@ -7,6 +7,7 @@ import click
 
 from cli.command import (
     SETTINGS,
+    GivenPath,
     device_option,
     dry_run_option,
     json_option,
@@ -31,8 +32,8 @@ def _list_settings() -> str:
 
 @click.command(context_settings=SETTINGS)
 @version_option
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", "run", metavar="RUN", type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
+@click.argument("folder", metavar="DIR", type=GivenPath(exists=True, file_okay=False))
+@click.option("--out", "run", metavar="RUN", type=GivenPath(file_okay=False), help="Run folder.")
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
@@ -50,7 +51,7 @@ def _list_settings() -> str:
     help="Begin with these weights, where they fit; repeatable, and a later one counts for more.",
 )
 @click.option("--vgg-face", metavar="PATH|off", help="Weights of VGG-Face for the perceptual loss, or 'off'.")
-@click.option("--config", "file", type=click.Path(path_type=Path), help="TOML file of settings.")
+@click.option("--config", "file", type=GivenPath(), help="TOML file of settings.")
 @click.option(
     "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; --list-settings names them."
 )

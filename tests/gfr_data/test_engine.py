@@ -103,7 +103,7 @@ def test_error_of_a_task_comes_through(jobs: int) -> None:
 def test_missing_backend_says_what_to_install(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(ConfigError, match=rf"gfr\[{backend}\]"):
+    with pytest.raises(ConfigError, match=rf"gfrnet-toolkit\[{backend}\]"):
         list(run(square, [1], Engine(backend=backend)))
 
 
