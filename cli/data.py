@@ -141,7 +141,7 @@ def build_pairs_command(
     from gfr_data.config import BuildConfig
     from gfr_data.engine import Engine, cores
     from gfr_data.rules import read_rules
-    from gfr_data.sources.layouts import parse_source
+    from gfr_data.sources.layouts import left_out, parse_source
 
     thresholds, rules = read_rules(settings)
     config = BuildConfig(
@@ -151,6 +151,8 @@ def build_pairs_command(
         engine=Engine(backend, jobs or cores(), scheduler),
         **options,
     )
+    for line in filter(None, map(left_out, config.sources)):
+        click.echo(line, err=True)
     with progress_bars() as progress:
         if dry_run:
             found = plan(config, progress)

@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ MAX_PIXELS = 120_000_000  # of a photograph; 360 MB decoded. Checked on the head
 MAX_BYTES = 400_000_000  # of a file
 MAX_MEMORY = 1_000_000_000  # bytes that decoding may take; what some formats would need at MAX_PIXELS is more
 # What a camera, a scanner or a dataset writes. Pillow's other readers only widen what a hostile file can reach.
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM", "JPEG2000")
+# HEIF, what telephones write, is read where pi-heif is installed.
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM", "JPEG2000", "AVIF", "HEIF")
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
 _STRIP = 1 << 20  # pixels that become RGB at a time: what that takes on the way is nothing beside the picture
 _ORIENTATION, _ROWS_PER_STRIP = 0x0112, 0x0116  # EXIF and TIFF
 # Bytes a pixel, measured as growth of the process: Pillow's own 4, and what the format's library needs beside them.
-_DECODED = {"WEBP": 16.0, "JPEG2000": 24.0, "progressive": 10.0}
+_DECODED = {"WEBP": 16.0, "JPEG2000": 24.0, "progressive": 10.0, "AVIF": 12.0, "HEIF": 12.0}
 _HELD = 7.5  # Pillow's 4 and the RGB
 
 
@@ -78,7 +81,7 @@ def _decode(stream: io.BytesIO, max_pixels: int) -> np.ndarray:
         except Unreadable:
             raise
         except UnidentifiedImageError as error:
-            raise Unreadable("no image, or of a format that is not read") from error
+            raise Unreadable(_unidentified(stream)) from error
         except Image.DecompressionBombError as error:
             raise Unreadable(str(error)) from error
         # Decoders of damaged files raise nearly everything; a photograph is one of millions and may not end a build.
@@ -91,7 +94,18 @@ def _formats() -> list[str]:
 
     Image.preinit()
     Image.init()
+    if "HEIF" not in Image.OPEN and find_spec("pi_heif") is not None:
+        import pi_heif
+
+        pi_heif.register_heif_opener()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _unidentified(stream: io.BytesIO) -> str:
+    head = bytes(stream.getbuffer()[:12])
+    if head[4:8] == b"ftyp" and head[8:] in _HEIF_BRANDS and find_spec("pi_heif") is None:
+        return "a HEIC photograph, which pi-heif reads: pip install pi-heif, then retry"
+    return "no image, or of a format that is not read"
 
 
 def _memory(picture: "Image.Image", content: int) -> float:

@@ -16,6 +16,8 @@ from manifests import ConfigError, DataError
 
 # What lies in photograph folders without being anybody's photograph.
 _NOT_PHOTOGRAPHS = {"thumbs.db", "desktop.ini"}
+_PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif"}
+_NAMED = 5  # of those that are left out
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,22 @@ def list_identities(source: Source, limit: int | None = None) -> Iterator[Identi
                 yield identity
     except OSError as error:
         raise DataError(f"cannot read {error.filename or source.root}: {error.strerror or error}") from error
+
+
+def left_out(source: Source) -> str:
+    """A line about photographs that lie in the root of a source with a folder per person; empty where there are none.
+
+    They are nobody's, and no row of the tables.
+    """
+    if source.layout not in ("folder", "lfw", "casia-webface"):
+        return ""
+    with os.scandir(source.root) as entries:
+        files = sorted(entry.name for entry in entries if entry.is_file() and not entry.name.startswith("."))
+    photographs = [name for name in files if Path(name).suffix.lower() in _PHOTOGRAPHS]
+    if not photographs:
+        return ""
+    named = ", ".join(photographs[:_NAMED]) + (", ..." if len(photographs) > _NAMED else "")
+    return f"left out, because they lie in {source.root} itself, in no person's folder: {len(photographs)} ({named})"
 
 
 def _vggface2(source: Source) -> Iterator[Identity]:
