@@ -24,6 +24,7 @@ FORMER = "gfr-1"  # its WarpNet and RecNet were others
 METADATA = "gfr"  # one entry, because safetensors writes several in a random order
 FOLDER = "checkpoints"
 MODEL_FILE = "model.safetensors"
+JUDGED = ("psnr", "psnr_degraded")  # values of the validation that go with a model: of its output, of its input
 KEPT = 2  # newest checkpoints that stay; the older one serves when the newer one is damaged
 NAME = re.compile(r"step-(\d{8,})\.safetensors")
 

@@ -1,12 +1,14 @@
 """Trained networks, ready to restore."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import torch
 from torch import nn
 
-from gfr_model.checkpoint import MODEL_FILE, read, with_prefix
+from gfr_model.checkpoint import JUDGED, MODEL_FILE, read, with_prefix
 from gfr_model.config import TrainConfig
 from gfr_model.default import FOLDER, say_licence_once
 from gfr_model.networks.build import build_network
@@ -30,6 +32,22 @@ class TrainedModel:
         return bool(self.network.guided) and self.config.recnet != "attentive"
 
 
+def shortfall(validation: Mapping[str, float]) -> str:
+    """A sentence where a validation found the network's output further from the truth than its input; else empty."""
+    made, given = (validation.get(name) for name in JUDGED)
+    if made is None or given is None or not made < given:
+        return ""
+    return (
+        f"the model loses to doing nothing: PSNR {made:.2f} dB of what it restored, {given:.2f} dB of what it was given"
+    )
+
+
+def shortfall_of(run: Path) -> str:
+    """`shortfall` of a run's model at its own validation; empty where there is no model, or it was not validated."""
+    path = run / MODEL_FILE
+    return shortfall(read(path).state.get("validation", {})) if path.is_file() else ""
+
+
 def model_path(name: Path | str) -> Path:
     """The run folder or checkpoint that `name` means: `default` is the model that ships, all else is a path.
 
@@ -49,7 +67,8 @@ def model_path(name: Path | str) -> Path:
 def load_model(run_or_checkpoint: Path | str, device: torch.device | str = "cpu") -> TrainedModel:
     """Load a trained network from a run folder (its best weights), one checkpoint file, or by the name `default`.
 
-    Raises DataError when there is none, or when the file is not one.
+    Where its own validation found it worse than its input, a line on stderr says so. Raises DataError when there is
+    none, or when the file is not one.
     """
     path = model_path(run_or_checkpoint)
     name = path.name if path.is_dir() else path.stem
@@ -60,6 +79,8 @@ def load_model(run_or_checkpoint: Path | str, device: torch.device | str = "cpu"
                 f"{path.parent} holds no {MODEL_FILE}: train it to its first validation with gfr-train, then retry"
             )
     checkpoint = read(path)
+    if worse := shortfall(checkpoint.state.get("validation", {})):
+        click.echo(f"Warning, {name}: {worse}", err=True)
     network = build_network(checkpoint.config)
     try:
         network.load_state_dict(with_prefix(checkpoint.tensors, "network."))

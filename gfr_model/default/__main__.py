@@ -29,7 +29,7 @@ def ship(run: Path, folder: Path = FOLDER) -> str:
     config = replace(trained.config, vgg_face="", identity_weights="", init=())
     part = folder / f"{MODEL_FILE}.new"
     try:
-        write(part, tensors, config, {}, half=True)
+        write(part, tensors, config, {"validation": trained.state.get("validation", {})}, half=True)
         size, difference = part.stat().st_size, _difference(exact, load_model(part))
         if not difference <= MOST_DIFFERENCE:
             raise DataError(f"half precision changes the output of {run} by up to {difference:.4f}; it was not written")

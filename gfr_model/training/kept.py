@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from gfr_model import checkpoint
-from gfr_model.checkpoint import with_prefix
+from gfr_model.checkpoint import JUDGED, with_prefix
 from gfr_model.config import OFF, TrainConfig, differences
 from gfr_model.training.meter import Meter
 from gfr_model.training.schedule import Schedule
@@ -92,9 +92,10 @@ def save(run: Path, learner: Learner, sums: Mapping[str, Tensor], position: Posi
     checkpoint.remove_old(run, position.schedule.best_step)
 
 
-def write_model(run: Path, learner: Learner, step: int, origin: Origin) -> None:
+def write_model(run: Path, learner: Learner, position: Position, origin: Origin) -> None:
     """Write the network alone, as evaluation and restoration load it."""
-    checkpoint.write(run / checkpoint.MODEL_FILE, learner.network_state(), learner.config, _model_state(step, origin))
+    state = _model_state(position.step, origin, position.validation)
+    checkpoint.write(run / checkpoint.MODEL_FILE, learner.network_state(), learner.config, state)
 
 
 def mend_model(run: Path, config: TrainConfig, position: Position, origin: Origin, end: bool) -> str:
@@ -106,14 +107,15 @@ def mend_model(run: Path, config: TrainConfig, position: Position, origin: Origi
     step = position.schedule.best_step if position.schedule.best_step >= 0 else position.step
     if position.schedule.best_step < 0 and not end:
         return ""  # there has been no validation of stage 2 yet
-    problem = _problem(run / checkpoint.MODEL_FILE, config, _model_state(step, origin), position)
+    problem = _problem(run / checkpoint.MODEL_FILE, config, _model_state(step, origin, {}), position)
     if not problem:
         return ""
     try:
         kept = checkpoint.read(checkpoint.path_of(run, step))
     except DataError as error:
         raise DataError(f"{problem}, and it cannot be made again: {error}. Or {ANEW}") from error
-    checkpoint.write(run / checkpoint.MODEL_FILE, _network_of(kept.tensors), kept.config, _model_state(step, origin))
+    state = _model_state(step, origin, kept.state.get("validation", {}))
+    checkpoint.write(run / checkpoint.MODEL_FILE, _network_of(kept.tensors), kept.config, state)
     return f"{problem}; it was made again from {kept.path}"
 
 
@@ -131,8 +133,9 @@ def _problem(path: Path, config: TrainConfig, wanted: dict[str, Any], position: 
     return "" if same and right else f"{path} is not of this run's best validation"
 
 
-def _model_state(step: int, origin: Origin) -> dict[str, Any]:
-    return {"step": step, "manifest_hash": origin.manifest_hash}
+def _model_state(step: int, origin: Origin, validation: Mapping[str, float]) -> dict[str, Any]:
+    values = {name: validation[name] for name in JUDGED if name in validation}
+    return {"step": step, "manifest_hash": origin.manifest_hash, "validation": values}
 
 
 def _network_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -40,12 +40,14 @@ class TrainSummary:
     validation: dict[str, float]  # the last one's values, empty without one
     note: str
     warnings: tuple[str, ...] = ()  # what was wrong with the flow, and when
+    shortfall: str = ""  # a sentence where the run's model is worse than doing nothing
 
 
 def summary_lines(summary: TrainSummary) -> list[str]:
     """The summary for a person."""
     last = ", ".join(f"{name} {value:.4g}" for name, value in summary.validation.items())
-    lines = [f"{summary.steps} steps, {summary.epochs:.1f} epochs, {summary.skipped} steps skipped."]
+    lines = [f"Warning, {summary.shortfall}."] if summary.shortfall else []
+    lines += [f"{summary.steps} steps, {summary.epochs:.1f} epochs, {summary.skipped} steps skipped."]
     if last:
         lines.append(f"Last validation: {last}.")
     if summary.best_step >= 0:

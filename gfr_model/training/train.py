@@ -17,6 +17,7 @@ from torch import Tensor
 from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
 from gfr_model.device import tensor_float
+from gfr_model.inference import shortfall_of
 from gfr_model.training.batches import Feed
 from gfr_model.training.initial import read_initial, take_over
 from gfr_model.training.kept import Origin, Position, judges_of, mend_model, resume, save, write_model
@@ -219,7 +220,7 @@ def _save(session: Session, position: Position, end: bool = False) -> None:
     save(session.run, session.learner, sums, position, session.origin)
     best = position.schedule.best_step
     if best == position.step or (end and best < 0):
-        write_model(session.run, session.learner, position.step, session.origin)
+        write_model(session.run, session.learner, position, session.origin)
 
 
 def _count_nonfinite(session: Session) -> int:
@@ -265,6 +266,7 @@ def _conclude(
         validation={name: value for name, value in end.validation.items() if math.isfinite(value)},
         note=splits.note,
         warnings=end.warnings,
+        shortfall=shortfall_of(run),
     )
     if world.leads:
         write_summary(run, config, summary_lines(summary))

@@ -301,3 +301,31 @@ def test_labelled_files_are_read_or_not_as_they_are_labelled(real_faces):
                 read_image(real_faces / "defects" / name)
         else:
             assert read_image(real_faces / "defects" / name).shape[2] == 3
+
+
+def test_avif_is_read_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    smooth = np.repeat(np.linspace(0, 250, 60)[None, :, None], 40, axis=0).repeat(3, axis=2).astype(np.uint8)
+    Image.fromarray(smooth).save(tmp_path / "a.avif", exif=exif, quality=90)
+    image = read_image(tmp_path / "a.avif")
+    assert image.shape == (60, 40, 3)
+    assert np.abs(image[:, 20, 0].astype(int) - smooth[20, :, 0]).mean() < 5
+
+
+def test_heic_is_read_where_its_reader_is_and_else_the_reader_is_named(tmp_path, monkeypatch):
+    pytest.importorskip("pi_heif", reason="needs pi-heif: the extra heic")
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif, which writes HEIC: the extra dev")
+    smooth = np.repeat(np.linspace(0, 250, 60)[None, :, None], 40, axis=0).repeat(3, axis=2).astype(np.uint8)
+    pillow_heif.from_pillow(Image.fromarray(smooth)).save(tmp_path / "a.heic", quality=90)
+    content = (tmp_path / "a.heic").read_bytes()
+    image = decode_image(content)
+    assert image.shape == (40, 60, 3)
+    assert np.abs(image.astype(int) - smooth).mean() < 5
+    for end in (20, 200, len(content) // 2):
+        with pytest.raises(Unreadable):
+            decode_image(content[:end])
+    monkeypatch.setattr("gfr_data.faces.decode.find_spec", lambda name: None)
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    with pytest.raises(Unreadable, match="pip install pi-heif"):
+        decode_image(content)

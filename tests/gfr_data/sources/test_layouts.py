@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gfr_data.sources.layouts import LAYOUTS, Identity, Source, list_identities, parse_source
+from gfr_data.sources.layouts import LAYOUTS, Identity, Source, left_out, list_identities, parse_source
 from manifests import ConfigError, DataError
 
 
@@ -125,3 +125,15 @@ def test_unknown_layout_names_the_known_ones() -> None:
 def test_missing_root_is_an_error_of_data(tmp_path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
         parse_source(f"lfw={tmp_path / 'nowhere'}")
+
+
+def test_photographs_in_nobodys_folder_are_named(tmp_path):
+    (tmp_path / "Ada").mkdir()
+    for name in ("Ada/1.jpg", "notes.txt", ".hidden.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    source = Source("folder", tmp_path, "folder")
+    assert left_out(source) == ""
+    for number in range(7):
+        (tmp_path / f"{number}.HEIC").write_bytes(b"x")
+    assert "in no person's folder: 7 (0.HEIC, 1.HEIC" in left_out(source)
+    assert left_out(Source("vggface2", tmp_path, "vggface2")) == ""
