@@ -1,0 +1,101 @@
+"""What a person does who reads the one line of a refusal: exactly what it says, and then the command again."""
+
+import re
+from collections.abc import Iterator
+
+from tests.torture.children import MEMORY, Outcome
+from tests.torture.commands import BUILD, DEGRADE, SCORE, TRAIN, Command, maker_of
+from tests.torture.world import Lost, Unexpected, World
+
+ATTEMPTS = 4  # how often a person follows what is said
+# Who is meant where a line names what to make again, in the words of the messages.
+AGAIN = (
+    (re.compile(r"build the pairs again|build again|gfr-data build-pairs"), BUILD),
+    (re.compile(r"degrade (it|the pairs) again|gfr-data degrade"), DEGRADE),
+    (re.compile(r"train (the run|it) again|gfr-train"), TRAIN),
+    (re.compile(r"score (it |them )?again|gfr-eval score"), SCORE),
+)
+MAKE_AGAIN = re.compile(r"make (it|them|what is wrong|the table|that) (again|anew)|make the table again|again, make it")
+REMOVE = re.compile(r"remove (it|the link|[^ ]*/[^ ;,]+)")
+ONLY_AGAIN = re.compile(r"run (it |this |the same command )?again|the same command|wait for it")
+
+
+def misbehaviour(outcome: Outcome) -> str:
+    """What is wrong with how a command ended, whatever it had to work on; '' where nothing is."""
+    text = outcome.errors
+    errors = [line for line in text.splitlines() if line.startswith("Error: ")]
+    if outcome.hung:
+        return "it hangs"
+    if outcome.memory > MEMORY:
+        return f"it took {outcome.memory >> 20} MiB of memory"
+    if outcome.code < 0:
+        return f"signal {-outcome.code} ended it"
+    if "Traceback" in text or "(unexpected;" in text:
+        return "it did not expect this"
+    if outcome.code and not errors:
+        return f"exit {outcome.code} without a line that says why"
+    if len(errors) > 1 or (errors and not text.strip().endswith(errors[0])):
+        return "its error is not one line"
+    return ""
+
+
+def demand_manners(outcome: Outcome) -> None:
+    """Raise Unexpected where a command misbehaved."""
+    if wrong := misbehaviour(outcome):
+        raise Unexpected(f"{wrong}: {outcome.errors.strip()[-600:]}")
+
+
+def finish(world: World, command: Command, depth: int = 2) -> list[str]:
+    """Give a command until it ends well, doing what its refusals say. Returns these refusals.
+
+    Raises Lost when what they say does not help, or when they say nothing that could be done.
+    """
+    refusals: list[str] = []
+    for _ in range(ATTEMPTS):
+        outcome = world.run(command)
+        demand_manners(outcome)
+        if outcome.code == 0:
+            return refusals
+        if outcome.said in refusals:
+            break
+        refusals.append(outcome.said)
+        command = _do(world, command, outcome.said, depth)
+    raise Lost(f"{command.name} never ends well, though its advice was followed: {' | '.join(refusals)}")
+
+
+def _do(world: World, command: Command, line: str, depth: int) -> Command:
+    """Do what a line says; returns the command to give next."""
+    if found := REMOVE.search(line):
+        place = found[1] if "/" in found[1] else next(_places(world, line), "")
+        if place:
+            world.clear(place.removeprefix(f"{world.room}/"))
+            return command
+    makers = [maker for pattern, maker in AGAIN if pattern.search(line)]
+    if not makers and MAKE_AGAIN.search(line):
+        makers = [maker for place in _places(world, line) if (maker := maker_of(place)) is not None][:1]
+    for maker in makers[:1]:
+        if maker.name == command.name and "--overwrite" in line:
+            return command.plus("--overwrite")
+        if maker.name != command.name and depth:
+            finish(world, maker.plus("--overwrite") if "--overwrite" in line else maker, depth - 1)
+        return command
+    if "--overwrite" in line:
+        return command.plus("--overwrite")
+    if ONLY_AGAIN.search(line):
+        return command
+    raise Lost(f"{command.name} refuses, and says nothing that could be done: {line}")
+
+
+def _places(world: World, line: str) -> Iterator[str]:
+    """The paths in the room that a line names, as from the room."""
+    for found in re.finditer(re.escape(f"{world.room}/") + r"([^\s;,:'\")]+)", line):
+        yield found[1]
+
+
+def demand_same(world: World, command: Command) -> None:
+    """Raise Lost where the result in the room is not the undisturbed one."""
+    if different := world.differences(command):
+        more = f" and {len(different) - 4} more" if len(different) > 4 else ""
+        raise Lost(f"{command.name} ends well with another result: {'; '.join(different[:4])}{more}")
+
+
