@@ -6,6 +6,7 @@ Inputs `degraded` and, for networks that use one, `guide`: (B, 3, S, S) float32 
 FILE.json beside the file says what it was made from; the same command does nothing where that is the same.
 """
 
+import io
 import json
 import logging
 import warnings
@@ -91,7 +92,9 @@ def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> 
             _write_onnx(plain, model, inputs, outputs, part)
         else:
             facts = {f"{key}.txt": value for key, value in _facts(model).items()}
-            torch.jit.save(torch.jit.trace(plain, _example(model, inputs), check_trace=False), str(part), facts)
+            content = io.BytesIO()  # torch would note a file's name in it, and `part` has another each time
+            torch.jit.save(torch.jit.trace(plain, _example(model, inputs), check_trace=False), content, facts)
+            part.write_bytes(content.getvalue())
         difference = _difference(plain, _example(model, inputs, batch=3), part, form)
         if difference is not None and not difference <= MOST_DIFFERENCE:
             raise DataError(f"{out} was not written: its outputs differ from torch's by {difference:.1e}")

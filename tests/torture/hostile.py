@@ -121,7 +121,7 @@ def odd_picture(folder: Path, content: bytes, draw: random.Random) -> bytes:
     from PIL import Image
 
     mode, suffix = draw.choice([("L", "png"), ("P", "gif"), ("CMYK", "jpg"), ("I;16", "png"), ("F", "tif"), ("RGBA", "png"),
-                                ("LA", "png"), ("1", "png"), ("RGB", "bmp"), ("RGBA", "webp"), ("I", "png")])
+                                ("LA", "png"), ("1", "png"), ("RGB", "bmp"), ("RGBA", "webp"), ("I", "tif")])
     size = draw.choice([(1, 1), (1, 500), (500, 1), (12, 12), (300, 200)])
     name = f"odd-{mode.replace(';', '')}-{size[0]}x{size[1]}.{suffix}"
     Image.new(mode, size, draw.choice([0, 1])).save(folder / name)

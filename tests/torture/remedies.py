@@ -17,6 +17,7 @@ AGAIN = (
 )
 MAKE_AGAIN = re.compile(r"make (it|them|what is wrong|the table|that) (again|anew)|make the table again|again, make it")
 REMOVE = re.compile(r"remove (it|the link|[^ ]*/[^ ;,]+)")
+ELSEWHERE = re.compile(r"(give|choose|name) another (folder|--out|one)|another folder, or")
 ONLY_AGAIN = re.compile(r"run (it |this |the same command )?again|the same command|wait for it")
 
 
@@ -45,8 +46,19 @@ def demand_manners(outcome: Outcome) -> None:
         raise Unexpected(f"{wrong}: {outcome.errors.strip()[-600:]}")
 
 
-def finish(world: World, command: Command, depth: int = 2) -> list[str]:
+def refusal(outcome: Outcome) -> str:
+    """The line with which a command refused all or one of several photographs; '' where it refused nothing."""
+    if outcome.code:
+        return outcome.said
+    if "not restored" not in outcome.output:
+        return ""
+    return next(line for line in reversed(outcome.errors.splitlines()) if "; " in line)
+
+
+def finish(world: World, command: Command, depth: int = 2, elsewhere: bool = False) -> list[str]:
     """Give a command until it ends well, doing what its refusals say. Returns these refusals.
+
+    `elsewhere`: to be told to take another folder is good enough; here that means to clear the one it has.
 
     Raises Lost when what they say does not help, or when they say nothing that could be done.
     """
@@ -54,16 +66,17 @@ def finish(world: World, command: Command, depth: int = 2) -> list[str]:
     for _ in range(ATTEMPTS):
         outcome = world.run(command)
         demand_manners(outcome)
-        if outcome.code == 0:
+        line = refusal(outcome)
+        if not line:
             return refusals
-        if outcome.said in refusals:
+        if line in refusals:
             break
-        refusals.append(outcome.said)
-        command = _do(world, command, outcome.said, depth)
+        refusals.append(line)
+        command = _do(world, command, line, depth, elsewhere)
     raise Lost(f"{command.name} never ends well, though its advice was followed: {' | '.join(refusals)}")
 
 
-def _do(world: World, command: Command, line: str, depth: int) -> Command:
+def _do(world: World, command: Command, line: str, depth: int, elsewhere: bool) -> Command:
     """Do what a line says; returns the command to give next."""
     if found := REMOVE.search(line):
         place = found[1] if "/" in found[1] else next(_places(world, line), "")
@@ -77,11 +90,14 @@ def _do(world: World, command: Command, line: str, depth: int) -> Command:
         if maker.name == command.name and "--overwrite" in line:
             return command.plus("--overwrite")
         if maker.name != command.name and depth:
-            finish(world, maker.plus("--overwrite") if "--overwrite" in line else maker, depth - 1)
+            finish(world, maker.plus("--overwrite") if "--overwrite" in line else maker, depth - 1, elsewhere)
         return command
     if "--overwrite" in line:
         return command.plus("--overwrite")
     if ONLY_AGAIN.search(line):
+        return command
+    if elsewhere and ELSEWHERE.search(line):
+        world.clear(command.writes)
         return command
     raise Lost(f"{command.name} refuses, and says nothing that could be done: {line}")
 
