@@ -1,5 +1,6 @@
 # make demo    photographs in, restored photographs out, on rendered people (6 to 10 minutes on two cores)
 # make test    lint, types, all tests
+# make torture kill, fail, damage and race every command for MINUTES=10, see tests/torture/README.md
 # make format  put the source in the project's form
 # make model   train the model that ships, from photographs of real people (hours; PHOTOGRAPHS names their folder)
 # make clean   remove what the other targets made
@@ -19,8 +20,12 @@ BRIEF  := --preset default --set max_steps=$(STEPS) --set learning_rates=2e-4 --
 MODEL  := build/model
 PHOTOGRAPHS ?= people
 EXTRAS ?= dev
+# How long make torture goes on, in which order, and with what alone: a case by its name.
+MINUTES ?= 10
+SEED   ?= 0
+CASE   ?=
 
-.PHONY: demo test format model clean help
+.PHONY: demo test torture format model clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -39,6 +44,9 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+torture: .venv/ready
+	@$(BIN)/python -m tests.torture --minutes $(MINUTES) --seed $(SEED) --case '$(CASE)'
 
 format: .venv/ready
 	$(BIN)/ruff format .

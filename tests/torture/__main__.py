@@ -14,7 +14,7 @@ from tests.torture import faults, flips, kills, races, shim, trees
 from tests.torture.commands import SAMPLE
 from tests.torture.memory import import_everything, leave_charts_out, remember_faces
 from tests.torture.report import Report
-from tests.torture.world import Lost, Unexpected, World
+from tests.torture.world import LostError, UnexpectedError, World
 
 TORTURES: dict[str, Callable[[World, str], str]] = {
     "kill": kills.kill,
@@ -31,7 +31,7 @@ def main() -> int:
     if why := shim.missing():
         print(f"nothing was done: {why}")
         return 0
-    base = Path(tempfile.gettempdir()) / f"gfr-torture-{options.seed}"
+    base = options.folder.resolve() / f"gfr-torture-{options.seed}"
     base.mkdir(parents=True, exist_ok=True)
     shim.preload(base)
     for path in [base / "room", base / "kept"]:
@@ -44,7 +44,7 @@ def main() -> int:
     remember_faces(photographs)
     cases = iter([options.case]) if options.case else _mixed(world, options.seed, options.kinds)
     end = time.monotonic() + 60 * options.minutes
-    for case in cases:
+    for case in itertools.islice(cases, options.most):
         if time.monotonic() > end:
             break
         _attempt(world, case, report, options.verbose)
@@ -56,10 +56,10 @@ def main() -> int:
 def _attempt(world: World, case: str, report: Report, verbose: bool) -> None:
     began = time.monotonic()
     try:
-        outcome = TORTURES[case.split(":")[0]](world, case)
+        outcome = TORTURES[case.partition(":")[0]](world, case)
         report.add(case, outcome)
-    except Unexpected as error:
-        outcome = report.add_unexpected(case, str(error), isinstance(error, Lost))
+    except UnexpectedError as error:
+        outcome = report.add_unexpected(case, str(error), isinstance(error, LostError))
         print(outcome, flush=True)
     if verbose:
         print(f"{case} {time.monotonic() - began:.1f} s: {outcome.partition(chr(10))[0]}", flush=True)
@@ -74,8 +74,13 @@ def _mixed(world: World, seed: int, kinds: list[str]) -> Iterator[str]:
         "replace": _shuffled(kills.cases_of_overwriting, world, draw),
         **{kind: _numbered(kind, 1000 * seed) for kind in ("flip", "race", "tree")},
     }
-    turns = itertools.cycle([kind for kind in ("kill", "fault", "flip", "kill", "fault", "tree", "replace", "flip", "race")
-                             if kind in kinds])
+    turns = itertools.cycle(
+        [
+            kind
+            for kind in ("kill", "fault", "flip", "kill", "fault", "tree", "replace", "flip", "race")
+            if kind in kinds
+        ]
+    )
     for kind in turns:
         case = next(streams[kind], None)
         if case is not None:
@@ -95,6 +100,8 @@ def _shuffled(cases: Callable[[World], Iterator[str]], world: World, draw: rando
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long; what is begun is finished")
+    parser.add_argument("--most", type=int, help="this many cases at most")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where to work")
     parser.add_argument("--seed", type=int, default=0, help="which cases, in which order")
     parser.add_argument("--case", default="", help="one case alone, by the name that a report gives it")
     parser.add_argument("--kinds", nargs="+", choices=TORTURES, default=list(TORTURES), help="these alone")

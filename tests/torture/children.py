@@ -90,7 +90,7 @@ def _become(arguments: tuple[str, ...], room: Path, files: list[Path], trap: Tra
         for number, file in zip((1, 2), files, strict=False):
             os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        sys.stdout, sys.stderr = (open(number, "w", buffering=1, encoding="utf-8", closefd=False) for number in (1, 2))
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, encoding="utf-8") for number in (1, 2))
         faulthandler.enable(sys.stderr)
         bound = _addresses() + ADDRESSES
         resource.setrlimit(resource.RLIMIT_AS, (bound, bound))

@@ -72,15 +72,13 @@ SCORE = _command(
 )
 RESTORE = _command(
     "restore",
-    "gfr-eval restore room/people/album/photograph.jpg room/people/album/guides/01.jpg --guide room/people/album/guides "
-    "--run room/run --out room/restored --compare",
+    "gfr-eval restore room/people/album/photograph.jpg room/people/album/guides/01.jpg "
+    "--guide room/people/album/guides --run room/run --out room/restored --compare",
     "restored",
     "people run",
     "--enlarge 2",
 )
-EXPORT_TAR = _command(
-    "export-tar", "gfr-data export room/pairs --format webdataset --out room/tars", "tars", "pairs"
-)
+EXPORT_TAR = _command("export-tar", "gfr-data export room/pairs --format webdataset --out room/tars", "tars", "pairs")
 EXPORT_TABLE = _command(
     "export-table", "gfr-data export room/pairs --format parquet-embedded --out room/embedded", "embedded", "pairs"
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.torture.commands import ALL, MAKERS, SAMPLE, Command, validator_of
 from tests.torture.remedies import demand_manners, demand_same, finish, refusal
-from tests.torture.world import CLOCKED, Lost, World
+from tests.torture.world import CLOCKED, LostError, World
 
 # Pictures and pages that no command reads again: a person looks at them.
 LOOKED_AT = ("report.html", "summary.html", "samples/*.png", "panels/*", "*.csv", "*/names.txt")
@@ -61,9 +61,9 @@ def _validate(world: World, owner: Command) -> str:
     """What the command itself passes over, the check finds, and its remedy mends."""
     validator = validator_of(owner)
     if validator is None:
-        raise Lost(f"{owner.name} says that all is done, and leaves it: {'; '.join(world.differences(owner))}")
+        raise LostError(f"{owner.name} says that all is done, and leaves it: {'; '.join(world.differences(owner))}")
     if not finish(world, validator):
-        raise Lost(f"neither {owner.name} nor validate finds it: {'; '.join(world.differences(owner))}")
+        raise LostError(f"neither {owner.name} nor validate finds it: {'; '.join(world.differences(owner))}")
     demand_same(world, owner)
     return "found by validate, and the remedy worked"
 

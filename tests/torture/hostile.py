@@ -15,11 +15,26 @@ from pathlib import Path
 Put = Callable[[Path, bytes, random.Random], bytes]
 
 NAMES = (
-    *(b"\xff\xfe.jpg", b"%FF%FE.jpg", b"a\\b.jpg", b"a%5Cb.jpg", b"a%b.jpg", b"two\nlines.jpg", b"tab\tand\rreturn.jpg"),
+    *(
+        b"\xff\xfe.jpg",
+        b"%FF%FE.jpg",
+        b"a\\b.jpg",
+        b"a%5Cb.jpg",
+        b"a%b.jpg",
+        b"two\nlines.jpg",
+        b"tab\tand\rreturn.jpg",
+    ),
     *(b" .jpg", b"-rf.jpg", b"--overwrite.jpg", "\u00e9.jpg".encode(), "e\u0301.jpg".encode(), b"x" * 251 + b".jpg"),
     *(b"...jpg", b"CON.jpg", b"<script>alert(1)</script>.jpg".replace(b"/", b"\\"), b"$(touch x).jpg", b"'; --.jpg"),
-    *(b"\x1b[31mred.jpg", "\u202egpj.exe.jpg".encode(), b"=1+1.jpg", b"{x}.jpg", b"%s%n.jpg", "\U0001f642.jpg".encode()),
-    *(b"\xed\xa0\x80.jpg", b"a,b\".jpg", b"A.JPG", b"a.jpg.jpg", b"nul\x01.jpg"),
+    *(
+        b"\x1b[31mred.jpg",
+        "\u202egpj.exe.jpg".encode(),
+        b"=1+1.jpg",
+        b"{x}.jpg",
+        b"%s%n.jpg",
+        "\U0001f642.jpg".encode(),
+    ),
+    *(b"\xed\xa0\x80.jpg", b'a,b".jpg', b"A.JPG", b"a.jpg.jpg", b"nul\x01.jpg"),
 )
 
 
@@ -102,8 +117,21 @@ def mutated(folder: Path, content: bytes, draw: random.Random) -> bytes:
 
 def noise(folder: Path, content: bytes, draw: random.Random) -> bytes:
     """Random bytes behind the first bytes of a format."""
-    heads = [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 ", b"II*\0", b"MM\0*", b"BM", b"8BPS",
-             b"\0\0\0\x0cjP  \r\n\x87\n", b"P6\n9 9\n255\n", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"%PDF-1.4\n", b"\0\0\0\x1cftypavif"]
+    heads = [
+        b"\xff\xd8\xff\xe0",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF89a",
+        b"RIFF\0\0\0\0WEBPVP8 ",
+        b"II*\0",
+        b"MM\0*",
+        b"BM",
+        b"8BPS",
+        b"\0\0\0\x0cjP  \r\n\x87\n",
+        b"P6\n9 9\n255\n",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"%PDF-1.4\n",
+        b"\0\0\0\x1cftypavif",
+    ]
     return _write(folder, b"noise.jpg", draw.choice(heads) + draw.randbytes(draw.randint(0, 3000)))
 
 
@@ -117,11 +145,24 @@ def huge_claim(folder: Path, content: bytes, draw: random.Random) -> bytes:
 
 
 def odd_picture(folder: Path, content: bytes, draw: random.Random) -> bytes:
-    """A whole picture of another mode or size: one px, a line, palette, CMYK, 16 bits, floats, transparency, one colour."""
+    """A whole picture of another mode or size: one px, a line, palette, CMYK, 16 bits, transparency."""
     from PIL import Image
 
-    mode, suffix = draw.choice([("L", "png"), ("P", "gif"), ("CMYK", "jpg"), ("I;16", "png"), ("F", "tif"), ("RGBA", "png"),
-                                ("LA", "png"), ("1", "png"), ("RGB", "bmp"), ("RGBA", "webp"), ("I", "tif")])
+    mode, suffix = draw.choice(
+        [
+            ("L", "png"),
+            ("P", "gif"),
+            ("CMYK", "jpg"),
+            ("I;16", "png"),
+            ("F", "tif"),
+            ("RGBA", "png"),
+            ("LA", "png"),
+            ("1", "png"),
+            ("RGB", "bmp"),
+            ("RGBA", "webp"),
+            ("I", "tif"),
+        ]
+    )
     size = draw.choice([(1, 1), (1, 500), (500, 1), (12, 12), (300, 200)])
     name = f"odd-{mode.replace(';', '')}-{size[0]}x{size[1]}.{suffix}"
     Image.new(mode, size, draw.choice([0, 1])).save(folder / name)
@@ -149,7 +190,18 @@ def program(folder: Path, content: bytes, draw: random.Random) -> bytes:
 
 
 ALL: tuple[Put, ...] = (
-    *(odd_name, odd_name, odd_name, dangling_link, looping_link, link_to_device, link_to_folder, fifo, unix_socket, device),
+    *(
+        odd_name,
+        odd_name,
+        odd_name,
+        dangling_link,
+        looping_link,
+        link_to_device,
+        link_to_folder,
+        fifo,
+        unix_socket,
+        device,
+    ),
     *(folder_as_photograph, empty, cut, mutated, mutated, mutated, noise, noise, huge_claim, odd_picture, odd_picture),
     *(sparse, text, program),
 )

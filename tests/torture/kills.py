@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tests.torture.commands import MAKERS, WRITERS, Command, named
 from tests.torture.remedies import demand_manners, demand_same, finish
 from tests.torture.shim import Trap
-from tests.torture.world import Unexpected, World
+from tests.torture.world import UnexpectedError, World
 
 
 def cases(world: World) -> Iterator[str]:
@@ -43,7 +43,7 @@ def _kill(world: World, command: Command, trap: Trap) -> str:
     if not outcome.killed:
         demand_manners(outcome)
         if outcome.code:
-            raise Unexpected(f"refused before it was killed: {outcome.said}")
+            raise UnexpectedError(f"refused before it was killed: {outcome.said}")
         demand_same(world, command)
         return "ended before its death"
     refusals = finish(world, command)

@@ -1,7 +1,7 @@
-"""Races: two to four commands at once in one folder. One works, the others refuse in one line or wait for nothing.
+"""Races: two to four commands at once in one folder. One works, the others refuse in one line or find all done.
 
-Each is stopped at an operation that the seed draws, so that they stand inside each other as often as can be; then all go
-on. What is there at the end is what one of those that ended well makes alone, and nothing else.
+Each is stopped at an operation that the seed draws, so that they stand inside each other as often as can be; then all
+go on. What is there at the end is what one of those that ended well makes alone, and nothing else.
 """
 
 import random
@@ -11,7 +11,7 @@ from tests.torture.children import Child, Outcome
 from tests.torture.commands import MAKERS, Command, validator_of
 from tests.torture.remedies import demand_manners, demand_same, finish
 from tests.torture.shim import Trap
-from tests.torture.world import Unexpected, World
+from tests.torture.world import UnexpectedError, World
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,12 @@ def _judge(world: World, maker: Command, ended: list[tuple[Command, Outcome]]) -
     """One of those that ended well has made what is there; the next call makes it what it shall be."""
     well = [command for command, outcome in ended if outcome.code == 0 and command.writes]
     if not well:
-        raise Unexpected(f"none of them ended well: {' | '.join(outcome.said for _, outcome in ended)}")
+        raise UnexpectedError(f"none of them ended well: {' | '.join(outcome.said for _, outcome in ended)}")
     found = {command.label: world.differences(command) for command in well}
     if all(found.values()):
-        raise Unexpected(f"what is there is nobody's result: {'; '.join(f'{n}: {d[:3]}' for n, d in found.items())}")
+        raise UnexpectedError(
+            f"what is there is nobody's result: {'; '.join(f'{n}: {d[:3]}' for n, d in found.items())}"
+        )
     finish(world, maker)
     demand_same(world, maker)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from tests.torture.children import MEMORY, Outcome
 from tests.torture.commands import BUILD, DEGRADE, SCORE, TRAIN, Command, maker_of
-from tests.torture.world import Lost, Unexpected, World
+from tests.torture.world import LostError, UnexpectedError, World
 
 ATTEMPTS = 4  # how often a person follows what is said
 # Who is meant where a line names what to make again, in the words of the messages.
@@ -25,34 +25,29 @@ def misbehaviour(outcome: Outcome) -> str:
     """What is wrong with how a command ended, whatever it had to work on; '' where nothing is."""
     text = outcome.errors
     errors = [line for line in text.splitlines() if line.startswith("Error: ")]
-    if outcome.hung:
-        return "it hangs"
-    if outcome.memory > MEMORY:
-        return f"it took {outcome.memory >> 20} MiB of memory"
-    if outcome.code < 0:
-        return f"signal {-outcome.code} ended it"
-    if "Traceback" in text or "(unexpected;" in text:
-        return "it did not expect this"
-    if outcome.code and not errors:
-        return f"exit {outcome.code} without a line that says why"
-    if len(errors) > 1 or (errors and not text.strip().endswith(errors[0])):
-        return "its error is not one line"
-    return ""
+    partly = "not restored" in outcome.output  # an album goes on past a photograph; each such has its line
+    wrongs = {
+        "it hangs": outcome.hung,
+        f"it took {outcome.memory >> 20} MiB of memory": outcome.memory > MEMORY,
+        f"signal {-outcome.code} ended it": outcome.code < 0,
+        "it did not expect this": "Traceback" in text or "(unexpected;" in text,
+        f"exit {outcome.code} without a line that says why": outcome.code != 0 and not errors and not partly,
+        "its error is not one line": len(errors) > 1 or (bool(errors) and not text.strip().endswith(errors[0])),
+    }
+    return next((wrong for wrong, true in wrongs.items() if true), "")
 
 
 def demand_manners(outcome: Outcome) -> None:
-    """Raise Unexpected where a command misbehaved."""
+    """Raise UnexpectedError where a command misbehaved."""
     if wrong := misbehaviour(outcome):
-        raise Unexpected(f"{wrong}: {outcome.errors.strip()[-600:]}")
+        raise UnexpectedError(f"{wrong}: {outcome.errors.strip()[-600:]}")
 
 
 def refusal(outcome: Outcome) -> str:
     """The line with which a command refused all or one of several photographs; '' where it refused nothing."""
-    if outcome.code:
-        return outcome.said
-    if "not restored" not in outcome.output:
-        return ""
-    return next(line for line in reversed(outcome.errors.splitlines()) if "; " in line)
+    if "not restored" in outcome.output:
+        return next(line for line in reversed(outcome.errors.splitlines()) if "; " in line)
+    return outcome.said if outcome.code else ""
 
 
 def finish(world: World, command: Command, depth: int = 2, elsewhere: bool = False) -> list[str]:
@@ -60,7 +55,7 @@ def finish(world: World, command: Command, depth: int = 2, elsewhere: bool = Fal
 
     `elsewhere`: to be told to take another folder is good enough; here that means to clear the one it has.
 
-    Raises Lost when what they say does not help, or when they say nothing that could be done.
+    Raises LostError when what they say does not help, or when they say nothing that could be done.
     """
     refusals: list[str] = []
     for _ in range(ATTEMPTS):
@@ -73,7 +68,7 @@ def finish(world: World, command: Command, depth: int = 2, elsewhere: bool = Fal
             break
         refusals.append(line)
         command = _do(world, command, line, depth, elsewhere)
-    raise Lost(f"{command.name} never ends well, though its advice was followed: {' | '.join(refusals)}")
+    raise LostError(f"{command.name} never ends well, though its advice was followed: {' | '.join(refusals)}")
 
 
 def _do(world: World, command: Command, line: str, depth: int, elsewhere: bool) -> Command:
@@ -99,7 +94,7 @@ def _do(world: World, command: Command, line: str, depth: int, elsewhere: bool) 
     if elsewhere and ELSEWHERE.search(line):
         world.clear(command.writes)
         return command
-    raise Lost(f"{command.name} refuses, and says nothing that could be done: {line}")
+    raise LostError(f"{command.name} refuses, and says nothing that could be done: {line}")
 
 
 def _places(world: World, line: str) -> Iterator[str]:
@@ -109,9 +104,7 @@ def _places(world: World, line: str) -> Iterator[str]:
 
 
 def demand_same(world: World, command: Command) -> None:
-    """Raise Lost where the result in the room is not the undisturbed one."""
+    """Raise LostError where the result in the room is not the undisturbed one."""
     if different := world.differences(command):
         more = f" and {len(different) - 4} more" if len(different) > 4 else ""
-        raise Lost(f"{command.name} ends well with another result: {'; '.join(different[:4])}{more}")
-
-
+        raise LostError(f"{command.name} ends well with another result: {'; '.join(different[:4])}{more}")

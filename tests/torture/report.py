@@ -19,7 +19,7 @@ class Report:
 
     def add(self, case: str, outcome: str) -> None:
         """Note how a case ended."""
-        self.outcomes[case.split(":")[0], outcome] += 1
+        self.outcomes[case.partition(":")[0], outcome] += 1
 
     def add_unexpected(self, case: str, why: str, lost: bool) -> str:
         """Note what must not happen; returns the lines that say it."""

@@ -20,7 +20,9 @@ class Trap:
     """What happens at the `at`-th operation on files of the watched folder, from 1 on."""
 
     at: int = 0  # 0: never
-    what: str = "kill"  # before it 'kill', in the middle of a write 'tear', 'stop'; or fail: 'EIO' once, 'ENOSPC' from then on
+    what: str = (
+        "kill"  # before it 'kill', in the middle of a write 'tear', 'stop'; or fail: 'EIO' once, 'ENOSPC' from then on
+    )
 
     def arm(self, folder: Path, log: Path) -> None:
         """Spring in this process: from now on it counts, and writes each operation as a line to `log`."""
@@ -36,11 +38,14 @@ def missing() -> str:
     return "" if shutil.which("cc") else "the shim that counts file operations needs a C compiler, cc"
 
 
-def preload(folder: Path) -> None:
-    """Compile the shim into `folder` and begin this program again with it; return where that is done already."""
-    if LOADED in os.environ:
-        return
+def environment(folder: Path) -> dict[str, str]:
+    """Compile the shim into `folder`; returns the environment of a process that runs with it."""
     library = folder / "shim.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True)
-    os.environ |= {"LD_PRELOAD": str(library), LOADED: str(library), "OMP_NUM_THREADS": "1"}
-    os.execv(sys.executable, [sys.executable, "-m", "tests.torture", *sys.argv[1:]])
+    return {**os.environ, "LD_PRELOAD": str(library), LOADED: str(library), "OMP_NUM_THREADS": "1"}
+
+
+def preload(folder: Path) -> None:
+    """Begin this program again with the shim; return where that is done already."""
+    if LOADED not in os.environ:
+        os.execve(sys.executable, [sys.executable, "-m", "tests.torture", *sys.argv[1:]], environment(folder))

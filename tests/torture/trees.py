@@ -17,7 +17,7 @@ from tests.torture import hostile
 from tests.torture.commands import ROOM, SAMPLE, TRAIN, Command
 from tests.torture.remedies import demand_manners, finish
 from tests.torture.shim import Trap
-from tests.torture.world import Lost, Unexpected, World
+from tests.torture.world import LostError, UnexpectedError, World
 
 ALBUM, POINTS = "album", "points.csv"
 NEIGHBOURS = 8  # at most, in a tree
@@ -63,15 +63,15 @@ def _build(world: World, made: Tree, wanted: dict[str, Any]) -> str:
     outcome = world.run(BUILD)
     demand_manners(outcome)
     if outcome.code:
-        raise Unexpected(f"the build refused: {outcome.said}")
+        raise UnexpectedError(f"the build refused: {outcome.said}")
     found = rows(world.room / "pairs")
     if different := [name for name, values in wanted.items() if found.get(name) != values]:
-        raise Unexpected(f"{different[0]} has become {found.get(different[0])}, was {wanted[different[0]]}")
+        raise UnexpectedError(f"{different[0]} has become {found.get(different[0])}, was {wanted[different[0]]}")
     _count(world, made, len(found) - len(wanted))
     if refused := finish(world, VALIDATE):
-        raise Unexpected(f"validate finds what the build made: {refused[0]}")
+        raise UnexpectedError(f"validate finds what the build made: {refused[0]}")
     if (world.room / "was-run").exists():
-        raise Unexpected("a picture was run as a program")
+        raise UnexpectedError("a picture was run as a program")
     return "rows, and the neighbours as ever"
 
 
@@ -82,7 +82,7 @@ def _count(world: World, made: Tree, rows_beside: int) -> None:
     regular = [file for file in listed if file.is_file() and not file.is_symlink()]
     links = [path for place in made.folders for path in place.rglob("*") if path.is_symlink()]
     if not len(regular) <= rows_beside <= len({*listed, *links}):
-        raise Unexpected(f"{rows_beside} rows of {len(regular)} files and {len({*listed, *links})} names")
+        raise UnexpectedError(f"{rows_beside} rows of {len(regular)} files and {len({*listed, *links})} names")
 
 
 def _change_underway(world: World, made: Tree, draw: random.Random) -> str:
@@ -99,7 +99,7 @@ def _change_underway(world: World, made: Tree, draw: random.Random) -> str:
             photograph.mkdir()
     finish(world, BUILD)
     if refused := finish(world, VALIDATE):
-        raise Lost(f"validate finds what the build made: {refused[0]}")
+        raise LostError(f"validate finds what the build made: {refused[0]}")
     return "photographs changed under the build"
 
 
@@ -149,7 +149,7 @@ def rows(pairs: Path) -> dict[str, Any]:
     columns = ["source_path", "status", "reason", "crop_path"]
     for row in pq.read_table(pairs / "faces.parquet", columns=columns).to_pylist():
         if row["source_path"] in found:
-            raise Unexpected(f"two rows are called {row['source_path']!r}")
+            raise UnexpectedError(f"two rows are called {row['source_path']!r}")
         crop = row["crop_path"]
         found[row["source_path"]] = (row["status"], row["reason"], hash_file(pairs / crop) if crop else None)
     return found

@@ -14,11 +14,11 @@ NO_TRAP = Trap()
 CLOCKED = ("events/",)  # names and content hold the time of day
 
 
-class Unexpected(Exception):
+class UnexpectedError(Exception):
     """What must not happen; its text says it to a person."""
 
 
-class Lost(Unexpected):
+class LostError(UnexpectedError):
     """A result that was damaged or interrupted, and that no command makes as an undisturbed one would have."""
 
 
@@ -127,4 +127,3 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source, target, symlinks=True)
     else:
         shutil.copy2(source, target)
-
