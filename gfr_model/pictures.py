@@ -35,6 +35,21 @@ def grid(columns: dict[str, np.ndarray]) -> np.ndarray:
     return np.array(image)
 
 
+def with_points(pictures: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Pictures (B, S, S, 3) uint8 with a yellow dot at each of their points, (B, N, 2) px."""
+    from PIL import Image, ImageDraw
+
+    drawn = []
+    for picture, places in zip(pictures, points, strict=True):
+        image = Image.fromarray(picture)
+        draw = ImageDraw.Draw(image)
+        for x, y in places:
+            if np.isfinite([x, y]).all():
+                draw.ellipse((x - 1.2, y - 1.2, x + 1.2, y + 1.2), fill=(255, 220, 0))
+        drawn.append(np.array(image))
+    return np.stack(drawn)
+
+
 def flow_picture(flow: np.ndarray) -> np.ndarray:
     """Draw absolute sampling positions (B, 2, S, S) in [-1, 1] as colours, (B, S, S, 3) uint8.
 

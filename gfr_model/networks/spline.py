@@ -19,8 +19,20 @@ def spline_flow(at: Tensor, to: Tensor, size: int, ridge: float = RIDGE, spread:
 
     at, to: (B, N, 2). spread: (B, N), a point's uncertainty: at twice the average the spline bends a quarter as easily.
     Returns (B, 2, size, size), float32 or longer. Where the spline does not exist (points that coincide, or lie on one
-    line), mirrors, or leads far away, the flow is that of the best similarity.
+    line), mirrors, or leads far away, the flow is that of the best similarity; `serves` tells.
     """
+    flow, good = _spline(at, to, ridge, spread)
+    flow = torch.where(good[:, None, None, None], flow, similarity_flow(at, to, GRID))
+    return F.interpolate(flow, size=(size, size), mode="bilinear", align_corners=True)
+
+
+def serves(at: Tensor, to: Tensor, ridge: float = RIDGE, spread: Tensor | None = None) -> Tensor:
+    """Whether `spline_flow` of the same points is a spline, (B,) bool, and not the similarity in its place."""
+    return _spline(at, to, ridge, spread)[1]
+
+
+def _spline(at: Tensor, to: Tensor, ridge: float, spread: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The spline at GRID x GRID places, (B, 2, GRID, GRID), and whether it can be used, (B,)."""
     weight = torch.ones_like(at[..., 0])
     if spread is not None:
         weight = (spread / spread.mean(dim=1, keepdim=True).clamp_min(1e-6)).square().clamp(0.1, 10)
@@ -33,8 +45,7 @@ def spline_flow(at: Tensor, to: Tensor, size: int, ridge: float = RIDGE, spread:
     flow = flow.reshape(at.shape[0], 2, GRID, GRID)
     turned = torch.linalg.det(solution[:, n + 1 :]) > 0  # the spline's affine part does not mirror
     good = (info == 0) & turned & flow.isfinite().flatten(1).all(1) & (flow.abs().flatten(1).amax(1) < FURTHEST)
-    flow = torch.where(good[:, None, None, None], flow, similarity_flow(at, to, GRID))
-    return F.interpolate(flow, size=(size, size), mode="bilinear", align_corners=True)
+    return flow, good
 
 
 def similarity_flow(at: Tensor, to: Tensor, size: int) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.networks.points import Landmarks
-from gfr_model.networks.spline import similarity
+from gfr_model.networks.spline import serves, similarity
 
 FIVE = (slice(36, 42), slice(42, 48), slice(30, 31), slice(48, 49), slice(54, 55))  # eyes, nose tip, mouth corners
 INNER = slice(17, None)  # brows, eyes, nose and mouth: the jaw's points say little
@@ -31,6 +31,14 @@ def doubt(made: Restoration) -> str:
             f"shows another pose than the warp can bring ({apart * HALF:.1f} px apart, at most {MOST_APART * HALF:.0f})"
         )
     return ""
+
+
+def unbent(made: Restoration) -> str:
+    """A line where the guide of the first sample could only be moved and turned as a whole; empty where it was bent."""
+    target, guide = made.target_landmarks, made.guide_landmarks
+    if target is None or guide is None or bool(serves(target.points[:1], guide.points[:1], spread=target.spread[:1])):
+        return ""
+    return "the landmarks found in photograph and guide don't fit each other: the guide was moved and turned as a whole"
 
 
 def five_points(found: Landmarks) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from gfr_model.networks.gfrnet import Restoration
 from gfr_model.pictures import grid, to_levels
 from gfr_model.restoration.blend import blend
 from gfr_model.restoration.colour import change_brightness_alone, tint_of
-from gfr_model.restoration.doubt import doubt, five_points
+from gfr_model.restoration.doubt import doubt, five_points, unbent
 from gfr_model.restoration.faces import FoundFace, Quality, Vision, look
 from gfr_model.restoration.guides import Choice, Guide, Guides, choose
 from gfr_model.restoration.identity import Persons, least_alike
@@ -178,7 +178,8 @@ def comparison(faces: Sequence[RestoredFace]) -> np.ndarray:
 def _restored_face(seen: np.ndarray, made: Restoration, choice: Choice | None) -> RestoredFace:
     served = choice is not None and choice.guide is not None
     warped = to_image(made.warped) if served and made.warped is not None else None
-    return RestoredFace(seen, restored_image(seen, made), warped, choice)
+    notes = tuple(filter(None, [unbent(made) if served else ""]))
+    return RestoredFace(seen, restored_image(seen, made), warped, choice, notes=notes)
 
 
 def _with_strength(face: RestoredFace, need: float, asked: float | None) -> RestoredFace:

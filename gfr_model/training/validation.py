@@ -1,13 +1,15 @@
 """Validation: the whole split, each pair with one degradation that never changes."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from gfr_model.landmarks import INNER
 from gfr_model.networks.spline import similarity
-from gfr_model.networks.warp import identity_flow, sample_flow
-from gfr_model.pictures import flow_picture, grid, to_levels
+from gfr_model.networks.warp import identity_flow, sample_flow, to_pixels
+from gfr_model.pictures import flow_picture, grid, to_levels, with_points
 from gfr_model.training.batches import Feed, Inputs
 from gfr_model.training.losses import tv_loss
 from gfr_model.training.processes import World, average
@@ -131,11 +133,20 @@ def _inner(points: Tensor, others: Tensor) -> Tensor:
 
 
 def _picture(learner: Learner, inputs: Inputs) -> np.ndarray:
+    """Rows of pairs: what went in and came out, the landmarks found, and the output with no and with a wrong guide."""
     found = learner.restore(inputs)
     columns = {"input": _bytes(inputs.degraded), "guide": _bytes(inputs.guide)}
+    for name, landmarks in (("input", found.target_landmarks), ("guide", found.guide_landmarks)):
+        if landmarks is not None:
+            points = to_pixels(landmarks.points.float(), inputs.target.shape[-1]).cpu().numpy()
+            columns[f"points: {name}"] = with_points(columns[name], points)
     if found.warped is not None:
         columns["warped guide"] = _bytes(found.warped)
     columns |= {"output": _bytes(found.restored), "truth": _bytes(inputs.target)}
+    if learner.network.guided and len(inputs.guide) > 1:
+        others = {"grey guide": torch.full_like(inputs.guide, 0.5), "next row's guide": inputs.guide.roll(-1, 0)}
+        for name, guide in others.items():
+            columns[name] = _bytes(learner.restore(replace(inputs, guide=guide)).restored)
     if found.flow is not None:
         columns["flow"] = flow_picture(found.flow.float().cpu().numpy())
     return grid(columns)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from gfr_model.pictures import GAP, HEAD, flow_picture, grid
+from gfr_model.pictures import GAP, HEAD, flow_picture, grid, with_points
 
 
 def _identity(size):
@@ -29,3 +29,13 @@ def test_grid_places_every_picture_unchanged():
     assert page.shape == (HEAD + 2 * (32 + GAP), 2 * 32 + GAP, 3)
     assert (page[HEAD : HEAD + 32, :32] == 10).all()
     assert (page[HEAD + 32 + GAP : HEAD + 64 + GAP, 32 + GAP :] == 200).all()
+
+
+def test_points_are_drawn_where_they_are_and_nowhere_else():
+    plain = np.zeros((2, 32, 32, 3), dtype=np.uint8)
+    points = np.array([[[5.0, 9.0], [np.nan, 1.0]], [[20.0, 30.0], [100.0, 3.0]]])
+    drawn = with_points(plain, points)
+    for picture, (x, y) in zip(drawn, ((5, 9), (20, 30)), strict=True):
+        assert picture[y, x].tolist() == [255, 220, 0]
+        assert len(np.argwhere(picture.any(axis=-1))) < 16
+    assert not plain.any()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import RBFInterpolator
 
-from gfr_model.networks.spline import GRID, similarity, similarity_flow, spline_flow
+from gfr_model.networks.spline import GRID, serves, similarity, similarity_flow, spline_flow
 from gfr_model.networks.warp import sample_flow
 
 
@@ -72,6 +72,8 @@ def test_points_without_a_spline_give_the_similarity(kind: str) -> None:
     flow = spline_flow(at, to, 64, ridge=0.0)
     assert flow.isfinite().all()
     torch.testing.assert_close(flow, similarity_flow(at, to, 64), atol=1e-6 * float(to.abs().max()), rtol=1e-4)
+    assert not serves(at, to, ridge=0.0).any()
+    assert serves(some_points(5), some_points(5) * 1.1).all()
 
 
 def test_mirrored_points_give_the_similarity() -> None:

@@ -6,7 +6,7 @@ import torch
 
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.networks.points import Landmarks
-from gfr_model.restoration.doubt import MOST_SPREAD, distance, doubt, five_points
+from gfr_model.restoration.doubt import MOST_SPREAD, distance, doubt, five_points, unbent
 from gfr_model.restoration.head import head_of
 
 # 68 points of a head seen from the front: width, height and depth, in units of half a crop.
@@ -66,3 +66,12 @@ def test_the_five_points_tell_how_a_head_is_turned(degrees):
     head = head_of(five_points(turned(degrees)))
     assert head.yaw == pytest.approx(degrees, abs=10)
     assert five_points(turned(degrees, MOST_SPREAD + 0.01)) is None
+
+
+def test_a_guide_that_no_spline_brings_is_said_to_be_moved_as_a_whole():
+    points, spread = turned(0)
+    mirrored = Landmarks(points * torch.tensor([-1.0, 1.0]), spread)
+    image = torch.zeros(1, 3, 8, 8)
+    assert "moved and turned as a whole" in unbent(Restoration(image, None, None, turned(0), mirrored))
+    assert unbent(Restoration(image, None, None, turned(0), turned(8))) == ""
+    assert unbent(Restoration(image)) == ""
