@@ -30,13 +30,14 @@ class _Bars:
         self.stage = ""
         self.bar: Any = None
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         from tqdm import tqdm
 
         if stage != self.stage:
             self.close()
             self.stage, self.bar = stage, tqdm(total=total, desc=stage, initial=done, dynamic_ncols=True)
         self.bar.total = total
+        self.bar.set_postfix_str(note, refresh=False)
         self.bar.update(done - self.bar.n)
 
     def close(self) -> None:
@@ -52,7 +53,7 @@ class _Lines:
         self.started = self.printed = 0.0
         self.first = 0
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
         new = stage != self.stage
         if new:
@@ -63,7 +64,7 @@ class _Lines:
         rate = (done - self.first) / (now - self.started) if now > self.started else 0.0
         left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
         speed = f", {rate:.1f}/s" if rate > 0 else ""
-        click.echo(f"{stage}: {done}/{total}{speed}{left}", err=True)
+        click.echo(f"{stage}: {done}/{total}{speed}{left}{f', {note}' if note else ''}", err=True)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -15,7 +15,6 @@ from gfr_data.sources.layouts import Source
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, read_provenance, read_table, write_text
 from manifests.pages.charts import data_uri, histogram
 from manifests.pages.frame import render
-from manifests.paper import PAPER_PAIRS
 
 TEMPLATE = Path(__file__).parent / "templates" / "build.html"
 PAIRS_SHOWN = 24  # of each split at most a share of these
@@ -107,8 +106,8 @@ def _steps(summary: BuildSummary) -> list[tuple[str, int, str]]:
 
 def _splits(summary: BuildSummary) -> list[tuple[str, int, int, int | None]]:
     """Pairs and persons of each split, and the paper's pairs."""
-    names = dict.fromkeys([*summary.pairs, *PAPER_PAIRS])
-    return [(name, summary.pairs.get(name, 0), summary.persons.get(name, 0), PAPER_PAIRS.get(name)) for name in names]
+    names = dict.fromkeys([*summary.pairs, *summary.paper])
+    return [(name, summary.pairs.get(name, 0), summary.persons.get(name, 0), summary.paper.get(name)) for name in names]
 
 
 def _pairs(build: Build) -> list[dict[str, Any]]:

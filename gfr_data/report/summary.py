@@ -12,6 +12,7 @@ from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, STATUSES, D
 from manifests.paper import PAPER_PAIRS
 
 SUMMARY_FILE = "summary.json"
+PAPER_TESTS = {name for name in PAPER_PAIRS if name.startswith("test-")}
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,16 @@ class BuildSummary:
         lines += [f"  {count:>8} {reason}" for reason, count in self.reasons.items()]
         lines += ["identities without a pair:"] * bool(self.without_pair)
         lines += [f"  {count:>8} {reason}" for reason, count in self.without_pair.items()]
-        lines += [f"{'pairs':<16}{'here':>8}{'paper':>8}{'persons':>9}"]
-        for split in sorted({*PAPER_PAIRS, *self.pairs}, key=_split_order):
-            paper = PAPER_PAIRS.get(split)
-            lines.append(
-                f"  {split:<14}{self.pairs.get(split, 0):>8}{paper if paper else '-':>8}{self.persons.get(split, 0):>9}"
-            )
+        lines += [f"{'pairs':<16}{'here':>8}" + f"{'paper':>8}" * bool(self.paper) + f"{'persons':>9}"]
+        for split in sorted({*self.paper, *self.pairs}, key=_split_order):
+            paper = f"{self.paper.get(split) or '-':>8}" * bool(self.paper)
+            lines.append(f"  {split:<14}{self.pairs.get(split, 0):>8}{paper}{self.persons.get(split, 0):>9}")
         return "\n".join(lines)
+
+    @property
+    def paper(self) -> dict[str, int]:
+        """The paper's pairs by split; empty where none of its test sets is built, as of an album."""
+        return PAPER_PAIRS if PAPER_TESTS & self.pairs.keys() else {}
 
 
 def read_summary(folder: Path) -> BuildSummary:

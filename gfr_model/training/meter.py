@@ -66,3 +66,10 @@ class Meter:
             self.skipped = torch.zeros_like(self.skipped)
             self.first = torch.full_like(self.first, -1)
         return count, first
+
+
+def note_of(values: Mapping[str, float], found: Mapping[str, float]) -> str:
+    """The mean loss of the last steps and the PSNR of the last validation, for the progress bar."""
+    parts = [f"loss {values['loss']:.4g}"] if "loss" in values else []
+    parts += [f"PSNR {found['psnr']:.2f} dB"] if "psnr" in found else []
+    return ", ".join(parts)

@@ -17,6 +17,12 @@ class Plan:
     total_steps: int
     validate_every: int  # steps
 
+    def stage(self, done: int) -> tuple[str, int, int]:
+        """Which stage the last of `done` steps was of, `done`, and the step with which that stage ends."""
+        if done <= self.warp_steps:
+            return "train WarpNet (stage 1 of 2)", done, self.warp_steps
+        return "train all (stage 2 of 2)" if self.warp_steps else "train", done, self.total_steps
+
 
 @dataclass(frozen=True)
 class Schedule:

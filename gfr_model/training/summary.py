@@ -1,8 +1,9 @@
-"""What a run came to: in lines, and as one page with its curves, last pictures and settings, which needs no file."""
+"""What a run came to: in lines, and as one page with its curves, pictures and settings, which needs no file."""
 
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,21 +11,59 @@ import pyarrow as pa
 from gfr_model.config import TrainConfig
 from gfr_model.training.run import SAMPLES, SUMMARY_FILE, read_metrics
 from manifests import write_text
-from manifests.pages.charts import Line, encoded, lines
+from manifests.pages.charts import Line, data_uri, lines
 from manifests.pages.frame import render
 
 TEMPLATE = Path(__file__).parent / "templates" / "summary.html"
 WITHOUT, SIMILARITY = "without the network", "best similarity of true landmarks"
-COLOURS = {"train": "#5b8dd6", "val": "#d8502f", WITHOUT: "#999999", SIMILARITY: "#3f9b62"}
+COLOURS = {"training": "#5b8dd6", "validation": "#d8502f", WITHOUT: "#999999", SIMILARITY: "#3f9b62"}
+SPLITS = {"train": "training", "val": "validation"}
 REFERENCES = {  # drawn into the other's chart
     "psnr_degraded": ("psnr", WITHOUT),
     "landmark_error_unwarped": ("landmark_error", WITHOUT),
     "landmark_error_inner_unwarped": ("landmark_error_inner", WITHOUT),
     "landmark_error_inner_similarity": ("landmark_error_inner", SIMILARITY),
 }
+# What each chart is called, and its unit; those of a group in this order, what is not named here comes last.
+CHARTS: dict[str, dict[str, tuple[str, str]]] = {
+    "How well it restores": {
+        "psnr": ("PSNR of the output", "dB"),
+        "reconstruction": ("Reconstruction loss, eq. 6", ""),
+        "landmark_error_inner": ("Warped guide: landmarks inside the face", "px off"),
+        "landmark_error": ("Warped guide: all landmarks", "px off"),
+        "points_error_inner": ("Landmarks found in the observation", "px off"),
+        "points_error_inner_guide": ("Landmarks found in the guide", "px off"),
+    },
+    "What it is trained on": {
+        "loss": ("All losses, weighted", ""),
+        "l2": ("Squared error, eq. 6", ""),
+        "face": ("Squared error inside the face", ""),
+        "perceptual": ("Perceptual loss, eq. 5", ""),
+        "identity": ("Identity loss", ""),
+        "landmark": ("Landmark loss, eq. 9", ""),
+        "tv": ("Total variation of the flow, eq. 10", ""),
+        "points": ("Distance of found landmarks", ""),
+        "spread": ("Spread of found landmarks", ""),
+        "adversarial_global": ("Adversarial loss, eq. 8, whole image", ""),
+        "adversarial_local": ("Adversarial loss, eq. 8, face", ""),
+        "critic_global": ("Discriminator of the image, eq. 7", ""),
+        "critic_local": ("Discriminator of the face, eq. 7", ""),
+    },
+    "What to watch": {
+        "learning_rate": ("Learning rate", ""),
+        "gradient_norm": ("Norm of the gradients", ""),
+        "flow_spread": ("Flow: spread over the inputs", "px"),
+        "dead_channels": ("WarpNet's bottleneck: share that is 0", ""),
+        "skipped": ("Steps skipped so far", "steps"),
+        "warnings": ("Warnings about the flow", ""),
+    },
+}
+OTHERS = "What to watch"  # the group of what CHARTS does not name
 DRAWN = 600  # points of a curve at most
+PICTURES = 60  # in the page at most; the folder has all
+WIDE = 1280  # px of a picture at most
 
-Curves = dict[str, dict[str, list[tuple[int, float]]]]  # name -> split -> (step, value)
+Curves = dict[str, dict[str, list[tuple[int, float]]]]  # name -> line -> (step, value)
 
 
 @dataclass(frozen=True)
@@ -56,24 +95,70 @@ def summary_lines(summary: TrainSummary) -> list[str]:
     return [*lines, summary.note] if summary.note else lines
 
 
-def write_summary(run: Path, config: TrainConfig, facts: list[str]) -> Path:
-    """Write `summary.html` of a run with `facts`, a line each, at its top, and return its path."""
-    pictures = sorted((run / SAMPLES).glob("step-*.png"))
+def write_summary(run: Path, config: TrainConfig, facts: list[str], best_step: int = -1) -> Path:
+    """Write `summary.html` of a run with `facts`, a line each, at its top, and return its path.
+
+    best_step: whose weights are the model, -1 where that is not known.
+    """
+    curves = _curves(read_metrics(run))
+    marks = {float(best_step): "model"} if best_step >= 0 else {}
+    pictures, count = _pictures(run, curves)
     page = render(
         TEMPLATE,
-        title=f"Training run {run.name}",
+        title=f"Training run {run.resolve().name}",
         lines=facts,
-        colours=COLOURS,
-        charts=[
-            (name, lines([_line(COLOURS[split], points) for split, points in splits.items()], "steps"))
-            for name, splits in sorted(_curves(read_metrics(run)).items())
-        ],
-        picture=pictures[-1].name if pictures else "",
-        picture_uri=encoded(pictures[-1].read_bytes(), "png") if pictures else "",
-        settings=asdict(config),
+        colours={name: COLOURS[name] for name in COLOURS if any(name in chart for chart in curves.values())},
+        groups=[(group, charts) for group in CHARTS if (charts := _charts(group, curves, marks))],
+        pictures=pictures,
+        pictures_in_all=count,
+        folder=SAMPLES,
+        settings=_settings(config),
     )
     write_text(run / SUMMARY_FILE, page)
     return run / SUMMARY_FILE
+
+
+def _charts(group: str, curves: Curves, marks: dict[float, str]) -> list[tuple[str, str, Any, str]]:
+    """Title, unit, chart and name of each chart of a group that has values."""
+    known = {name for one in CHARTS.values() for name in one}
+    names = [name for name in CHARTS[group] if name in curves]
+    names += sorted(curves.keys() - known) if group == OTHERS else []
+    charts = []
+    for name in names:
+        title, unit = CHARTS[group].get(name, (name, ""))
+        drawn = [_line(COLOURS[which], points) for which, points in curves[name].items()]
+        values = np.concatenate([line.y for line in drawn])
+        # A loss that falls by orders of magnitude would be a line along the axis.
+        steep = group != "How well it restores" and values.min() > 0 and values.max() > 30 * values.min()
+        chart = lines(drawn, "steps", upright=unit, marks=marks, logarithmic=bool(steep))
+        charts.append((title, "logarithmic" if steep else "", chart, name))
+    return charts
+
+
+def _pictures(run: Path, curves: Curves) -> tuple[list[dict[str, Any]], int]:
+    """The pictures of the validations, some of them where there are many, from the first to the last; and how many."""
+    from PIL import Image
+
+    paths = sorted((run / SAMPLES).glob("step-*.png"))
+    places = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), PICTURES)).round().astype(int))
+    psnr = dict(curves.get("psnr", {}).get("validation", []))
+    shown = []
+    for place in places:
+        step = int(paths[place].stem.removeprefix("step-"))
+        with Image.open(paths[place]) as image:
+            uri = data_uri(np.asarray(image.convert("RGB")), WIDE)
+        about = f"after step {step:,}" + (f", PSNR {psnr[step]:.2f} dB" if step in psnr else "")
+        shown.append({"about": about, "uri": uri})
+    return shown, len(paths)
+
+
+def _settings(config: TrainConfig) -> list[tuple[str, Any, str, bool]]:
+    """Name, value and meaning of each setting, and whether it is another than the paper's."""
+    paper = asdict(TrainConfig())
+    fields = TrainConfig.__pydantic_fields__  # type: ignore[attr-defined]  # pydantic's dataclass has it
+    return [
+        (name, value, str(fields[name].description), value != paper[name]) for name, value in asdict(config).items()
+    ]
 
 
 def _curves(table: pa.Table) -> Curves:
@@ -81,11 +166,11 @@ def _curves(table: pa.Table) -> Curves:
     columns = (table.column(name).to_pylist() for name in ("name", "split", "step", "value"))
     for name, split, step, value in zip(*columns, strict=True):
         if math.isfinite(value):
-            chart, line = REFERENCES.get(name, (name, split))
+            chart, line = REFERENCES.get(name, (name, SPLITS[split]))
             curves.setdefault(chart, {}).setdefault(line, []).append((step, value))
     return curves
 
 
 def _line(colour: str, points: list[tuple[int, float]]) -> Line:
-    x, y = np.array(points[:: max(1, len(points) // DRAWN)]).T
+    x, y = np.array(points[:: max(1, len(points) // DRAWN)], dtype=float).T
     return Line(colour, x, y)

@@ -21,7 +21,7 @@ from gfr_model.inference import shortfall_of
 from gfr_model.training.batches import Feed
 from gfr_model.training.initial import read_initial, take_over
 from gfr_model.training.kept import Origin, Position, judges_of, mend_model, resume, save, write_model
-from gfr_model.training.meter import Meter
+from gfr_model.training.meter import Meter, note_of
 from gfr_model.training.objective import Judges
 from gfr_model.training.pairs import Splits, load, read_splits
 from gfr_model.training.processes import World, any_of, interrupts, join, wait
@@ -144,7 +144,7 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
     """The loop. It knows stages, rates and when to look; what a step does, the learner knows."""
     config, plan, learner, meter = session.config, session.plan, session.learner, session.meter
     step, skipped, schedule = position.step, position.skipped, position.schedule
-    found, warnings = position.validation, position.warnings
+    found, warnings, note = position.validation, position.warnings, ""
     kept_at = time.monotonic()
     while step < plan.total_steps:
         # Which stage, at which rate?
@@ -160,7 +160,7 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
         window = window_of(step, plan, config)
         meter.add(step, learner.warp_step(inputs) if warping else learner.joint_step(inputs, window))
         step += 1
-        progress("train WarpNet" if warping else "train", step, plan.total_steps)
+        progress(*plan.stage(step), note)
 
         # What is due after it?
         last = step in (plan.total_steps, plan.warp_steps)
@@ -189,6 +189,7 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
             session.log.picture(step, picture)
             if not warping:
                 schedule = after_validation(schedule, found["reconstruction"], step, config)
+        note = note_of(values, found) if logging else note
 
         # Keep a checkpoint, and stop where a signal asked for it.
         position = Position(step, skipped, schedule, found, warnings[-WARNINGS:])
@@ -269,7 +270,7 @@ def _conclude(
         shortfall=shortfall_of(run),
     )
     if world.leads:
-        write_summary(run, config, summary_lines(summary))
+        write_summary(run, config, summary_lines(summary), summary.best_step)
     return summary
 
 

@@ -73,11 +73,16 @@ def encoded(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def lines(drawn: Sequence[Line], unit: str, names: Mapping[float, str] | None = None, signed: bool = False) -> "Markup":
-    """Lines in one frame as SVG. `unit` stands under the x axis, `names` replaces numbers there.
-
-    With `signed` the values are differences: zero has a line, and numbers have a sign.
-    """
+def lines(
+    drawn: Sequence[Line],
+    unit: str,  # under the x axis
+    names: Mapping[float, str] | None = None,  # in the place of numbers there
+    signed: bool = False,  # the values are differences: zero has a line, and numbers have a sign
+    upright: str = "",  # beside the y axis
+    marks: Mapping[float, str] | None = None,  # dashed lines at these x, with a word each
+    logarithmic: bool = False,  # the y axis
+) -> "Markup":
+    """Lines in one frame as SVG."""
 
     def draw(axes: "Axes") -> None:
         moved, ends = _with_end(drawn, names or {})
@@ -92,6 +97,12 @@ def lines(drawn: Sequence[Line], unit: str, names: Mapping[float, str] | None = 
         ticks = _ticks(np.unique(np.concatenate([line.x for line in moved])), ends)
         axes.set_xticks(ticks, [ends.get(x, f"{x:.6g}") for x in ticks])
         axes.set_xlabel(unit)
+        axes.set_ylabel(upright)
+        if logarithmic:
+            axes.set_yscale("log")
+            axes.minorticks_off()
+        for at, word in (marks or {}).items():
+            _mark(axes, at, word, left=at > (ticks[0] + ticks[-1]) / 2)
         axes.grid(axis="y")
         axes.tick_params(length=0)
         if signed:
@@ -112,18 +123,7 @@ def histogram(kept: np.ndarray, rejected: np.ndarray, limits: Sequence[float]) -
         axes.bar(edges[:-1], good, wide, align="edge", color=GOOD)
         axes.bar(edges[:-1], bad, wide, bottom=good, align="edge", color=BAD)
         for limit in limits:
-            right = limit < (edges[0] + edges[-1]) / 2
-            axes.axvline(limit, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
-            axes.annotate(
-                f"{limit:g}",
-                (limit, 1),
-                (4 if right else -4, -2),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                ha="left" if right else "right",
-                va="top",
-                color=INK,
-            )
+            _mark(axes, limit, f"{limit:g}", left=limit >= (edges[0] + edges[-1]) / 2)
         axes.set_xlim(edges[0], edges[-1])
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
@@ -145,6 +145,21 @@ def binned(
     edges = np.linspace(low - margin, high + margin, bins + 1)
     good, bad = (np.histogram(values.clip(edges[0], edges[-1]), edges)[0] for values in (kept, rejected))
     return edges, good, bad
+
+
+def _mark(axes: "Axes", at: float, word: str, left: bool) -> None:
+    """A dashed line at x with a word at its top, on its `left` or right."""
+    axes.axvline(at, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.annotate(
+        word,
+        (at, 1),
+        (-4 if left else 4, -2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        va="top",
+        color=INK,
+    )
 
 
 def _with_end(drawn: Sequence[Line], names: Mapping[float, str]) -> tuple[list[Line], dict[float, str]]:

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -34,6 +35,8 @@ def test_train_then_again(tiny_pairs, tmp_path):
     again = _run(tiny_pairs, "--out", tmp_path / "run", *SMALL, "--json")
     assert json.loads(again.stdout)["new_steps"] == 0
     assert "finished" in again.stderr
+    assert "train WarpNet (stage 1 of 2): 1/2" in first.stderr
+    assert re.search(r"train all \(stage 2 of 2\): 4/4.*loss", first.stderr)
 
 
 def test_other_settings_end_with_exit_2_and_say_what_differs(tiny_pairs, tmp_path):

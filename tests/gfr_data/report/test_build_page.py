@@ -12,7 +12,8 @@ import pytest
 
 from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
-from gfr_data.report.build_page import write_report
+from gfr_data.report.build_page import _splits, write_report
+from gfr_data.report.summary import BuildSummary
 from gfr_data.sources.layouts import parse_source
 from manifests import DataError
 from manifests.pages.charts import binned, histogram
@@ -127,3 +128,14 @@ def test_a_build_without_pairs_has_its_page_too(tmp_path):
     landmarks = f"file:{tmp_path / 'points.txt'}"
     build_pairs(BuildConfig(sources=(source,), out=tmp_path / "pairs", landmarks=landmarks))
     assert Page((tmp_path / "pairs" / "report.html").read_text(encoding="utf-8")).open == []
+
+
+def test_an_album_never_sees_the_papers_counts() -> None:
+    counts = {"photographs": 48, "identities": 6, "statuses": {}, "reasons": {}, "without_pair": {}}
+    album = BuildSummary(**counts, pairs={"train": 16, "test-folder": 4}, persons={"train": 4, "test-folder": 1})
+    assert "paper" not in album.text()
+    assert "test-webface" not in album.text()
+    assert _splits(album) == [("train", 16, 4, None), ("test-folder", 4, 1, None)]
+    both = BuildSummary(**counts, pairs={"train": 16, "test-vggface2": 4}, persons={"train": 4, "test-vggface2": 1})
+    assert re.search(r"test-vggface2\s+4\s+1005\s+1$", both.text(), re.M)
+    assert ("test-webface", 0, 0, 1455) in _splits(both)

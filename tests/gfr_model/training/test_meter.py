@@ -1,6 +1,6 @@
 import torch
 
-from gfr_model.training.meter import Meter
+from gfr_model.training.meter import Meter, note_of
 from gfr_model.training.processes import World
 
 
@@ -32,3 +32,9 @@ def test_a_value_of_one_stage_is_averaged_over_its_own_steps():
     meter.add(0, _values(1.0))
     meter.add(1, _values(1.0) | {"l2": torch.tensor(4.0)})
     assert meter.read() == {"loss": 1.0, "l2": 4.0}
+
+
+def test_the_bar_shows_loss_and_psnr_once_they_are_known():
+    assert note_of({}, {}) == ""
+    assert note_of({"loss": 0.123456, "tv": 1.0}, {}) == "loss 0.1235"
+    assert note_of({"loss": 12.0}, {"psnr": 24.0, "tv": 1.0}) == "loss 12, PSNR 24.00 dB"

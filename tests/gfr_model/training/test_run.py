@@ -1,4 +1,6 @@
+import json
 import os
+import re
 import signal
 
 import numpy as np
@@ -111,20 +113,60 @@ def test_a_full_disk_that_tensorboard_meets_first_is_said_as_any_other(tmp_path,
     assert _code_with_files_of_at_most(size, work) == 0
 
 
-def test_summary_page_stands_alone(tmp_path):
-    log = RunLog(tmp_path, 0)
+def _finished(run, pictures=(2,)):
+    log = RunLog(run, 0)
     for step in (1, 2):
-        log.record(step, step, "train", {"loss": 1.0 / step, "broken": float("nan")})
+        log.record(step, step, "train", {"loss": 100.0 / 50**step, "broken": float("nan"), "of_my_own": 1.0})
         log.record(step, step, "val", {"psnr": 20.0 + step, "psnr_degraded": 19.0})
-    log.picture(2, np.zeros((8, 8, 3), dtype=np.uint8))
+    for step in pictures:
+        log.picture(step, np.full((8, 12, 3), step, dtype=np.uint8))
     log.flush()
     log.close()
-    page = write_summary(tmp_path, TrainConfig(vgg_face="<odd>"), ["2 steps & more"]).read_text()
-    assert page.count("<svg") == 2  # psnr_degraded is drawn into psnr's chart, and a curve of NaN is none
+
+
+def test_summary_page_stands_alone(tmp_path):
+    _finished(tmp_path)
+    page = write_summary(tmp_path, TrainConfig(vgg_face="<odd>"), ["2 steps & more"], best_step=2).read_text()
+    assert page.count("<svg") == 3  # psnr_degraded is drawn into psnr's chart, and a curve of NaN is none
     assert "2 steps &amp; more" in page
     assert "<odd>" not in page
-    assert 'src="data:image/png;base64,' in page
-    assert Image.open(tmp_path / "samples/step-00000002.png").size == (8, 8)
+    assert 'src="data:image/jpeg;base64,' in page
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)", page)
+    assert Image.open(tmp_path / "samples/step-00000002.png").size == (12, 8)
+
+
+def test_summary_page_names_its_axes_in_words(tmp_path):
+    _finished(tmp_path)
+    page = write_summary(tmp_path, TrainConfig(), [], best_step=2).read_text()
+    charts = re.findall(r"<figcaption>(.*?) <span>(.*?)</span> <code>(.*?)</code>", page)
+    assert charts == [
+        ("PSNR of the output", "", "psnr"),
+        ("All losses, weighted", "logarithmic", "loss"),
+        ("of_my_own", "", "of_my_own"),  # what the page does not know is shown too
+    ]
+    names = re.findall(r"<!-- (.*?) -->", page)  # matplotlib leaves each text in a comment
+    assert {"steps", "dB", "model"} <= set(names)
+    assert "<td>vgg_face</td>" in page
+
+
+def test_summary_page_has_every_picture_at_its_time(tmp_path, monkeypatch):
+    from gfr_model.training import summary
+
+    _finished(tmp_path, pictures=range(1, 8))
+    page = write_summary(tmp_path, TrainConfig(), []).read_text()
+    data = json.loads(re.search(r'id="pictures-data">(.*?)</script>', page).group(1))
+    assert [one["about"] for one in data][:3] == [
+        "after step 1, PSNR 21.00 dB",
+        "after step 2, PSNR 22.00 dB",
+        "after step 3",
+    ]
+    assert len({one["uri"] for one in data}) == 7
+    assert 'max="6" value="6"' in page
+    monkeypatch.setattr(summary, "PICTURES", 3)
+    page = write_summary(tmp_path, TrainConfig(), []).read_text()
+    data = json.loads(re.search(r'id="pictures-data">(.*?)</script>', page).group(1))
+    assert [one["about"] for one in data] == ["after step 1, PSNR 21.00 dB", "after step 4", "after step 7"]
+    assert "3 of 7 pictures" in page
 
 
 def test_settings_that_may_change_are_noted_anew(tmp_path):

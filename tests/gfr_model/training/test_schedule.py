@@ -75,3 +75,14 @@ def test_windows_give_way_to_whole_crops_in_the_last_tenth():
     plan = schedule.Plan(0, 100, 10)
     assert [schedule.window_of(step, plan, config) for step in (0, 89, 90, 99)] == [192, 192, 0, 0]
     assert schedule.window_of(0, plan, TrainConfig()) == 0
+
+
+def test_a_stage_is_named_and_ends_where_it_ends():
+    plan = schedule.Plan(warp_steps=3, total_steps=9, validate_every=1)
+    assert [plan.stage(done) for done in (1, 3, 4, 9)] == [
+        ("train WarpNet (stage 1 of 2)", 1, 3),
+        ("train WarpNet (stage 1 of 2)", 3, 3),
+        ("train all (stage 2 of 2)", 4, 9),
+        ("train all (stage 2 of 2)", 9, 9),
+    ]
+    assert schedule.Plan(0, 9, 1).stage(4) == ("train", 4, 9)

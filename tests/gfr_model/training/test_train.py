@@ -178,7 +178,7 @@ def test_a_signal_finishes_the_step_saves_and_exits(undisturbed, tiny_pairs, tmp
     run = tmp_path / "run"
 
     def work():
-        def progress(stage, done, total):
+        def progress(stage, done, total, note=""):
             if stage.startswith("train") and done == 15:
                 os.kill(os.getpid(), number)
 
@@ -269,7 +269,7 @@ def test_overwrite_begins_anew(tiny_pairs, tmp_path):
 def test_a_crop_that_vanishes_in_the_middle_names_its_row(make_pairs, tmp_path):
     folder = make_pairs()
 
-    def progress(stage, done, total):
+    def progress(stage, done, total, note=""):
         if stage.startswith("train") and done == 3:
             (folder / "crops/002-target.png").unlink(missing_ok=True)
 
@@ -324,7 +324,7 @@ def test_a_run_with_all_that_is_beyond_the_paper_resumes_bit_for_bit_from_weight
     train(tiny_pairs, tmp_path / "whole", config, say=said.append)
     assert "took over" in said[0]
 
-    def progress(stage, done, total):
+    def progress(stage, done, total, note=""):
         if stage.startswith("train") and done in (3, 9):
             os.kill(os.getpid(), signal.SIGTERM)
 
