@@ -92,7 +92,8 @@ model: .venv/ready
 	  --source lfw=$(PHOTOGRAPHS)/lfw --landmarks file:$(PHOTOGRAPHS)/landmarks68.csv --set selection.most=20 \
 	  --out $(MODEL)/pairs --jobs 2
 	$(BIN)/gfr-train $(MODEL)/pairs --out $(MODEL)/points --preset points
-	$(BIN)/gfr-train $(MODEL)/pairs --out $(MODEL)/run --preset default --init $(MODEL)/points
+	$(BIN)/gfr-data weights get dlib-recognition
+	$(BIN)/gfr-train $(MODEL)/pairs --out $(MODEL)/run --preset default --init $(MODEL)/points --set lambda_identity=2.1
 	$(BIN)/python -m gfr_model.default $(MODEL)/run
 
 clean:

@@ -101,9 +101,9 @@ class TrainConfig:
     lambda_spread: Annotated[NotNegative, about("how well heatmaps' spreads tell the distances; model points")] = 0.02
     lambda_face: Annotated[NotNegative, about("squared error inside the hull of the target's landmarks, mean")] = 0.0
     lambda_identity: Annotated[NotNegative, about("1 - cosine of two embeddings of faces")] = 0.0
-    identity_weights: Annotated[
-        Text, about("what embeds faces: face-api.js's face_recognition_model.bin, or TorchScript")
-    ] = ""
+    identity_weights: Annotated[Text, about("what embeds faces: 'dlib-recognition' of gfr-data weights, or a file")] = (
+        ""
+    )
     label_real: Annotated[NotNegative, about("smoothed label of real images, §3.3")] = 0.9
     label_fake: Annotated[NotNegative, about("label of restored images, §3.3")] = 0.0
     vgg_face: Annotated[Text, about("weights of VGG-Face, or 'off'")] = ""
@@ -178,8 +178,6 @@ class TrainConfig:
             problems.append(f"variant {self.variant} is one of gfrnet, and the model is {self.model!r}")
         if len(self.rate_steps) > len(self.learning_rates):
             problems.append("rate_steps has more values than learning_rates")
-        if self.lambda_identity > 0 and not self.identity_weights:
-            problems.append("lambda_identity above 0 needs identity_weights, a file that embeds faces")
         if self.window and (self.window > self.image_size or self.window % 32):
             problems.append(f"window {self.window} must be a multiple of 32 and at most image_size {self.image_size}")
         if self.window and (self.model != GFRNET or self.recnet != "attentive"):

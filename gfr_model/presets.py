@@ -114,7 +114,7 @@ def default() -> TrainConfig:
         lambda_adv_local=0.0,
         vgg_face=OFF,
         epochs=1000.0,
-        max_steps=5000,
+        max_steps=12000,
         batch_size=8,
         learning_rates=(5e-4,),
         patience=1000,

@@ -20,6 +20,7 @@ from gfr_model.training.batches import Inputs
 from gfr_model.training.objective import Judges, flow_parts, objective, reconstruction_parts, total, values_of
 from gfr_model.training.processes import World, average
 from manifests import ConfigError, DataError
+from manifests.weights import require
 
 Values = dict[str, Tensor]
 NETWORK, CRITICS, WARPNET = "network", "critics", "warpnet"  # parts with learning rates of their own
@@ -221,7 +222,7 @@ def load_identity(config: TrainConfig, world: World) -> Callable[[Tensor, Tensor
     """
     if config.lambda_identity == 0:
         return None
-    path = Path(config.identity_weights)
+    path = require("identity_weights", config.identity_weights, "dlib-recognition")
     if path.suffix == ".bin":
         return load_dlib_face(path).to(world.device).requires_grad_(False)
     network: nn.Module = open_metric(path, world.device).network

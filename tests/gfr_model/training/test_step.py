@@ -246,7 +246,7 @@ def test_a_gradient_is_cut_to_its_largest_norm():
     assert norms[1e-3] == pytest.approx(1e-3, rel=1e-3)
 
 
-def test_the_losses_of_face_and_identity_join_where_they_have_a_weight(tmp_path):
+def test_the_losses_of_face_and_identity_join_where_they_have_a_weight(tmp_path, monkeypatch):
     class Mean(torch.nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.mean(dim=(2, 3))
@@ -259,8 +259,9 @@ def test_the_losses_of_face_and_identity_join_where_they_have_a_weight(tmp_path)
     wanted = 100 * values["l2"] + 3 * values["face"] + 2 * values["identity"]
     assert values["loss"] == pytest.approx(wanted, rel=1e-5)
     assert min(values["face"], values["identity"]) > 0
-    with pytest.raises(ConfigError, match="needs identity_weights"):
-        _config(lambda_identity=1.0)
+    monkeypatch.setenv("GFR_WEIGHTS", str(tmp_path))
+    with pytest.raises(DataError, match="`gfr-data weights get dlib-recognition` gets them"):
+        load_identity(_config(lambda_identity=1.0), World())
 
 
 def test_the_network_of_landmarks_learns_the_points_of_both_images():
