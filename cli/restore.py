@@ -1,4 +1,4 @@
-"""`gfr-eval restore` and `explain`: photographs in, better photographs out."""
+"""`gfr-eval restore`, `explain` and `app`: photographs in, better photographs out."""
 
 import functools
 import sys
@@ -169,3 +169,27 @@ def explain_command(as_json: bool, **options: Any) -> None:
 
     explained = explain(ExplainConfig(**options), lambda: Finder(options["device"]))
     print_summary(asdict(explained), as_json, f"{explained.text()}\nwritten: {explained.out}")
+
+
+@click.command("app")
+@run_option
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Where it listens, on 127.0.0.1 alone; 0 takes a free one.",
+)
+@click.option("--open", "browse", is_flag=True, help="Open the page in the browser.")
+@device_option
+@reports_errors
+def app_command(run: Path, port: int, browse: bool, device: str) -> None:
+    """Serve a page to drop photographs and guides on, for the browser of this machine alone.
+
+    Each photograph comes back with a slider between before and after, and one for the strength. Nothing is kept after
+    the end, and nothing leaves the machine. Needs the extra `app`.
+    """
+    from cli.finder import Finder
+    from gfr_model.app.server import serve
+
+    serve(run, device, lambda: Finder(device), port, browse, lambda line: click.echo(line, err=True))

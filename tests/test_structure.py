@@ -40,6 +40,7 @@ FLOORS = {
         ("checkpoint", "networks", "presets"),
         ("inference",),
         ("export", "restoration", "scoring", "training"),
+        ("app",),
         ("default.__main__",),  # a program
         ("gfr_model",),
     ),

@@ -1,0 +1,1 @@
+"""`gfr-eval app`: a page to drop photographs and guides on, served to this machine alone."""
