@@ -9,7 +9,7 @@ import pyarrow as pa
 from manifests.errors import DataError
 from manifests.files import hash_file
 from manifests.progress import Progress, silent
-from manifests.tables.io import read_table
+from manifests.tables.io import key_of, read_table
 from manifests.tables.schemas import FILES, REASONS, SCHEMAS, STATUSES
 
 # (path column, hash column) of each table: files that must exist with these bytes.
@@ -18,12 +18,6 @@ HASHED = {
     "pairs": (("target_path", "target_hash"), ("guide_path", "guide_hash")),
     "degraded": (("target_path", "target_hash"), ("guide_path", "guide_hash"), ("lq_path", "lq_hash")),
     "scores": (),
-}
-KEYS = {
-    "faces": ("dataset", "source_path"),
-    "pairs": ("pair_id",),
-    "degraded": ("pair_id", "copy"),
-    "scores": ("pair_id", "copy", "method"),
 }
 
 
@@ -40,7 +34,7 @@ def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[st
     problems: list[str] = []
     for name in present:
         try:
-            table = read_table(folder / FILES[name], SCHEMAS[name])
+            table = read_table(folder / FILES[name], SCHEMAS[name], repeats=True)
         except DataError as error:
             problems.append(str(error))
             continue
@@ -50,7 +44,7 @@ def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[st
 
 
 def _problems(name: str, table: pa.Table, folder: Path, progress: Progress) -> Iterator[str]:
-    yield from _repeated(table, KEYS[name])
+    yield from _repeated(table, key_of(SCHEMAS[name]))
     if name == "faces":
         yield from _bad_faces(table, folder)
     if name in ("pairs", "degraded"):
@@ -59,7 +53,7 @@ def _problems(name: str, table: pa.Table, folder: Path, progress: Progress) -> I
     yield from _bad_files(name, table, folder, progress)
 
 
-def _repeated(table: pa.Table, key: tuple[str, ...]) -> Iterator[str]:
+def _repeated(table: pa.Table, key: Sequence[str]) -> Iterator[str]:
     seen: dict[tuple[object, ...], int] = {}
     for row, value in enumerate(zip(*(table.column(name).to_pylist() for name in key), strict=True)):
         if value in seen:

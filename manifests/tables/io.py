@@ -1,6 +1,7 @@
 """Reading and writing the tables. What is written obeys its schema, and what is read is checked against it."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manifests.errors import DataError
-from manifests.files import atomic_path, unsafe_path
+from manifests.files import atomic_path, hash_bytes, unsafe_path
 from manifests.tables.provenance import Provenance
-from manifests.tables.schemas import LANDMARKS, SCHEMA_VERSION
+from manifests.tables.schemas import KEY, LANDMARKS, SCHEMA_VERSION
 
 VERSION_KEY = b"gfr.schema_version"
+NAME = re.compile(r"\w[\w .-]*")  # of a split: files are called by it
+MOST_NAME = 100  # characters
 ROW_GROUP = 8192  # rows; a few megabytes, so that readers can skip
 
 
@@ -46,7 +49,7 @@ def write_parts(
                 known = _checked(path, part, schema)
                 if writer is None:
                     stamped = known.schema.with_metadata(_metadata(made_by))
-                    writer = pq.ParquetWriter(file, stamped, compression="zstd")
+                    writer = pq.ParquetWriter(file, stamped, compression="zstd", write_page_checksum=True)
                 writer.write_table(known.cast(writer.schema), row_group_size=group or part.num_rows)
         finally:
             if writer is not None:
@@ -58,6 +61,7 @@ def _checked(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
     _check_columns(path, table.schema, schema)
     known = table.select(schema.names).cast(schema)
     _check_values(path, known, schema)
+    _check_keys(path, known, key_of(schema))
     for name in table.schema.names:
         if name not in schema.names:
             known = known.append_column(table.schema.field(name), table.column(name))
@@ -74,14 +78,17 @@ def _metadata(made_by: Provenance) -> dict[bytes, bytes]:
     }
 
 
-def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+def read_table(
+    path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None, repeats: bool = False
+) -> pa.Table:
     """Read and check a table. `columns` limits what is read (and checked) to these.
 
     A column that the schema says was `added` later has no value in an older table.
+    repeats: leave it to the caller to find rows with one key.
 
-    Raises DataError naming file, row and column when the file is missing or no Parquet, was written by another schema
-    version, lacks a column, has one of another type, a null where none may be, a path that leaves the folder, or
-    landmarks that are not finite.
+    Raises DataError naming file, row and column when the file is missing, damaged or no Parquet, was written by another
+    schema version, lacks a column, has one of another type, a null where none may be, a path that leaves the folder, a
+    name that could not be a file's or landmarks that are not finite, or two rows have one key.
     """
     path = Path(path)
     found = read_schema(path)
@@ -90,7 +97,7 @@ def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | Non
     _check_columns(path, found, pa.schema([column for column in wanted if column not in added]))
     names = [name for name in (found.names if columns is None else columns) if name in found.names]
     try:
-        table = pq.read_table(path, columns=names)
+        table = pq.read_table(path, columns=names, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is damaged: {_first_line(error)}; make it again") from error
     if added:
@@ -98,7 +105,14 @@ def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | Non
             table = table.append_column(column, pa.nulls(table.num_rows, column.type))
         table = table.select([*wanted.names, *(name for name in names if name not in wanted.names)])
     _check_values(path, table, wanted)
+    if not repeats and set(keys := key_of(schema)) <= set(table.schema.names):
+        _check_keys(path, table, keys)
     return table
+
+
+def key_of(schema: pa.Schema) -> list[str]:
+    """The columns of which no two rows have the same values; [] where a table may hold anything twice."""
+    return (schema.metadata or {}).get(KEY, b"").decode().split()
 
 
 def read_schema(path: str | Path) -> pa.Schema:
@@ -108,7 +122,7 @@ def read_schema(path: str | Path) -> pa.Schema:
         raise DataError(f"{path} does not exist; name the folder that holds it, or make it first")
     try:
         found = pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}; make it again") from error
     stamp = (found.metadata or {}).get(VERSION_KEY)
     if stamp is None:
@@ -118,13 +132,18 @@ def read_schema(path: str | Path) -> pa.Schema:
             f"{path} has schema version {stamp.decode(errors='replace')}, this program reads {SCHEMA_VERSION}; "
             "make the table again with this version"
         )
+    digest = found.metadata.get(b"gfr.config_hash")  # the checksums are of the pages, and not of what lies beside them
+    if digest is not None and hash_bytes(found.metadata.get(b"gfr.config", b"")).encode() != digest:
+        raise DataError(f"{path} is damaged: its configuration is not the one that was written; make it again")
     return found
 
 
 def read_provenance(path: str | Path) -> Provenance:
     """Who made a table, with which configuration. Raises DataError as `read_schema` does."""
     metadata = read_schema(path).metadata
-    return Provenance(*(metadata.get(f"gfr.{key}".encode(), b"").decode() for key in Provenance.__annotations__))
+    return Provenance(
+        *(metadata.get(f"gfr.{key}".encode(), b"").decode(errors="replace") for key in Provenance.__annotations__)
+    )
 
 
 def settings_of(path: str | Path, tool: str) -> str | None:
@@ -163,6 +182,8 @@ def _check_values(path: Path, table: pa.Table, schema: pa.Schema) -> None:
             _check_paths(path, column.name, values)
         if column.type == LANDMARKS:
             _check_points(path, column.name, values)
+        if (column.metadata or {}).get(b"name"):
+            _check_names(path, column.name, values)
 
 
 def _check_paths(path: Path, name: str, values: pa.ChunkedArray) -> None:
@@ -179,6 +200,29 @@ def _check_points(path: Path, name: str, values: pa.ChunkedArray) -> None:
             raise DataError(
                 f"{path}, row {row}, column {name}: has landmarks that are not finite numbers; make the table again"
             )
+
+
+def _check_names(path: Path, name: str, values: pa.ChunkedArray) -> None:
+    for value in values.unique().to_pylist():
+        if value is not None and not (NAME.fullmatch(value) and len(value) <= MOST_NAME):
+            row = pc.index(values, value).as_py()
+            raise DataError(
+                f"{path}, row {row}, column {name}: {value!r} cannot be part of a file's name; "
+                f"use letters, digits, '_', '-', '.' and spaces, {MOST_NAME} at most"
+            )
+
+
+def _check_keys(path: Path, table: pa.Table, keys: Sequence[str]) -> None:
+    if not keys or table.group_by(keys).aggregate([]).num_rows == table.num_rows:
+        return
+    seen: dict[tuple[object, ...], int] = {}
+    for row, values in enumerate(zip(*(table.column(name).to_pylist() for name in keys), strict=True)):
+        if values in seen:
+            raise DataError(
+                f"{path}, rows {seen[values]} and {row} have the same {', '.join(keys)}: "
+                f"{', '.join(map(str, values))}; make the table again"
+            )
+        seen[values] = row
 
 
 def _first_line(error: Exception) -> str:

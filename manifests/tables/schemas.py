@@ -8,6 +8,7 @@ new `SCHEMA_VERSION`.
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
+KEY = b"key"  # in a schema's metadata: the columns of which no two rows have the same values
 
 FACES_FILE = "faces.parquet"
 PAIRS_FILE = "pairs.parquet"
@@ -48,10 +49,12 @@ def field(
     unit: str = "",
     nullable: bool = False,
     path: bool = False,
+    name_of_file: bool = False,
     added: bool = False,
 ) -> pa.Field:
     """One column. `path` marks a column whose values are checked to stay inside the table's folder.
 
+    `name_of_file`: commands name files by it, so it is checked to be harmless there.
     `added`: tables of before lack it; read, they have no value there.
     """
     metadata = {"description": description}
@@ -59,6 +62,8 @@ def field(
         metadata["unit"] = unit
     if path:
         metadata["path"] = "relative"
+    if name_of_file:
+        metadata["name"] = "of files"
     if added:
         metadata["added"] = "later"
     return pa.field(name, kind, nullable=nullable, metadata=metadata)
@@ -114,12 +119,13 @@ FACES = pa.schema(
             nullable=True,
             path=True,
         ),
-    ]
+    ],
+    metadata={KEY: "dataset source_path"},
 )
 
 _PAIR = [
     field("pair_id", pa.string(), "stable name of the (target, guide) pair"),
-    field("split", pa.string(), "'train', 'val' or 'test-...'"),
+    field("split", pa.string(), "'train', 'val' or 'test-...'", name_of_file=True),
     *_WHO,
     field("target_path", pa.string(), "ground-truth crop I, 256x256, relative to this table", path=True),
     field("guide_path", pa.string(), "guided image I^g, 256x256, relative to this table", path=True),
@@ -138,7 +144,7 @@ _PAIR = [
     field("guide_source_path", pa.string(), "the guide's photograph, relative to its source's root", path=True),
 ]
 
-PAIRS = pa.schema(_PAIR)
+PAIRS = pa.schema(_PAIR, metadata={KEY: "pair_id"})
 
 _DRAW = [
     field("blur_sigma", pa.float32(), "rho, standard deviation of the Gaussian blur; 0 is none", unit="px"),
@@ -156,7 +162,8 @@ DEGRADED = pa.schema(
         *_DRAW,
         field("seed", pa.int64(), "seed of the run; the draw is keyed by (seed, pair_id, copy)"),
         *_PAIR[2:],
-    ]
+    ],
+    metadata={KEY: "pair_id copy"},
 )
 
 SCORES = pa.schema(
@@ -182,7 +189,7 @@ SCORES = pa.schema(
         field("pose_difference", pa.float32(), "angle between the target's and the guide's pose", unit="degree"),
         field("protocol", pa.string(), "how the numbers were taken"),
         _optional("error", pa.string(), "why there is no score"),
-        _optional("panel", pa.string(), "folder of the kept pictures, relative to this table"),
+        field("panel", pa.string(), "folder of the kept pictures, relative to this table", nullable=True, path=True),
     ]
 )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from manifests import PAIRS, DataError, hash_file, provenance, to_table, validate_dataset, write_table
@@ -45,7 +46,10 @@ def test_a_photograph_in_two_splits_is_found(tmp_path: Path) -> None:
 
 def test_missing_and_changed_files_and_repeated_keys_are_found(tmp_path: Path) -> None:
     first, second = row(tmp_path, 0, "train", "ada"), row(tmp_path, 1, "train", "ada")
-    save(tmp_path, [first, second | {"pair_id": "p0"}])
+    save(tmp_path, [first, second])
+    stamp = pq.read_schema(tmp_path / "pairs.parquet").metadata
+    twice = to_table([first, second | {"pair_id": "p0"}], PAIRS).replace_schema_metadata(stamp)
+    pq.write_table(twice, tmp_path / "pairs.parquet")  # as only somebody else would
     (tmp_path / "crops/target0.png").unlink()
     (tmp_path / "crops/guide1.png").write_bytes(b"other")
     problems = "\n".join(validate_dataset(tmp_path))

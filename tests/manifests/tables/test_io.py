@@ -162,3 +162,51 @@ def test_every_column_is_described_and_geometry_has_a_unit(schema: pa.Schema) ->
         assert column.metadata[b"description"], column.name
         if column.name in {"width", "height", "box"} or column.name.endswith(("yaw", "pitch", "roll", "landmarks")):
             assert column.metadata[b"unit"], column.name
+
+
+@pytest.mark.parametrize("columns", [None, ["pair_id", "split", "target_landmarks"]])
+def test_no_flipped_bit_is_read_as_another_value(tmp_path: Path, columns: list[str] | None) -> None:
+    """What a disk or a wire changes is found by whoever reads the table, and not by `validate` alone."""
+    generator = np.random.default_rng(0)
+    rows = [pair(n, target_landmarks=generator.uniform(0, 255, 136).astype(np.float32).tolist()) for n in range(40)]
+    file, table = tmp_path / "pairs.parquet", to_table(rows, PAIRS)
+    write_table(file, table, PAIRS, MADE_BY)
+    content, refused = file.read_bytes(), 0
+    for place in generator.integers(0, len(content), 150):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << generator.integers(8)
+        file.write_bytes(damaged)
+        try:
+            found = read_table(file, PAIRS, columns)
+            assert read_provenance(file).config == MADE_BY.config
+        except DataError:
+            refused += 1
+        else:
+            assert found.select(columns or PAIRS.names).equals(table.select(columns or PAIRS.names))
+    assert refused > 25  # columns that were not asked for are not looked at
+
+
+@pytest.mark.parametrize("split", ["../../x", "/tmp/x", "a/b", ".hidden", "", "x" * 101, "a\nb", "a\0b"])
+def test_a_split_that_could_not_name_a_file_is_refused(split: str, tmp_path: Path) -> None:
+    """Exports are called by it: `../../x` would be written outside the folder that the user named."""
+    file = tmp_path / "pairs.parquet"
+    bad = to_table([pair(0), pair(1, split=split)], PAIRS)
+    with pytest.raises(DataError, match="row 1, column split"):
+        write_table(file, bad, PAIRS, MADE_BY)
+    write_table(file, to_table([pair(0)], PAIRS), PAIRS, MADE_BY)
+    pq.write_table(bad.replace_schema_metadata(pq.read_schema(file).metadata), file)
+    with pytest.raises(DataError, match="row 1, column split"):
+        read_table(file, PAIRS)
+
+
+def test_two_pairs_of_one_name_are_refused_by_their_rows(tmp_path: Path) -> None:
+    """All observations of both would be written to one file."""
+    file = tmp_path / "pairs.parquet"
+    bad = to_table([pair(0), pair(1), pair(0)], PAIRS)
+    with pytest.raises(DataError, match="rows 0 and 2 have the same pair_id: pair_id-0"):
+        write_table(file, bad, PAIRS, MADE_BY)
+    write_table(file, to_table([pair(0)], PAIRS), PAIRS, MADE_BY)
+    pq.write_table(bad.replace_schema_metadata(pq.read_schema(file).metadata), file)
+    with pytest.raises(DataError, match="rows 0 and 2 have the same pair_id"):
+        read_table(file, PAIRS, ["pair_id", "split"])
+    assert read_table(file, PAIRS, repeats=True).num_rows == 3
