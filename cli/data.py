@@ -79,12 +79,13 @@ def _list_rules() -> str:
 @click.option("--out", required=True, type=GivenPath(), help="Folder to write.")
 @click.option(
     "--landmarks",
-    default="fan",
+    default="auto",
     show_default=True,
-    metavar="fan|file:PATH",
-    help="Where the 68 landmarks come from: the face-alignment network, or a CSV, Parquet or TCDCN text of points.",
+    metavar="auto|fan|dlib|file:PATH",
+    help="Where the 68 landmarks come from: the face-alignment network (fan), dlib's predictor (trained on iBUG 300-W, "
+    "not for commercial use), the first of these that is there (auto), or a CSV, Parquet or TCDCN text of points.",
 )
-@click.option("--fan-weights", type=GivenPath(), help="Weights of 'fan'; else the package's cache.")
+@click.option("--fan-weights", type=GivenPath(), help="Weights of 'fan', if not the downloaded ones.")
 @jobs_option
 @click.option(
     "--device",

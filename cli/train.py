@@ -50,7 +50,11 @@ def _list_settings() -> str:
     multiple=True,
     help="Begin with these weights, where they fit; repeatable, and a later one counts for more.",
 )
-@click.option("--vgg-face", metavar="PATH|off", help="Weights of VGG-Face for the perceptual loss, or 'off'.")
+@click.option(
+    "--vgg-face",
+    metavar="PATH|off",
+    help="Weights of VGG-Face for the perceptual loss, if not the downloaded ones, or 'off'.",
+)
 @click.option("--config", "file", type=GivenPath(), help="TOML file of settings.")
 @click.option(
     "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; --list-settings names them."

@@ -23,7 +23,7 @@ from gfr_data.engine import run
 from gfr_data.examination.shard import ExaminationSettings
 from gfr_data.examination.work import Work, read_photographs, write_index
 from gfr_data.examination.workers import drop_misfits, examine_all, examine_unreadable_again
-from gfr_data.faces.providers import hash_weights, require_points, require_weights
+from gfr_data.faces.providers import AUTO, choose_provider, hash_weights, require_points, require_weights
 from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
 from gfr_data.pairs.tables import CROPS, crop_tasks, face_tables, name_crops, pair_table, write_crops
 from gfr_data.report.build_page import write_report
@@ -105,6 +105,7 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
     else's, a source is not what its layout says or changes under the build, or something cannot be written. Finished
     shards stay valid then.
     """
+    check(config)
     config = settled(config)
     job = _prepare(config)
     if not folders.check(config.out, FOLDER, job.mark, config.overwrite):
@@ -125,6 +126,7 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
 
 def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
     """What a build would examine; writes nothing. Raises what `build_pairs` would raise before it begins."""
+    check(config)
     config = settled(config)
     job = _prepare(config)
     stays = bool(folders.check(config.out, FOLDER, job.mark, config.overwrite))
@@ -140,15 +142,19 @@ def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
 
 
 def settled(config: BuildConfig) -> BuildConfig:
-    """`config` with 'auto' replaced: by what `out` was begun with, else by what this machine has."""
-    if config.device != "auto":
-        return config
+    """`config` with 'auto' replaced: by what `out` was begun with, else by what this machine has.
+
+    Raises DataError, which says what to install, where no provider of landmarks is.
+    """
     begun = {} if config.overwrite else begun_with(config.out / CONFIG_FILE) or json.loads(_witness(config.out) or "{}")
-    return replace(config, device=begun.get("device") or device_here())
+    if config.device == AUTO:
+        config = replace(config, device=begun.get("device") or device_here())
+    if config.landmarks == AUTO:
+        config = replace(config, landmarks=begun.get("landmarks") or choose_provider(config.fan_weights))
+    return config
 
 
 def _prepare(config: BuildConfig) -> _Job:
-    check(config)
     weights = hash_weights(config.landmarks, config.fan_weights)
     if weights is None and (found := settings_of(config.out / PAIRS_FILE, TOOL)) is not None:
         weights = json.loads(found).get(WEIGHTS)  # a finished build does not need the file any more

@@ -8,7 +8,7 @@ from typing import Any
 from gfr_data.engine import Engine
 from gfr_data.examination.shard import ExaminationSettings
 from gfr_data.examination.work import SHARD_PHOTOGRAPHS
-from gfr_data.faces.providers import points_file, unknown_provider
+from gfr_data.faces.providers import AUTO, points_file, unknown_provider
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
 from gfr_data.quality.judge import Thresholds
@@ -23,8 +23,8 @@ WEIGHTS = "weights"  # among the settings that a table carries: hash of the land
 class BuildConfig:
     sources: tuple[Source, ...]  # datasets, in the order of the tables
     out: Path  # folder to write
-    landmarks: str = "fan"  # provider: 'fan', or 'file:PATH' with points that exist already
-    fan_weights: Path | None = None  # of 'fan'; None looks in the face-alignment package's cache
+    landmarks: str = AUTO  # 'fan', 'dlib', 'file:PATH' with points that exist, or 'auto', see `build.settled`
+    fan_weights: Path | None = None  # of 'fan'; None: what was downloaded
     device: str = "cpu"  # where the networks run: 'cpu', 'cuda', or 'auto', see `build.settled`
     seed: int = 0  # keys the split by person
     limit: int | None = None  # first identities of each subset of each source; None is all

@@ -41,7 +41,7 @@ class ExaminationSettings:
     """Everything but the photograph itself that a face's row depends on."""
 
     sources: tuple[Source, ...]
-    landmarks: str  # 'fan' or 'file:PATH'
+    landmarks: str  # 'fan', 'dlib' or 'file:PATH'
     fan_weights: Path | None
     device: str  # 'cpu' or 'cuda'
     thresholds: Thresholds
@@ -227,7 +227,8 @@ def _find_landmarks(faces: Sequence[ExaminedFace], tools: Tools) -> list[Examine
             continue
         source, box = face.photograph.source, np.array(face.detection.box)
         geometry = row_geometry(source.layout, box, *image.shape[:2])
-        requests.append(LandmarkRequest(source.root, face.photograph.name, image, box, geometry))
+        five = np.array(face.detection.keypoints).reshape(5, 2)
+        requests.append(LandmarkRequest(source.root, face.photograph.name, image, box, geometry, five))
         crops.append(crop(image, geometry))
         there.append(face)
     found = tools.landmarks(requests)

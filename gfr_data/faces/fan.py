@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
 from manifests import DataError
 from manifests.crops import MIRROR
+from manifests.weights import advice, require
 
-# The package's weights as it stores them: of version 1.5, and of those before, whose file is a TorchScript program.
-FILE, OLD_FILE = "2DFAN4-11f355bf06.pth.tar", "2DFAN4-cd938726ad.zip"
-URL = "https://www.adrianbulat.com/downloads/python-fan/"
+NAME, OPTION = "fan", "--fan-weights"  # of its weights
 
 SIDE, MAP = 256, 64  # px of the network's input and of its heatmaps
 REFERENCE = 195.0  # mean of width and height of a box, times two, at which the input shows 200 px of the photograph
@@ -35,13 +34,13 @@ BATCH = {
 class Fan:
     """A provider that runs the network. Scores are the heights of the heatmaps' peaks, summed over face and mirror.
 
-    weights: a file of the package, or the same as safetensors; None looks in the package's cache.
+    weights: a file of the package, or the same as safetensors; None: what was downloaded, here or by the package.
     Raises DataError when there are none or they are another network's.
     """
 
     def __init__(self, weights: Path | None = None, device: str = "cpu") -> None:
         self.device = torch.device(device)
-        self.network = _load(find_weights(weights)).to(self.device)
+        self.network = _load(require(OPTION, weights, NAME)).to(self.device)
 
     def __call__(self, requests: Sequence[LandmarkRequest]) -> list[Landmarks | None]:
         """The points of each face; the network gives some for any picture."""
@@ -125,23 +124,6 @@ def _to_source(points: np.ndarray, centre: np.ndarray, side: float) -> np.ndarra
     return np.trunc(np.concatenate([points, np.ones((POINTS, 1))], axis=1) @ back.T)[:, :2]
 
 
-def find_weights(weights: Path | None = None) -> Path:
-    """The file of weights: the one that is given, else that in the package's cache.
-
-    Raises DataError, which tells what to get and where to put it, when there is none.
-    """
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    if weights is not None and not weights.is_file():
-        raise DataError(f"--fan-weights {weights}: no such file; download {URL}{FILE}")
-    for path in (folder / FILE, folder / OLD_FILE) if weights is None else (weights,):
-        if path.is_file():
-            return path
-    raise DataError(
-        f"the weights of the landmark network are missing: download {URL}{FILE} to {folder}, "
-        "or name the file with --fan-weights, or bring points with --landmarks file:PATH"
-    )
-
-
 def _load(path: Path) -> nn.Module:
     """The network with the weights of `path`, ready to run; nothing but tensors is unpickled."""
     try:
@@ -157,7 +139,7 @@ def _load(path: Path) -> nn.Module:
         raise
     except Exception as error:  # each kind of broken file has an exception of its own
         reason = str(error).strip().split("\n")[0][:120]
-        raise DataError(f"{path} is not the 2DFAN-4 network ({reason}); download {URL}{FILE}") from error
+        raise DataError(f"{path} is not the 2DFAN-4 network ({reason}); {advice(NAME)}") from error
 
 
 def _is_program(path: Path) -> bool:
@@ -172,7 +154,9 @@ def _architecture() -> nn.Module:
     try:
         from face_alignment.models import FAN
     except ImportError as error:
-        raise DataError("these weights need the package face-alignment 1.5; pip install -U face-alignment") from error
+        raise DataError(
+            "--landmarks fan needs the package face-alignment: pip install 'gfrnet-toolkit[fan]'"
+        ) from error
     network: nn.Module = FAN(4)
     return network
 

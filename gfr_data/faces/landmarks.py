@@ -20,6 +20,7 @@ class LandmarkRequest:
     image: np.ndarray  # the upright photograph, (H, W, 3) uint8 RGB
     box: np.ndarray  # (4,) x1, y1, x2, y2, px of the photograph
     geometry: CropGeometry  # how it is cropped
+    keypoints: np.ndarray | None = None  # (5, 2) eyes, nose, mouth corners, px of the photograph, where they were found
 
 
 @dataclass(frozen=True)

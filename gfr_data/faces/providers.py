@@ -1,31 +1,58 @@
 """68 landmarks in iBUG order, from a provider: something that is called with faces and returns their points.
 
-There are two, `fan` (the network of the face-alignment package) and `file:PATH` (points that exist already). Others can
-be installed: a package names a function `open(**options) -> provider` in the entry point group `gfr.landmarks`.
+There are three: `fan` (the network of the face-alignment package), `dlib` (its predictor) and `file:PATH` (points that
+exist already); `auto` is the better of the first two that is there. Others can be installed: a package names a function
+`open(**options) -> provider` in the entry point group `gfr.landmarks`.
 """
 
 from collections.abc import Iterable
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 from gfr_data.faces.landmarks import Provider
-from manifests import ConfigError, DataError, hash_file
+from manifests import ConfigError, DataError, hash_file, weights
 
 GROUP = "gfr.landmarks"  # of entry points
 CROP_PIXELS = "?pixels=crop"  # after the path: the points are px of the 256 px crop, not of the photograph
+AUTO, FAN, DLIB = "auto", "fan", "dlib"
+NEITHER = (
+    "nothing here finds landmarks: pip install 'gfrnet-toolkit[dlib]', or 'gfrnet-toolkit[fan]' and then "
+    "`gfr-data weights get fan`, or bring points with --landmarks file:PATH"
+)
+
+
+def choose_provider(fan_weights: Path | None = None) -> str:
+    """What 'auto' means here: 'fan' where its weights and its package are, else 'dlib' where that is installed.
+
+    Raises DataError, which says what to install, where neither is.
+    """
+    from gfr_data.faces import dlib_predictor
+
+    if fan_weights is not None or (weights.find(FAN) and find_spec("face_alignment")):
+        return FAN
+    if dlib_predictor.is_installed():
+        return DLIB
+    raise DataError(NEITHER)
 
 
 def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu") -> Provider:
-    """The provider that `spec` names: 'fan', 'file:PATH', or one that another package registers.
+    """The provider that `spec` names: 'fan', 'dlib', 'file:PATH', or one that another package registers.
 
     Raises ConfigError for an unknown one, DataError when its weights or its file are missing or wrong.
     """
     if problem := unknown_provider(spec):
         raise ConfigError(problem)
-    if spec == "fan":
+    if spec == AUTO:
+        spec = choose_provider(fan_weights)
+    if spec == FAN:
         from gfr_data.faces.fan import Fan
 
         return Fan(fan_weights, device)
+    if spec == DLIB:
+        from gfr_data.faces.dlib_predictor import DlibPredictor
+
+        return DlibPredictor()
     if spec.startswith("file:"):
         from gfr_data.faces.landmark_file import LandmarkFile
 
@@ -37,17 +64,19 @@ def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu
 def unknown_provider(spec: str) -> str | None:
     """What is wrong with the name of a provider; None when it is known."""
     others = sorted(entry_points(group=GROUP).names)
-    if spec == "fan" or spec.startswith("file:") or spec in others:
+    if spec in (AUTO, FAN, DLIB) or spec.startswith("file:") or spec in others:
         return None
-    return f"{spec!r} is not a provider of landmarks; choose {', '.join(['fan', 'file:PATH', *others])}"
+    return f"{spec!r} is not a provider of landmarks; choose {', '.join([AUTO, FAN, DLIB, 'file:PATH', *others])}"
 
 
 def require_weights(spec: str, fan_weights: Path | None = None) -> None:
     """Raise DataError when the weights of `spec` are missing: better now than after hours of detection."""
-    if spec == "fan":
-        from gfr_data.faces.fan import find_weights
+    if spec == FAN:
+        weights.require("--fan-weights", fan_weights, FAN)
+    if spec == DLIB:
+        from gfr_data.faces.dlib_predictor import require_dlib
 
-        find_weights(fan_weights)
+        require_dlib()
 
 
 def hash_weights(spec: str, fan_weights: Path | None = None) -> str | None:
@@ -55,14 +84,10 @@ def hash_weights(spec: str, fan_weights: Path | None = None) -> str | None:
 
     MTCNN's have no hash here: only the one file that its code knows is ever opened.
     """
-    if spec != "fan":
-        return None
-    from gfr_data.faces.fan import find_weights
-
-    try:
-        return hash_file(find_weights(fan_weights))
-    except DataError:
-        return None
+    path = weights.find("dlib-landmarks") if spec == DLIB else None
+    if spec == FAN:
+        path = fan_weights or weights.find(FAN)
+    return hash_file(path) if path is not None and path.is_file() else None
 
 
 def require_points(spec: str, photographs: Iterable[tuple[Path, str]]) -> None:

@@ -1,7 +1,6 @@
 """One training step: forward, objective, backward, update. It returns named values; its caller never names a loss."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -195,7 +194,7 @@ class Learner:
 def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
     """Load VGG-Face where the perceptual loss is on.
 
-    Raises ConfigError when its weights were not named, or were named and would not be looked at.
+    Raises DataError when its weights are missing, ConfigError when they were named and would not be looked at.
     """
     if config.lambda_perceptual == 0 and config.vgg_face not in ("", OFF):
         raise ConfigError(
@@ -204,14 +203,13 @@ def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
         )
     if config.lambda_perceptual == 0 or config.vgg_face == OFF:
         return None
-    from gfr_model.networks.vggface.files import ADVICE, load_vggface
+    from gfr_model.networks.vggface.files import load_vggface
 
-    if not config.vgg_face:
-        raise ConfigError(
-            "the perceptual loss (lambda_perceptual above 0) needs VGG-Face's weights, which may not be shipped: pass "
-            f"--vgg-face PATH; {ADVICE}"
-        )
-    module: nn.Module = load_vggface(Path(config.vgg_face), config.vgg_layer).to(world.device)
+    try:
+        path = require("--vgg-face", config.vgg_face or None, "vgg-face")
+    except DataError as error:
+        raise DataError(f"{error}; --vgg-face off trains without the perceptual loss") from error
+    module: nn.Module = load_vggface(path, config.vgg_layer).to(world.device)
     return module.requires_grad_(False)
 
 

@@ -2,6 +2,7 @@
 
 from manifests.weights.fetch import Got as Got
 from manifests.weights.fetch import get as get
+from manifests.weights.places import advice as advice
 from manifests.weights.places import find as find
 from manifests.weights.places import folder as folder
 from manifests.weights.places import require as require

@@ -1,5 +1,6 @@
 """A build loses nothing, ends the same whatever happens on the way, and keeps the paper's rules."""
 
+import json
 import os
 import random
 import shutil
@@ -321,7 +322,7 @@ def stop_after_index(config: BuildConfig) -> None:
         (lambda c: replace(c, sources=()), "no --source"),
         (lambda c: replace(c, sources=c.sources * 2), "two sources are called"),
         (lambda c: replace(c, limit=0), "--limit is 0"),
-        (lambda c: replace(c, landmarks="dlib"), "--landmarks: 'dlib'"),
+        (lambda c: replace(c, landmarks="mediapipe"), "--landmarks: 'mediapipe'"),
         (lambda c: replace(c, out=c.sources[0].root / "train" / "out"), r"--out .*/out lies in the source .*/vggface2"),
         (lambda c: replace(c, out=c.sources[0].root), "lies in the source"),
         (lambda c: replace(c, out=c.sources[0].root.parent), "holds the source .*/vggface2.*holds the source"),
@@ -358,7 +359,7 @@ def test_real_photographs(real_faces: Path, tmp_path: Path) -> None:
 def test_device_auto_is_what_the_build_began_with_else_what_is_there(tmp_path: Path) -> None:
     import torch
 
-    config = BuildConfig(sources=(), out=tmp_path, device="auto")
+    config = BuildConfig(sources=(), out=tmp_path, device="auto", landmarks="file:points.csv")
     here = "cuda" if torch.cuda.is_available() else "cpu"
     other = "cpu" if here == "cuda" else "cuda"
     assert settled(config).device == settled(replace(config, out=tmp_path / "new")).device == here
@@ -366,3 +367,17 @@ def test_device_auto_is_what_the_build_began_with_else_what_is_there(tmp_path: P
     assert settled(config).device == other
     assert settled(replace(config, overwrite=True)).device == here
     assert settled(replace(config, device=here)).device == here
+
+
+def test_landmarks_auto_is_recorded_as_what_it_means_and_stays_so(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAN's weights may come, and dlib go, between two calls: one build has points of one provider."""
+    provider = config_of(copied, tmp_path).landmarks
+    monkeypatch.setattr("gfr_data.build.choose_provider", lambda weights: provider)
+    config = replace(config_of(copied, tmp_path / "pairs", "casia-webface", limit=1), landmarks="auto")
+    assert build_pairs(config).changed
+    assert json.loads((tmp_path / "pairs" / "build.json").read_text())["landmarks"] == provider
+    monkeypatch.setattr("gfr_data.build.choose_provider", lambda weights: "fan")
+    assert not build_pairs(config).changed
+    assert settled(replace(config, overwrite=True)).landmarks == "fan"

@@ -15,8 +15,7 @@ from gfr_model.networks.vggface.network import LAYERS, Layer, VggFace, layers_up
 from gfr_model.networks.vggface.torch7 import Torch7Object, read_torch7
 from manifests import DataError
 
-HOME = "https://www.robots.ox.ac.uk/~vgg/software/vgg_face/"
-ADVICE = f"get VGG_FACE.t7 or vgg_face.mat from {HOME}, or pass --vgg-face off"
+ADVICE = "`gfr-data weights get vgg-face` gets the authors' own, or pass --vgg-face off"
 IDENTITIES = 2622  # outputs of the whole network
 Weights = dict[str, tuple[Tensor, Tensor]]  # by layer: (outputs, inputs, 3, 3) and (outputs,)
 

@@ -1,5 +1,6 @@
 """The network of face-alignment in batches, against the package's own API. Weights are random: mechanics only."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,19 +8,18 @@ import pytest
 import torch
 
 from gfr_data.faces.crop import square_around
-from gfr_data.faces.fan import FILE, Fan, _cut, _window, find_weights
+from gfr_data.faces.fan import Fan, _cut, _window
 from gfr_data.faces.landmarks import LandmarkRequest
-from gfr_data.faces.providers import open_provider
+from gfr_data.faces.providers import open_provider, require_weights
 from manifests import DataError
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    from face_alignment.models import FAN
-
+    models = pytest.importorskip("face_alignment.models", reason="needs face-alignment: the extra fan")
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("fan") / "weights.pth"
-    torch.save(FAN(4).state_dict(), path)
+    torch.save(models.FAN(4).state_dict(), path)
     return path
 
 
@@ -53,16 +53,21 @@ def test_points_and_scores_equal_the_packages_own(weights):
 
 def test_missing_weights_say_what_to_get_and_where_to_put_it(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(DataError, match=rf"{FILE}.*--fan-weights"):
-        find_weights()
+    for look in (lambda: require_weights("fan"), Fan):
+        with pytest.raises(DataError, match=r"gfr-data weights get fan.*--fan-weights"):
+            look()
 
 
-def test_the_packages_cache_is_used(monkeypatch, tmp_path):
+def test_what_was_downloaded_is_found_here_or_in_the_packages_cache(weights, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    cached = tmp_path / "hub" / "checkpoints" / FILE
-    cached.parent.mkdir(parents=True)
-    cached.touch()
-    assert find_weights() == cached
+    monkeypatch.setenv("GFR_WEIGHTS", str(tmp_path / "shelf"))
+    name = "2DFAN4-11f355bf06.pth.tar"
+    for folder in (tmp_path / "hub" / "checkpoints", tmp_path / "shelf"):
+        folder.mkdir(parents=True)
+        shutil.copy(weights, folder / name)
+        require_weights("fan")
+        assert isinstance(Fan().network, torch.nn.Module)
+        (folder / name).unlink()
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", None])

@@ -113,8 +113,8 @@ def test_other_files_are_refused_by_name_and_place(tmp_path, name, content, says
 def test_missing_file_and_unknown_provider_are_named(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         open_provider(f"file:{tmp_path / 'none.csv'}")
-    with pytest.raises(ConfigError, match="fan, file:PATH"):
-        open_provider("dlib")
+    with pytest.raises(ConfigError, match="auto, fan, dlib, file:PATH"):
+        open_provider("mediapipe")
 
 
 @pytest.mark.parametrize(("name", "write"), [("p.parquet", _parquet), ("p.txt", _text)])

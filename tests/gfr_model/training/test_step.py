@@ -11,7 +11,7 @@ from gfr_model.training.batches import Inputs
 from gfr_model.training.objective import Judges, view
 from gfr_model.training.processes import World
 from gfr_model.training.step import Learner, load_identity, load_perceptual
-from manifests import ConfigError, DataError
+from manifests import DataError
 
 SETTINGS = {"image_size": 64, "width": 4, "discriminator_width": 4, "vgg_face": "off", "lambda_perceptual": 0.0}
 
@@ -163,7 +163,7 @@ def test_landmarks_are_found_in_bfloat16_too(changes):
 
 
 def test_perceptual_loss_needs_weights_or_a_word():
-    with pytest.raises(ConfigError, match="--vgg-face off"):
+    with pytest.raises(DataError, match=r"weights get vgg-face.*--vgg-face off"):
         load_perceptual(resolve("paper"), World())
     assert load_perceptual(resolve("paper", changes={"vgg_face": "off"}), World()) is None
 
