@@ -55,6 +55,7 @@
       image.height = made.height;
       image.src = `/pictures/${made.photograph}/${image.className === "after" ? "after" : "before"}`;
     }
+    row.querySelector(".divider").style.maxWidth = `${Math.max(2 * made.width, 320)}px`;  // more only blurs
     const slider = row.querySelector(".strength input"), download = row.querySelector(".download");
     const set = () => {
       row.querySelector(".after").style.opacity = slider.value;
