@@ -16,6 +16,8 @@ from gfr_data.sources.names import text_of
 from manifests import DataError
 
 COLUMNS = [f"{axis}{k}" for k in range(POINTS) for axis in "xy"]
+LEAST = 0.01  # share of a source's photographs that a file has points of, or it is not of that source
+SHOWN = 3  # paths that tell what does not fit
 _BATCH = 16384  # rows read at a time
 
 
@@ -64,20 +66,31 @@ class LandmarkFile:
 
 
 def require_match(path: Path, photographs: Iterable[tuple[Path, str]]) -> None:
-    """Raise DataError when the file has points of none of the photographs (source's root, path relative to it)."""
-    wanted, photograph = [], Path()
+    """Raise DataError when the file has points of too few photographs (source's root, path relative to it) of a source.
+
+    Names three paths of the file, and three of the source: what differs in them is to be mended.
+    """
+    wanted: dict[Path, list[int]] = {}
+    names: dict[Path, list[str]] = {}
     for root, name in photographs:
-        wanted.append(_key(root, name))
-        photograph = root / name
-    keys, other = np.array(wanted, np.uint64), None
-    for names, _ in _read(path):
-        if np.isin(np.array([_key(path.parent, name) for name in names], np.uint64), keys).any():
-            return
-        other = other or path.parent / names[0]
-    raise DataError(
-        f"{path} has points of {other or 'no photograph'} but of none to examine, like {photograph}; "
-        "its paths must be absolute or relative to its folder"
-    )
+        wanted.setdefault(root, []).append(next(_keys(root, name)))
+        if len(shown := names.setdefault(root, [])) < SHOWN:
+            shown.append(text_of(str(root / name)))
+    parts: list[np.ndarray] = [np.empty(0, np.uint64)]
+    held: list[str] = []
+    for paths, points in _read(path):
+        held += [str(path.parent / name) for name in paths[: SHOWN - len(held)]]
+        whole = np.isfinite(points).all(axis=1)
+        parts.append(np.array([_key(path.parent, name) for name in paths], np.uint64)[whole])
+    keys = np.concatenate(parts)
+    for root, asked in wanted.items():
+        found = int(np.isin(np.array(asked, np.uint64), keys).sum())
+        if found < max(LEAST * len(asked), 1):
+            raise DataError(
+                f"{path} has points of {found} of the {len(asked)} photographs in {root}. It names "
+                f"{', '.join(held) or 'nothing'}; the photographs are {', '.join(names[root])}. "
+                "Its paths must be absolute or relative to its folder: mend them, or leave the source out"
+            )
 
 
 def _keys(root: Path, name: str) -> Iterator[int]:
@@ -106,7 +119,10 @@ def _read(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:
     """Paths and their points (N, 136) float32, a part of the file at a time."""
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
-            yield from (_columns(path, batch) for batch in pq.ParquetFile(path).iter_batches(_BATCH))
+            yield from (
+                _columns(path, batch)
+                for batch in pq.ParquetFile(path, page_checksum_verification=True).iter_batches(_BATCH)
+            )
         elif path.suffix.lower() == ".csv":
             names = pa.csv.ConvertOptions(column_types={"path": pa.string()}, strings_can_be_null=False)
             yield from (_columns(path, batch) for batch in pa.csv.open_csv(path, convert_options=names))

@@ -134,11 +134,15 @@ def test_an_empty_file_has_no_points(tmp_path):
 def test_a_file_of_other_photographs_is_told_before_the_work(tmp_path):
     """Otherwise hours of detection would end with faces that all lack landmarks."""
     _csv(tmp_path / "p.csv", list(POINTS))
-    require_points(f"file:{tmp_path / 'p.csv'}", [(tmp_path / "c", "other.jpg"), (tmp_path / "a", "one.jpg")])
-    with pytest.raises(DataError) as told:
-        require_points(f"file:{tmp_path / 'p.csv'}", [(tmp_path / "c", "other.jpg")])
-    assert str(tmp_path / "a" / "one.jpg") in str(told.value)
-    assert str(tmp_path / "c" / "other.jpg") in str(told.value)
+    spec, good = f"file:{tmp_path / 'p.csv'}", [(tmp_path / "a", "one.jpg")]
+    require_points(spec, [*good, *((tmp_path / "a", f"{number}.jpg") for number in range(99))])
+    with pytest.raises(DataError, match="points of 1 of the 101 photographs"):
+        require_points(spec, [*good, *((tmp_path / "a", f"{number}.jpg") for number in range(100))])
+    with pytest.raises(DataError) as told:  # one source fits, the other does not
+        require_points(spec, [*good, *((tmp_path / "c", f"{number}.jpg") for number in range(5))])
+    for name in [*POINTS, "c/0.jpg", "c/1.jpg", "c/2.jpg"]:
+        assert str(tmp_path / name) in str(told.value)
+    assert "3.jpg" not in str(told.value)
     require_points("fan", [(tmp_path / "c", "other.jpg")])
 
 
