@@ -30,6 +30,7 @@ from manifests import (
     silent,
     write_text,
 )
+from manifests.crops import UnusableError, decode_picture, read_content
 from manifests.folders import HOLDER, held, remove
 
 FORMATS = ("webdataset", "parquet-embedded")
@@ -84,7 +85,11 @@ def _write_tars(folder: Path, out: Path, table: pa.Table, size: int, progress: P
             with atomic_path(out / name) as part, tarfile.open(part, "w") as archive:
                 for row, values in enumerate(rows.slice(start, size).to_pylist(), start=start):
                     for role in ROLES:
-                        _add(archive, f"{split}-{row:08d}.{role}.png", _picture(folder, values[f"{role}_path"]))
+                        _add(
+                            archive,
+                            f"{split}-{row:08d}.{role}.png",
+                            _picture(folder, values[f"{role}_path"], values[f"{role}_hash"]),
+                        )
                     _add(archive, f"{split}-{row:08d}.json", json.dumps(values, ensure_ascii=False).encode())
                     done += 1
                     progress("export", done, table.num_rows)
@@ -133,12 +138,15 @@ def _write_embedded(folder: Path, out: Path, table: pa.Table, stage: str, progre
     stamp = {b"huggingface": json.dumps({"info": {"features": _features(schema)}}).encode()}
     schema = schema.with_metadata(stamp)
     image = schema.field(0).type
-    with atomic_path(out) as part, pq.ParquetWriter(part, schema, compression="none") as writer:
+    with (
+        atomic_path(out) as part,
+        pq.ParquetWriter(part, schema, compression="none", write_page_checksum=True) as writer,
+    ):
         for start in range(0, table.num_rows, ROWS_HELD):
             rows = table.slice(start, ROWS_HELD)
-            paths = [rows[f"{role}_path"].to_pylist() for role in ROLES]
             pictures = [
-                pa.array([{"bytes": _picture(folder, path), "path": path} for path in part], image) for part in paths
+                pa.array([{"bytes": _picture(folder, *one), "path": one[0]} for one in _named(rows, role)], image)
+                for role in ROLES
             ]
             rest = [rows[name].combine_chunks() for name in schema.names[len(ROLES) :]]
             writer.write_table(pa.Table.from_arrays([*pictures, *rest], schema=schema), row_group_size=ROWS_HELD)
@@ -172,8 +180,16 @@ def _require_pictures(folder: Path, table: pa.Table) -> None:
                 raise DataError(f"{folder / path} is missing; see gfr-data validate {folder}")
 
 
-def _picture(folder: Path, path: str) -> bytes:
+def _named(rows: pa.Table, role: str) -> Iterator[tuple[str, str]]:
+    """Path and hash of the pictures of a role."""
+    return zip(rows[f"{role}_path"].to_pylist(), rows[f"{role}_hash"].to_pylist(), strict=True)
+
+
+def _picture(folder: Path, path: str, digest: str) -> bytes:
+    """The file of a crop, which is one: what else lies there is nobody's to give away."""
     try:
-        return (folder / path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{folder / path} cannot be read ({error.strerror}); see gfr-data validate {folder}") from error
+        content = read_content(folder / path, digest, within=folder)
+        decode_picture(content, folder / path, side=None)
+    except UnusableError as error:
+        raise DataError(f"{error}; see gfr-data validate {folder}") from error
+    return content

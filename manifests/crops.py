@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from manifests.errors import DataError
-from manifests.files import hash_bytes
+from manifests.files import hash_bytes, read_file
 
 CROP_SIZE = 256  # px, §4.1
+MOST_BYTES = 16_000_000  # of a picture's file: many times an uncompressed crop
 
 # iBUG's 68 points seen in a mirror: the point that lands on place i (jaw, brows, nose, eyes, mouth).
 MIRROR = np.array(
@@ -54,20 +55,30 @@ def mirror_points(points: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
     return mirrored
 
 
-def read_picture(path: Path, digest: str | None = None, side: int | None = CROP_SIZE) -> np.ndarray:
+def read_picture(
+    path: Path, digest: str | None = None, side: int | None = CROP_SIZE, within: Path | None = None
+) -> np.ndarray:
     """An image file as (S, S, 3) uint8 RGB, S = `side` px, or at most a crop's where it is None.
 
-    Raises UnusableError when it cannot be read, is not such an image, or has other bytes than `digest` says.
+    Raises UnusableError when it cannot be read, is not such an image, has other bytes than `digest` says, or lies
+    outside the folder `within` once links are followed: a table may not name any file of the machine.
     """
+    return decode_picture(read_content(path, digest, within), path, side)
+
+
+def read_content(path: Path, digest: str | None = None, within: Path | None = None) -> bytes:
+    """The bytes of a picture's file. Raises UnusableError as `read_picture` does, but for what they hold."""
     try:
-        content = path.read_bytes()
+        if within is not None and not path.resolve().is_relative_to(within.resolve()):
+            raise UnusableError(f"{path} is a link that leaves {within}; put the file itself there")
+        content = read_file(path, MOST_BYTES)
     except FileNotFoundError as error:
         raise UnusableError(f"{path} is missing") from error
-    except OSError as error:
-        raise UnusableError(f"{path} cannot be read ({error.strerror})") from error
+    except (OSError, RuntimeError) as error:  # the latter of links in a circle
+        raise UnusableError(f"{path} cannot be read ({getattr(error, 'strerror', error)})") from error
     if digest is not None and hash_bytes(content) != digest:
         raise UnusableError(f"{path} has other bytes than its table says")
-    return decode_picture(content, path, side)
+    return content
 
 
 def decode_picture(content: bytes, path: Path, side: int | None = CROP_SIZE) -> np.ndarray:

@@ -25,7 +25,7 @@ class Crop:
 def read_crop(folder: Path, crop: Crop) -> np.ndarray:
     """The pixels, (256, 256, 3) uint8 RGB. Raises UnusableError for any other file."""
     try:
-        return read_picture(folder / crop.path, crop.digest)
+        return read_picture(folder / crop.path, crop.digest, within=folder)
     except UnusableError as error:
         raise UnusableError(f"{crop.manifest}, row {crop.row}, {crop.column}: {error}") from error
 
@@ -45,7 +45,7 @@ def keep_crops(task: tuple[Path, Path, tuple[Crop, ...]]) -> list[tuple[int, str
             kept.unlink(missing_ok=True)  # renaming a link over a link to the same file would do nothing
             with atomic_path(kept) as part:
                 try:
-                    os.link(folder / crop.path, part)
+                    os.link((folder / crop.path).resolve(), part)
                 except OSError:  # another file system, or one without links
                     shutil.copyfile(folder / crop.path, part)
     return problems

@@ -125,9 +125,9 @@ def load(
         if guide is None:
             return f"no guide of another person in split {row['split']}"
         try:
-            low = read_picture(folder.path / row["lq_path"], row["lq_hash"], side=None)
-            truth = read_picture(folder.path / row["target_path"], row["target_hash"])
-            return low, read_picture(folder.path / guide.path, guide.digest), truth
+            low = read_picture(folder.path / row["lq_path"], row["lq_hash"], None, folder.path)
+            truth = read_picture(folder.path / row["target_path"], row["target_hash"], within=folder.path)
+            return low, read_picture(folder.path / guide.path, guide.digest, within=folder.path), truth
         except UnusableError as error:
             return str(error)
 

@@ -185,7 +185,7 @@ def load(table: PairTable, size: int, storage: str, device: torch.device, progre
 def read_crop(table: PairTable, index: int, size: int) -> np.ndarray:
     """Read one crop, (size, size, 3) uint8 RGB. Raises DataError naming the manifest's row."""
     try:
-        return read_picture(table.folder / table.paths[index], side=size)
+        return read_picture(table.folder / table.paths[index], side=size, within=table.folder)
     except UnusableError as error:
         where = f"{table.folder / PAIRS_FILE}, {table.path_rows[index]}"
         raise DataError(f"{where}: {error}; build the pairs again, or set image_size to theirs") from error

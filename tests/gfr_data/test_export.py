@@ -152,3 +152,18 @@ def test_missing_picture_is_named_and_leaves_no_half_file(folder: Path, tmp_path
 def test_unknown_format_names_the_choices(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="webdataset, parquet-embedded"):
         export(folder, tmp_path / "out", "zip")
+
+
+@pytest.mark.parametrize("form", ["webdataset", "parquet-embedded"])
+def test_a_crop_that_is_a_link_to_another_place_is_not_given_away(folder: Path, tmp_path: Path, form: str) -> None:
+    """Even where its hash is the table's: whoever made the table may know the file, and the reader is who has it."""
+    secret = (folder / "guide1.png").rename(tmp_path / "secret.png")
+    (folder / "guide1.png").symlink_to(secret)
+    with pytest.raises(DataError, match=r"guide1\.png is a link that leaves"):
+        export(folder, tmp_path / "out", form)
+
+
+def test_a_crop_with_other_bytes_is_not_exported(folder: Path, tmp_path: Path) -> None:
+    (folder / "guide1.png").write_bytes((folder / "guide0.png").read_bytes())
+    with pytest.raises(DataError, match="other bytes than its table says"):
+        export(folder, tmp_path / "out", "webdataset")
