@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,6 +101,8 @@ def contents(path: Path) -> dict[str, str]:
 def _hash(file: Path) -> str:
     if file.is_symlink():
         return f"link to {file.readlink()}"
+    if file.suffix == ".pt" and zipfile.is_zipfile(file):
+        return _hash_of_torchscript(file)
     if file.suffix != ".jsonl":
         return hash_file(file)
     # A log: what it says last of each output counts.
@@ -110,6 +113,13 @@ def _hash(file: Path) -> str:
         except (ValueError, KeyError, TypeError):
             continue  # cut short
     return hash_bytes("\n".join(sorted(last.values())).encode())
+
+
+def _hash_of_torchscript(file: Path) -> str:
+    """The hash of its code and numbers; torch numbers the lines of its remarks for debuggers as it happens."""
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if not name.endswith((".debug_pkl", "serialization_id"))]
+        return hash_bytes(b"".join(name.encode() + archive.read(name) for name in names))
 
 
 def _upstream(command: Command) -> list[Command]:
