@@ -74,7 +74,10 @@ def read(path: Path) -> Checkpoint:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         header = _header(file, about, path)
     if about.get("crc32") != _checksum(tensors):
-        raise DataError(f"{path} is damaged: its content does not match its checksum; use another checkpoint")
+        raise DataError(
+            f"{path} is damaged: its content does not match its checksum; "
+            "give the command of gfr-train again, or use another checkpoint"
+        )
     tensors = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
     return Checkpoint(tensors, header.config, header.state, path)
 

@@ -112,9 +112,7 @@ def claimed(out: Path, kind: Kind, settings: str, overwrite: bool, changes: Chan
             remove(out, kind.files)
         if not before or _read_mark(out, kind) != before:
             write_text(out / kind.mark, settings)
-        for path in _walk(out, kind.files):
-            if UNFINISHED.fullmatch(path.name):
-                _unlink(path)
+        remove_unfinished(out, kind.files)
         yield before
 
 
@@ -148,6 +146,16 @@ def held(out: Path, tool: str) -> Iterator[None]:
             os.close(handle)
 
 
+def remove_unfinished(out: Path, patterns: Sequence[str]) -> None:
+    """Remove what killed processes left of files they were writing, in `out` and in the folders that `patterns` name.
+
+    Only who holds `out` may do so. Raises DataError when one cannot be removed.
+    """
+    for path in _walk(out, patterns):
+        if UNFINISHED.fullmatch(path.name):
+            _unlink(path)
+
+
 def remove(out: Path, patterns: Sequence[str]) -> None:
     """Remove the files of `out` that `patterns` fit, and the folders that this leaves empty; all else stays.
 
@@ -159,7 +167,10 @@ def remove(out: Path, patterns: Sequence[str]) -> None:
         inside = path.relative_to(out).as_posix()
         if UNFINISHED.fullmatch(path.name) or any(fnmatchcase(inside, pattern) for pattern in patterns):
             _unlink(path)
-    for folder in sorted({parent for path in paths for parent in path.parents if out in parent.parents}, reverse=True):
+    emptied = {parent for path in paths for parent in path.parents if out in parent.parents}
+    # Killed or on a full disk, a command may have made a folder and nothing in it.
+    emptied |= {out / name for name in _folders_of(patterns) if (out / name).is_dir()}
+    for folder in sorted(emptied, reverse=True):
         if not any(os.scandir(folder)):
             _unlink(folder)
 
@@ -216,7 +227,7 @@ def _require_folders(out: Path, kind: Kind) -> None:
 
 def _walk(out: Path, patterns: Sequence[str], refuse_links: bool = False) -> Iterator[Path]:
     """The files beside the mark and those in the folders that `patterns` name; linked folders are not followed."""
-    inside = {pattern.split("/")[0] for pattern in patterns if "/" in pattern}
+    inside = _folders_of(patterns)
     for folder, folders, files in os.walk(out, onerror=_stop):
         here = Path(folder)
         if here == out:
@@ -226,6 +237,11 @@ def _walk(out: Path, patterns: Sequence[str], refuse_links: bool = False) -> Ite
                 f"{links[0]} is a link; what it leads to is not removed: remove the link, or give another folder"
             )
         yield from (here / name for name in files)
+
+
+def _folders_of(patterns: Sequence[str]) -> set[str]:
+    """The folders beside the mark that `patterns` name."""
+    return {pattern.split("/")[0] for pattern in patterns if "/" in pattern}
 
 
 def _stop(error: OSError) -> None:

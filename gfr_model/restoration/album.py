@@ -24,12 +24,12 @@ from gfr_model.restoration.album_page import described, face_pictures, page_pict
 from gfr_model.restoration.faces import Vision
 from gfr_model.restoration.guides import Guides, guide_files, read_guides
 from gfr_model.restoration.identity import Persons, open_persons
-from gfr_model.restoration.jobs import AlbumConfig, Job, left_out, plan_jobs
+from gfr_model.restoration.jobs import PICTURES, AlbumConfig, Job, left_out, plan_jobs
 from gfr_model.restoration.marks import Copied, copy_kept, read_marks
 from gfr_model.restoration.metadata import Metadata, encode, read_made_from, read_metadata
 from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph, comparison, restore_photograph
 from manifests import ConfigError, DataError, Progress, hash_bytes, hash_file, project_version, silent, write_bytes
-from manifests.folders import held
+from manifests.folders import held, remove_unfinished
 
 RESTORED, KEPT, FAILED = "restored", "kept", "failed"
 
@@ -92,6 +92,8 @@ def restore_album(
     for line in left_out(config):
         say(line)
     with held(album.folder, "gfr-eval restore") if album.folder is not None else nullcontext():
+        if album.folder is not None:
+            remove_unfinished(album.folder, (f"{PICTURES}/*",))
         if config.only_kept is not None:
             read_marks(config.out, needed=True)  # better now than after hours
         summary = AlbumSummary(_restore_all(album, jobs, progress))
@@ -199,7 +201,9 @@ def _is_there(album: _Album, job: Job, made_from: dict[str, Any]) -> bool:
     same = [_is_ours(album, job, path, made_from) for path in there]  # each is looked at: it may be somebody else's
     if not all(same):
         raise DataError(f"{job.out} was made with other settings or photographs; give another --out, or --overwrite")
-    return len(there) == len(job.files)
+    entry = album.log.get(album.name(job.out)) if album.folder is not None else None
+    written = [album.folder / name for name in entry.files] if album.folder is not None and entry else job.files
+    return len(there) == len(job.files) and all(path.exists() for path in written)
 
 
 def _is_ours(album: _Album, job: Job, path: Path, made_from: dict[str, Any]) -> bool:

@@ -46,7 +46,7 @@ class Pictures:
         """Title and key of a kept flow as a picture; full colour is its own longest way."""
         try:
             flow = np.load(self.folder / panel / FLOW_FILE, allow_pickle=False).astype(np.float32)[None]
-        except (OSError, ValueError):
+        except (EOFError, OSError, ValueError):
             return "flow", None
         size = flow.shape[-1]
         line = np.linspace(-1, 1, size, dtype=np.float32)

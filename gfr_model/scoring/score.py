@@ -13,8 +13,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 from torch import Tensor
 
@@ -30,6 +32,7 @@ from manifests import (
     SCORES_FILE,
     DataError,
     Progress,
+    Provenance,
     provenance,
     read_provenance,
     read_schema,
@@ -113,10 +116,18 @@ def _score(job: Job, settings: dict[str, Any], progress: Progress) -> ScoreSumma
     table = to_table(rows, SCORES)
     made_by = provenance(TOOL, settings)
     path = job.config.out / SCORES_FILE
-    if not path.is_file() or read_provenance(path) != made_by or not read_table(path, SCORES).equals(table):
+    if not _holds(path, table, made_by):
         write_table(path, table, SCORES, made_by)
         return summarise(rows, scored, changed=True)
     return summarise(rows, scored, changed=scored > 0)
+
+
+def _holds(path: Path, table: pa.Table, made_by: Provenance) -> bool:
+    """Whether a file holds this very table, whole."""
+    try:
+        return path.is_file() and read_provenance(path) == made_by and read_table(path, SCORES).equals(table)
+    except DataError:  # damaged: it is written again
+        return False
 
 
 def plan(config: ScoreConfig) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A run's folder: its configuration, its metrics table, its TensorBoard events, its pictures."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,8 +160,15 @@ def _event_writer(folder: Path, step: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
+    threading.excepthook = _say_once
     with _written(folder):
         return SummaryWriter(folder, purge_step=step + 1)
+
+
+def _say_once(failure: threading.ExceptHookArgs) -> None:
+    """Print how a thread failed, but not that of TensorBoard: its next call raises the same error."""
+    if not (isinstance(failure.exc_value, OSError) and type(failure.thread).__module__.startswith("tensorboard")):
+        threading.__excepthook__(failure)
 
 
 @contextmanager

@@ -296,3 +296,10 @@ def test_a_file_system_without_locks_is_said_and_used(tmp_path, monkeypatch, cap
     monkeypatch.setattr(fcntl, "flock", none)
     assert claim(tmp_path / "out") == ""
     assert caplog.messages == [NO_LOCKS % (tmp_path / "out")]
+
+
+def test_a_folder_that_was_made_and_never_filled_is_removed_too(tmp_path):
+    (tmp_path / "crops").mkdir()
+    (tmp_path / "other").mkdir()
+    remove(tmp_path, KIND.files)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]

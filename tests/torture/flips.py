@@ -13,7 +13,17 @@ from tests.torture.remedies import demand_manners, demand_same, finish, refusal
 from tests.torture.world import CLOCKED, LostError, World
 
 # Pictures and pages that no command reads again: a person looks at them.
-LOOKED_AT = ("report.html", "summary.html", "samples/*.png", "panels/*", "*.csv", "*/names.txt")
+LOOKED_AT = (
+    "report.html",
+    "summary.html",
+    "samples/*.png",
+    "panels/*",
+    "*.csv",
+    "*/names.txt",
+    "metrics.parquet",
+    "index.html",
+    "index_files/*",
+)
 # What tells whose a folder is: without it a folder may be anybody's, and the way on is another folder.
 MARKS = ("sample.json", "build.json", "degrade.json", "config.toml", "score.json", "restored.jsonl")
 DAMAGES = ("bit", "bit", "bit", "bits", "cut", "empty", "gone", "zeros", "longer")
@@ -47,12 +57,15 @@ def _meet(world: World, owner: Command, name: str, reader: Command) -> str:
     refusals = finish(world, reader, elsewhere=name in MARKS) if refusal(outcome) else []
     if reader.writes and reader is not owner:
         demand_same(world, reader)
+    read = not any(fnmatch(name, pattern) for pattern in LOOKED_AT)
     if refusals:
+        if reader is owner and read:
+            demand_same(world, owner)
         return "refused, and the remedy worked"
     left = [line for line in world.differences(owner) if line.split(": ")[0] == name]
     if reader is not owner or not left:
         return "did not matter" if left else "made again"
-    if any(fnmatch(name, pattern) for pattern in LOOKED_AT):
+    if not read:
         return "not read by any command"
     return _validate(world, owner)
 

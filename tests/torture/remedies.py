@@ -45,6 +45,8 @@ def demand_manners(outcome: Outcome) -> None:
 
 def refusal(outcome: Outcome) -> str:
     """The line with which a command refused all or one of several photographs; '' where it refused nothing."""
+    if found := re.search(r"rows have no score, the first because .*", outcome.output):
+        return found[0]
     if "not restored" in outcome.output:
         return next(line for line in reversed(outcome.errors.splitlines()) if "; " in line)
     return outcome.said if outcome.code else ""

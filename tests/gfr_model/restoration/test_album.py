@@ -149,6 +149,17 @@ def test_the_same_command_again_does_nothing(album):
     assert not {"1.jpg", "2.png", "1.tif"} & {path.name for path in eyes.read_paths}
 
 
+def test_a_picture_of_a_face_that_a_killed_run_did_not_write_is_made_and_its_part_removed(album):
+    run(album)
+    before = contents(album.out)
+    face = next((album.out / PICTURES).rglob("*.face1-output.jpg"))
+    face.rename(face.with_name(".face.0123456789ab.part.jpg"))
+    run(album)
+    assert {name: content for name, content in contents(album.out).items() if name.suffix != ".jsonl"} == {
+        name: content for name, content in before.items() if name.suffix != ".jsonl"
+    }
+
+
 def test_guides_are_read_once_for_all_photographs_of_a_person(album):
     eyes = Eyes()
     run(album, eyes)

@@ -169,6 +169,7 @@ def test_page_is_drawn_without_pictures_that_are_gone(scores, tmp_path):
     shutil.rmtree(panels[0])
     (panels[1] / "output.png").write_bytes(b"torn")
     (panels[2] / "flow.npy").write_bytes(b"torn")
+    (panels[3] / "flow.npy").write_bytes(b"")
     assert write_report(tmp_path / "scores", tmp_path / "page.html") == 26
 
 

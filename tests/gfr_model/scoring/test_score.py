@@ -159,6 +159,16 @@ def test_a_damaged_part_is_scored_again(config):
     assert (config.out / SCORES_FILE).read_bytes() == before
 
 
+@pytest.mark.parametrize("content", [b"", b"no table", None])
+def test_a_damaged_table_of_scores_is_written_again(config, content):
+    score(config)
+    path = config.out / SCORES_FILE
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    assert score(config).changed
+    assert path.read_bytes() == whole
+
+
 @pytest.mark.parametrize("column", ["lq_path", "target_path"])
 @pytest.mark.parametrize("harm", ["missing", "changed", "empty"])
 def test_a_file_that_cannot_be_read_is_a_row_with_an_error_and_is_tried_again(
