@@ -416,3 +416,32 @@ def test_the_page_shows_each_photograph_with_guide_reason_and_change_and_stays_i
     assert (album.out / PAGE).read_text() == "<p>mine"
     assert summary.page == ""
     assert any("stays as it is" in line for line in lines)
+
+
+def test_marks_given_in_a_browser_are_what_the_next_call_keeps(album, tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: the extra dev")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    album = replace(album, compare=False)
+    run(album)
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.add_init_script("delete window.showSaveFilePicker")  # which asks a person
+        page.goto((album.out / PAGE).as_uri())
+        rows = page.locator("#rows .row")
+        rows.nth(0).locator("[data-mark=reject]").click()
+        rows.nth(1).locator("[data-mark=keep]").click()
+        page.reload()  # marks outlive the page
+        assert page.locator("#count").inner_text() == "1 kept, 1 rejected, 1 without a mark"
+        page.locator("#shown").select_option("none")
+        assert [row.is_visible() for row in rows.all()] == [False, False, True]
+        page.locator("#rest").click()
+        with page.expect_download() as download:
+            page.locator("#save").click()
+        download.value.save_as(album.out / MARKS_FILE)
+        browser.close()
+    summary, _ = run(replace(album, only_kept=tmp_path / "kept"))
+    assert summary.kept.copied == ("alice/2.png", "bob/1.png")
+    assert summary.kept.rejected == ("alice/1.jpg",)
