@@ -37,7 +37,7 @@ class Weight:
 WEIGHTS = (
     Weight(
         name="gfrnet",
-        use="the paper authors' own trained GFRNet, as a Torch7 file: gfr-eval import",
+        use="the paper authors' own trained GFRNet, as a Torch7 file; nothing here reads it yet",
         licence="none is stated: ask the authors before any use but research",
         files=(File("netG.t7"),),
         address="https://drive.usercontent.google.com/download?id=1PhE3Gi9-eHrofyR3LhqEhuVnzh9D7IsX"
@@ -133,7 +133,7 @@ WEIGHTS = (
     ),
     Weight(
         name="dlib-recognition",
-        use="tells persons apart in torch: for an identity loss",
+        use="tells persons apart, for an identity loss: gfr-train --set identity_weights=dlib-recognition",
         licence="MIT, as its package; made from dlib's, which is in the public domain",
         files=(
             File(
