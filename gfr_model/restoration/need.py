@@ -4,8 +4,8 @@ import numpy as np
 
 from gfr_model.restoration.faces import Quality
 
-# Measured on 68 people (as tests/benchmarks/measure_need.py does): between these the best share of the change goes from all to
-# none. Cycles per face:
+# Measured on 68 people, as tests/benchmarks/measure_need.py does: between these the best share of the change goes from
+# all to none. Cycles per face:
 DETAIL = (10.0, 18.0)
 # JPEG's blocks are worth taking away from sharper faces, by a part of the change.
 MOST_OF_BLOCKS = 0.4
