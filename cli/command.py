@@ -57,6 +57,12 @@ device_option = click.option(
     metavar="auto|cpu|cuda|cuda:N",
     help="Where the networks run; auto is cuda where torch can use it, else cpu.",
 )
+trust_option = click.option(
+    "--trust-program",
+    is_flag=True,
+    help="Run weights that are a TorchScript program. Such a file can do whatever you can, also write and delete your "
+    "files: pass this only for one whose origin you know and trust.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Make it anew: replace what this command wrote there before, and nothing else."

@@ -17,6 +17,7 @@ from cli.command import (
     overwrite_option,
     print_summary,
     reports_errors,
+    trust_option,
     version_option,
 )
 from cli.progress import progress_bars
@@ -86,6 +87,7 @@ def _list_rules() -> str:
     "not for commercial use), the first of these that is there (auto), or a CSV, Parquet or TCDCN text of points.",
 )
 @click.option("--fan-weights", type=GivenPath(), help="Weights of 'fan', if not the downloaded ones.")
+@trust_option
 @jobs_option
 @click.option(
     "--device",
@@ -168,7 +170,7 @@ def build_pairs_command(
 @click.argument("folder", metavar="DIR", type=GivenPath())
 @click.option("--out", type=GivenPath(), help="Folder to write; it stands alone.")
 @click.option(
-    "--split", "splits", multiple=True, help="A split to degrade; may be repeated.  [default: every test-... split]"
+    "--split", "splits", multiple=True, help="A split to degrade; repeatable.  [default: all test-... splits]"
 )
 @click.option(
     "--scale",
@@ -290,8 +292,7 @@ def export_command(folder: Path, form: str, out: Path, overwrite: bool, dry_run:
         return
     with progress_bars() as progress:
         summary = export(folder, out, form, progress, overwrite)
-    text = f"{summary.pairs:,} pairs in {len(summary.files)} files: {out}"
-    print_summary(asdict(summary), as_json, text)
+    print_summary(asdict(summary), as_json, f"{summary.pairs:,} pairs in {len(summary.files)} files: {out}")
 
 
 main.add_command(weights_command)

@@ -16,6 +16,7 @@ from cli.command import (
     overwrite_option,
     print_summary,
     reports_errors,
+    trust_option,
     version_option,
 )
 from cli.progress import progress_bars
@@ -64,6 +65,7 @@ def main() -> None:
     type=GivenPath(dir_okay=False),
     help="TorchScript file, two such batches to distances (B,): adds the perceptual distance.",
 )
+@trust_option
 @device_option
 @click.option("--out", required=True, metavar="SCORES", type=GivenPath(), help="Folder to write.")
 @overwrite_option

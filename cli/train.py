@@ -1,5 +1,6 @@
 """`gfr-train`: train a network on the pairs of a build folder."""
 
+import functools
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cli.command import (
     overwrite_option,
     print_summary,
     reports_errors,
+    trust_option,
     version_option,
 )
 from cli.progress import progress_bars
@@ -63,6 +65,7 @@ def _list_settings() -> str:
 @device_option
 @click.option("--on-nonfinite", type=click.Choice(("stop", "skip")), help="At a loss or gradient that is not finite.")
 @click.option("--describe", is_flag=True, help="Print the networks with parameters and operations, and do nothing.")
+@trust_option
 @dry_run_option
 @overwrite_option
 @json_option
@@ -75,6 +78,7 @@ def main(
     assignments: tuple[str, ...],
     device: str,
     describe: bool,
+    trust_program: bool,
     dry_run: bool,
     overwrite: bool,
     as_json: bool,
@@ -111,7 +115,8 @@ def main(
         print_summary(plan, as_json, "\n".join([to_toml(config), *facts]))
         return
     with progress_bars() as progress:
-        result = train(folder, run, config, device, overwrite, progress, lambda line: click.echo(line, err=True))
+        say = functools.partial(click.echo, err=True)
+        result = train(folder, run, config, device, overwrite, progress, say, trust_program)
     files = [f"Curves and pictures: {run / 'summary.html'}", f"Model: {run / 'model.safetensors'}"]
     print_summary(asdict(result) | {"run": str(run)}, as_json, "\n".join([*summary_lines(result), *files]))
 

@@ -109,11 +109,11 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
     config = settled(config)
     job = _prepare(config)
     if not folders.check(config.out, FOLDER, job.mark, config.overwrite):
-        require_weights(config.landmarks, config.fan_weights)  # before anything is replaced
+        require_weights(config.landmarks, config.fan_weights, config.trust_program)  # before anything is replaced
     with claimed(config.out, FOLDER, job.mark, config.overwrite):
         if not config.retry_failed and _is_finished(job):
             return replace(read_summary(config.out), changed=False)
-        require_weights(config.landmarks, config.fan_weights)
+        require_weights(config.landmarks, config.fan_weights, config.trust_program)
         _begin(job)
         _index(job, progress)
         if config.retry_failed:
@@ -131,7 +131,7 @@ def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
     job = _prepare(config)
     stays = bool(folders.check(config.out, FOLDER, job.mark, config.overwrite))
     finished = stays and not config.retry_failed and _is_finished(job)
-    require_weights(config.landmarks, config.fan_weights)
+    require_weights(config.landmarks, config.fan_weights, config.trust_program)
     identities: Counter[str] = Counter()
     photographs: Counter[str] = Counter()
     for _, identity in _identities(config, progress):

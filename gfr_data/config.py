@@ -33,6 +33,7 @@ class BuildConfig:
     rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
     shard_photographs: int = SHARD_PHOTOGRAPHS  # a shard ends with the identity that reaches this
     # The settings below do not change the result.
+    trust_program: bool = False  # run `fan_weights` that are a TorchScript program
     engine: Engine = field(default_factory=Engine)
     retry_failed: bool = False  # examine unreadable photographs again
     overwrite: bool = False  # make it anew
@@ -40,7 +41,7 @@ class BuildConfig:
     def examination(self, weights: str | None = None) -> ExaminationSettings:
         """The part of it that the workers need; `weights` is the hash of the landmark network's."""
         rest = self.landmarks, self.fan_weights, self.device, self.thresholds, weights
-        return ExaminationSettings(self.sources, *rest)
+        return ExaminationSettings(self.sources, *rest, self.trust_program)
 
     def made_by(self, weights: str | None = None) -> Provenance:
         """What every table of the build carries."""

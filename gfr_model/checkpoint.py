@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ FOLDER = "checkpoints"
 MODEL_FILE = "model.safetensors"
 JUDGED = ("psnr", "psnr_degraded")  # values of the validation that go with a model: of its output, of its input
 KEPT = 2  # newest checkpoints that stay; the older one serves when the newer one is damaged
+Value = TypeVar("Value")
 NAME = re.compile(r"step-(\d{8,})\.safetensors")
 
 
@@ -160,8 +161,8 @@ def remove_old(run: Path, best: int = -1) -> None:
             path.unlink(missing_ok=True)
 
 
-def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with `prefix`, named without it."""
+def with_prefix(tensors: Mapping[str, Value], prefix: str) -> dict[str, Value]:
+    """The tensors (or what is known of them) whose names begin with `prefix`, named without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

@@ -8,7 +8,7 @@ import click
 import torch
 from torch import nn
 
-from gfr_model.checkpoint import JUDGED, MODEL_FILE, read, with_prefix
+from gfr_model.checkpoint import JUDGED, MODEL_FILE, Header, read, read_header, with_prefix
 from gfr_model.config import TrainConfig
 from gfr_model.default import FOLDER, say_licence_once
 from gfr_model.networks.build import build_network
@@ -78,12 +78,31 @@ def load_model(run_or_checkpoint: Path | str, device: torch.device | str = "cpu"
             raise DataError(
                 f"{path.parent} holds no {MODEL_FILE}: train it to its first validation with gfr-train, then retry"
             )
+    _refuse_other_shapes(read_header(path))
     checkpoint = read(path)
     if worse := shortfall(checkpoint.state.get("validation", {})):
         click.echo(f"Warning, {name}: {worse}", err=True)
     network = build_network(checkpoint.config)
-    try:
-        network.load_state_dict(with_prefix(checkpoint.tensors, "network."))
-    except RuntimeError as error:
-        raise DataError(f"{path} does not fit the network its configuration describes: {error}") from error
+    network.load_state_dict(with_prefix(checkpoint.tensors, "network."))
     return TrainedModel(network.to(device).eval(), checkpoint.config, hash_file(path), name)
+
+
+def _refuse_other_shapes(header: Header) -> None:
+    """Raise DataError unless the file holds the very tensors of the network that its configuration describes.
+
+    The network is built without memory first: a file may name any width, its tensors are only as large as it is itself.
+    """
+    try:
+        with torch.device("meta"):
+            built = build_network(header.config).state_dict()
+    except Exception as error:  # each kind of number that is too large has an exception of its own
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{header.path} describes a network that cannot be built: {reason}; use another one") from error
+    wanted = {name: tuple(value.shape) for name, value in built.items()}
+    found = with_prefix(header.shapes, "network.")
+    if differs := sorted(name for name in {**wanted, **found} if wanted.get(name) != found.get(name)):
+        name = differs[0]
+        raise DataError(
+            f"{header.path} does not fit the network its configuration describes: {name} is "
+            f"{found.get(name, 'missing')} and should be {wanted.get(name, 'absent')}; use another one"
+        )

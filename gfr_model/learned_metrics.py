@@ -1,6 +1,7 @@
 """Metrics whose weights the user supplies, as TorchScript files: perceptual distance and identity similarity.
 
-Both see RGB in [0, 1], (B, 3, S, S); whatever resizing and normalisation their network needs is part of the file.
+Both see RGB in [0, 1], (B, 3, S, S); whatever resizing and normalisation their network needs is part of the file. Such
+a file is a program: it runs only where its user says that it is trusted.
 """
 
 import warnings
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from manifests import DataError, hash_file
+from manifests.programs import is_program, require_trust
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,13 @@ class LearnedMetric:
     path: Path
 
 
-def open_metric(path: Path, device: torch.device) -> LearnedMetric:
-    """Load a TorchScript file. Raises DataError when it is missing, or not such a file."""
+def open_metric(path: Path, device: torch.device, trusted: bool) -> LearnedMetric:
+    """Load a TorchScript file. Raises DataError when it is missing, not such a file, or not trusted."""
     if not path.is_file():
         raise DataError(f"{path} does not exist; give a TorchScript file (torch.jit.trace(...).save(FILE))")
+    if not is_program(path):
+        raise DataError(f"{path} is not a TorchScript file (it holds no code); save it with torch.jit.trace(...).save")
+    require_trust(path, trusted)
     try:
         with warnings.catch_warnings():  # torch calls the format old; there is no other that needs no code of the model
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -46,6 +46,7 @@ class ExaminationSettings:
     device: str  # 'cpu' or 'cuda'
     thresholds: Thresholds
     weights: str | None  # hash of the weights that find the landmarks, see `providers.hash_weights`
+    trust_program: bool = False  # run weights that are a TorchScript program
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _tools(settings: ExaminationSettings) -> Tools:
             f"the weights of --landmarks {settings.landmarks} are others here than where the build was started; "
             "give all machines the same file, and leave it alone until the build ends"
         )
-    provider = open_provider(settings.landmarks, settings.fan_weights, settings.device)
+    provider = open_provider(settings.landmarks, settings.fan_weights, settings.device, settings.trust_program)
     return Tools(Mtcnn(settings.device), provider, settings.thresholds)
 
 

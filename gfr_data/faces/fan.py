@@ -5,7 +5,6 @@ faces, and a face and its mirror image go through the network together. The poin
 with its habit of cutting them to whole px of the photograph.
 """
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,12 @@ from torch import Tensor, nn
 from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
 from manifests import DataError
 from manifests.crops import MIRROR
+from manifests.programs import is_program, require_trust
 from manifests.weights import advice, require
 
 NAME, OPTION = "fan", "--fan-weights"  # of its weights
+# SHA-256 of 2DFAN4-cd938726ad.zip, the package's file before version 1.5, which is a TorchScript program.
+OLD_SHA256 = "cd938726adb1f15f361263cce2db9cb820c42585fa8796ec72ce19107f369a46"
 
 SIDE, MAP = 256, 64  # px of the network's input and of its heatmaps
 REFERENCE = 195.0  # mean of width and height of a box, times two, at which the input shows 200 px of the photograph
@@ -35,12 +37,15 @@ class Fan:
     """A provider that runs the network. Scores are the heights of the heatmaps' peaks, summed over face and mirror.
 
     weights: a file of the package, or the same as safetensors; None: what was downloaded, here or by the package.
-    Raises DataError when there are none or they are another network's.
+    trust_program: run one that is a TorchScript program, and not the package's own.
+    Raises DataError when there are none, they are another network's, or a program without trust.
     """
 
-    def __init__(self, weights: Path | None = None, device: str = "cpu") -> None:
+    def __init__(self, weights: Path | None = None, device: str = "cpu", trust_program: bool = False) -> None:
         self.device = torch.device(device)
-        self.network = _load(require(OPTION, weights, NAME)).to(self.device)
+        path = require(OPTION, weights, NAME)
+        require_harmless(path, trust_program)
+        self.network = _load(path).to(self.device)
 
     def __call__(self, requests: Sequence[LandmarkRequest]) -> list[Landmarks | None]:
         """The points of each face; the network gives some for any picture."""
@@ -124,10 +129,16 @@ def _to_source(points: np.ndarray, centre: np.ndarray, side: float) -> np.ndarra
     return np.trunc(np.concatenate([points, np.ones((POINTS, 1))], axis=1) @ back.T)[:, :2]
 
 
+def require_harmless(path: Path, trust_program: bool) -> None:
+    """Raise DataError when a file of weights is a program that is neither the package's own nor trusted."""
+    if is_program(path):
+        require_trust(path, trust_program, known={OLD_SHA256})
+
+
 def _load(path: Path) -> nn.Module:
     """The network with the weights of `path`, ready to run; nothing but tensors is unpickled."""
     try:
-        if _is_program(path):
+        if is_program(path):
             program: nn.Module = torch.jit.load(path, map_location="cpu")
             return program.eval()
         network = _architecture()
@@ -140,14 +151,6 @@ def _load(path: Path) -> nn.Module:
     except Exception as error:  # each kind of broken file has an exception of its own
         reason = str(error).strip().split("\n")[0][:120]
         raise DataError(f"{path} is not the 2DFAN-4 network ({reason}); {advice(NAME)}") from error
-
-
-def _is_program(path: Path) -> bool:
-    """Whether the file is TorchScript: an archive that holds code."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())
 
 
 def _architecture() -> nn.Module:

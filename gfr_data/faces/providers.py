@@ -36,8 +36,12 @@ def choose_provider(fan_weights: Path | None = None) -> str:
     raise DataError(NEITHER)
 
 
-def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu") -> Provider:
+def open_provider(
+    spec: str, fan_weights: Path | None = None, device: str = "cpu", trust_program: bool = False
+) -> Provider:
     """The provider that `spec` names: 'fan', 'dlib', 'file:PATH', or one that another package registers.
+
+    trust_program: run weights of 'fan' that are a TorchScript program.
 
     Raises ConfigError for an unknown one, DataError when its weights or its file are missing or wrong.
     """
@@ -48,7 +52,7 @@ def open_provider(spec: str, fan_weights: Path | None = None, device: str = "cpu
     if spec == FAN:
         from gfr_data.faces.fan import Fan
 
-        return Fan(fan_weights, device)
+        return Fan(fan_weights, device, trust_program)
     if spec == DLIB:
         from gfr_data.faces.dlib_predictor import DlibPredictor
 
@@ -69,10 +73,12 @@ def unknown_provider(spec: str) -> str | None:
     return f"{spec!r} is not a provider of landmarks; choose {', '.join([AUTO, FAN, DLIB, 'file:PATH', *others])}"
 
 
-def require_weights(spec: str, fan_weights: Path | None = None) -> None:
-    """Raise DataError when the weights of `spec` are missing: better now than after hours of detection."""
+def require_weights(spec: str, fan_weights: Path | None = None, trust_program: bool = False) -> None:
+    """Raise DataError when the weights of `spec` are missing, or an untrusted program: better now than hours later."""
     if spec == FAN:
-        weights.require("--fan-weights", fan_weights, FAN)
+        from gfr_data.faces.fan import require_harmless
+
+        require_harmless(weights.require("--fan-weights", fan_weights, FAN), trust_program)
     if spec == DLIB:
         from gfr_data.faces.dlib_predictor import require_dlib
 

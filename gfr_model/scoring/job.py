@@ -36,6 +36,7 @@ class ScoreConfig:
     panels: int = 24  # observations whose pictures are kept
     identity_weights: Path | None = None  # TorchScript: images -> embeddings
     lpips_weights: Path | None = None  # TorchScript: two batches of images -> distances
+    trust_program: bool = False  # run these two
     device: str = "cpu"
     overwrite: bool = False  # replace a folder of other inputs
 
@@ -87,8 +88,10 @@ def prepare(config: ScoreConfig) -> Job:
     folders = tuple(read_folder(path, config.splits, config.limit) for path in config.folders)
     if len({folder.path.resolve().name for folder in folders}) < len(folders):
         raise ConfigError("two of the degraded folders have the same name; rename one, or score them apart")
-    identity = open_metric(config.identity_weights, device) if config.identity_weights else None
-    lpips = open_metric(config.lpips_weights, device) if config.lpips_weights else None
+    identity, lpips = (
+        open_metric(path, device, config.trust_program) if path else None
+        for path in (config.identity_weights, config.lpips_weights)
+    )
     protocol = PROTOCOL
     protocol += f"; identity similarity by {identity.file_hash[:12]}" if identity else ""
     protocol += f"; perceptual distance by {lpips.file_hash[:12]}" if lpips else ""

@@ -213,17 +213,18 @@ def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
     return module.requires_grad_(False)
 
 
-def load_identity(config: TrainConfig, world: World) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Load the network that embeds faces, where an identity loss is on. Raises DataError when it cannot be read.
+def load_identity(config: TrainConfig, world: World, trusted: bool) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """Load the network that embeds faces, where an identity loss is on.
 
-    dlib's sees the faces turned upright by their landmarks; a TorchScript file sees the images.
+    dlib's sees the faces turned upright by their landmarks; a TorchScript file sees the images. Raises DataError when
+    it cannot be read, or is a program that is not trusted.
     """
     if config.lambda_identity == 0:
         return None
     path = require("identity_weights", config.identity_weights, "dlib-recognition")
     if path.suffix == ".bin":
         return load_dlib_face(path).to(world.device).requires_grad_(False)
-    network: nn.Module = open_metric(path, world.device).network
+    network: nn.Module = open_metric(path, world.device, trusted).network
     for parameter in network.parameters():  # TorchScript has no requires_grad_ of modules
         parameter.requires_grad_(False)
     return lambda images, points: network(images)

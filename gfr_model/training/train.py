@@ -63,6 +63,7 @@ def train(
     overwrite: bool = False,  # begin anew where `run` holds one
     progress: Progress = silent,
     say: Callable[[str], None] = lambda line: None,  # told what a person should know
+    trust_program: bool = False,  # run the program that `identity_weights` names
 ) -> TrainSummary:
     """Train a network on the pairs of `folder`, or finish training it.
 
@@ -74,7 +75,7 @@ def train(
             raise ConfigError(f"batch_size {config.batch_size} cannot be shared equally by {world.size} processes")
         if not world.leads:
             progress, say = silent, lambda line: None
-        judges = Judges(load_perceptual(config, world), load_identity(config, world))
+        judges = Judges(load_perceptual(config, world), load_identity(config, world, trust_program))
         begins = overwrite or not checkpoint.existing(run)
         initial = read_initial(config) if begins else {}
         splits = read_splits(folder, config.hold_out, config.seed)

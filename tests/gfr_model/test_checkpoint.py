@@ -1,5 +1,6 @@
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
 from gfr_model.inference import load_model
+from gfr_model.models import NAMES, VARIANTS
+from gfr_model.networks.build import build_network
 from manifests import DataError
 
 CONFIG = TrainConfig(width=4)
@@ -142,3 +145,35 @@ def test_a_checkpoint_of_the_networks_before_is_refused_and_that_is_said(tmp_pat
         checkpoint.write(checkpoint.path_of(tmp_path, 3), _tensors(), CONFIG, {})
     with pytest.raises(DataError, match="written by an earlier gfr-train, whose networks were others"):
         checkpoint.newest(tmp_path)
+
+
+@pytest.mark.parametrize("width", [4000, 10**6, 10**12, 10**30])
+def test_a_configuration_that_asks_for_all_memory_is_refused_before_any_is_taken(tmp_path, width):
+    """Its tensors are small; the network that it describes would take 32 GB and more."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "a.safetensors"
+    network = build_network(CONFIG)
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    checkpoint.write(path, tensors, replace(CONFIG, width=width), {})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match=r"does not fit the network its|describes a network that cannot"):
+        load_model(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes
+
+
+@pytest.mark.parametrize(("setting", "value"), [("width", -1), ("image_size", 2**20), ("warp_size", -16)])
+def test_a_configuration_out_of_range_is_refused_as_such(tmp_path, monkeypatch, setting, value):
+    monkeypatch.setattr(checkpoint, "asdict", lambda config: {setting: value})
+    checkpoint.write(tmp_path / "a.safetensors", _tensors(), CONFIG, {})
+    with pytest.raises(DataError, match=f"holds no settings of this version.*{setting}"):
+        load_model(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "gfrnet"] + list(VARIANTS))
+def test_a_network_that_fits_is_loaded_whatever_it_is(tmp_path, name):
+    """Building it without memory first gives the same shapes as building it."""
+    config = TrainConfig(width=2, **({"variant": name} if name in VARIANTS else {"model": name}))
+    tensors = {f"network.{name}": value for name, value in build_network(config).state_dict().items()}
+    checkpoint.write(tmp_path / "a.safetensors", tensors, config, {})
+    found = load_model(tmp_path / "a.safetensors").network.state_dict()
+    assert all(torch.equal(value, tensors[f"network.{name}"]) for name, value in found.items())

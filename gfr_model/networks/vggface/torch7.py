@@ -28,6 +28,7 @@ ELEMENTS = {
 }
 DEEPEST = 200  # levels of nesting; VGG-Face has about ten
 LARGEST_RANK = 32  # dimensions of a tensor
+MOST_VALUES = 200_000  # of any kind, nothing included; VGG-Face has about two thousand
 
 
 @dataclass
@@ -53,10 +54,13 @@ class _Reader:
     """A position in a file, and the objects read so far by number."""
 
     def __init__(self, data: np.ndarray) -> None:
-        self.data, self.at, self.depth = data, 0, 0
+        self.data, self.at, self.depth, self.count = data, 0, 0, 0
         self.known: dict[int, Any] = {}
 
     def read(self) -> Any:
+        self.count += 1
+        if self.count > MOST_VALUES:
+            raise ValueError(f"it holds more than {MOST_VALUES:,} values")
         kind = self._int()
         if kind == NIL:
             return None

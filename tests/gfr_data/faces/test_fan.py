@@ -1,5 +1,6 @@
 """The network of face-alignment in batches, against the package's own API. Weights are random: mechanics only."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from gfr_data.faces import fan
 from gfr_data.faces.crop import square_around
 from gfr_data.faces.fan import Fan, _cut, _window
 from gfr_data.faces.landmarks import LandmarkRequest
@@ -90,20 +92,28 @@ class _Stub(torch.nn.Module):
         return maps
 
 
-def _found(path, box):
+def _found(path, box, trust_program=False):
     image = np.zeros((300, 300, 3), np.uint8)
-    (found,) = Fan(path)([LandmarkRequest(Path(), "a.jpg", image, box, square_around(box))])
+    (found,) = Fan(path, trust_program=trust_program)(
+        [LandmarkRequest(Path(), "a.jpg", image, box, square_around(box))]
+    )
     return found
 
 
-def test_weights_of_older_versions_are_programs_and_run(tmp_path):
+def test_weights_of_older_versions_are_programs_and_run_when_trusted_or_the_packages_own(tmp_path, monkeypatch):
     path = tmp_path / "2DFAN4-cd938726ad.zip"
     torch.jit.save(torch.jit.script(_Stub()), path)
+    for refuse in (Fan, lambda path: require_weights("fan", path)):
+        with pytest.raises(DataError, match=r"is a TorchScript program.*--trust-program"):
+            refuse(path)
+    require_weights("fan", path, trust_program=True)
     box = np.array([60.0, 40.0, 160.0, 170.0])
     geometry = square_around(box)
     # Columns 31 and, of the mirror, 32 are as high; the window is 236 px wide around (110, 89.4).
     wanted = geometry.to_crop(np.array([110 + 236 * (31.75 / 64 - 0.5), 89.4 + 236 * (20.5 / 64 - 0.5)]))
-    assert np.abs(_found(path, box).points - wanted).max() < 1.5 * 256 / geometry.width
+    assert np.abs(_found(path, box, trust_program=True).points - wanted).max() < 1.5 * 256 / geometry.width
+    monkeypatch.setattr(fan, "OLD_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    assert np.array_equal(_found(path, box).points, _found(path, box, trust_program=True).points)
 
 
 def test_safetensors_are_read(weights, tmp_path):

@@ -370,7 +370,13 @@ def test_learned_metrics_that_the_user_supplies_are_asked(config, tmp_path):
 
     torch.jit.script(Embedding()).save(tmp_path / "embedding.pt")
     torch.jit.script(Distance()).save(tmp_path / "distance.pt")
-    score(replace(config, identity_weights=tmp_path / "embedding.pt", lpips_weights=tmp_path / "distance.pt", panels=9))
+    asked = replace(
+        config, identity_weights=tmp_path / "embedding.pt", lpips_weights=tmp_path / "distance.pt", panels=9
+    )
+    for weights in ("identity_weights", "lpips_weights"):
+        with pytest.raises(DataError, match=r"is a TorchScript program.*--trust-program"):
+            score(replace(config, **{weights: getattr(asked, weights)}))
+    score(replace(asked, trust_program=True))
     for row in rows_of(config):
         output, truth = (image(config.out / row["panel"] / f"{name}.png") / 255 for name in ("output", "truth"))
         assert row["lpips"] == pytest.approx(np.abs(output - truth).mean(), abs=1e-5)

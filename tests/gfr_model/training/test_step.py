@@ -254,7 +254,9 @@ def test_the_losses_of_face_and_identity_join_where_they_have_a_weight(tmp_path,
     torch.jit.script(Mean()).save(tmp_path / "embed.pt")
     config = _config(lambda_face=3.0, lambda_identity=2.0, identity_weights=str(tmp_path / "embed.pt"), variant="-W")
     config = replace(config, lambda_adv_global=0.0, lambda_adv_local=0.0)
-    learner = Learner(config, World(), Judges(identity=load_identity(config, World())))
+    with pytest.raises(DataError, match=r"is a TorchScript program.*--trust-program"):
+        load_identity(config, World(), trusted=False)
+    learner = Learner(config, World(), Judges(identity=load_identity(config, World(), trusted=True)))
     values = {name: float(value) for name, value in learner.joint_step(_inputs()).items()}
     wanted = 100 * values["l2"] + 3 * values["face"] + 2 * values["identity"]
     assert values["loss"] == pytest.approx(wanted, rel=1e-5)

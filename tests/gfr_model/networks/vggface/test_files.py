@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -327,3 +328,14 @@ def test_torch7_nested_without_end_is_refused(tmp_path):
     (tmp_path / "deep.t7").write_bytes(writer.bytes)
     with pytest.raises(DataError, match="levels of nesting"):
         read_torch7(tmp_path / "deep.t7")
+
+
+def test_a_torch7_file_of_endless_nothing_is_refused_at_once(tmp_path):
+    """80 MB of it took more than a minute."""
+    path = tmp_path / "nothing.t7"
+    table = struct.pack("<iii", 3, 1, 2**30)  # a table, number 1, of that many entries
+    path.write_bytes(table + b"\0" * 80_000_000)
+    started = time.process_time()
+    with pytest.raises(DataError, match="more than 200,000 values"):
+        read_torch7(path)
+    assert time.process_time() - started < 5
