@@ -169,9 +169,7 @@ def build_pairs_command(
 @main.command("degrade")
 @click.argument("folder", metavar="DIR", type=GivenPath())
 @click.option("--out", type=GivenPath(), help="Folder to write; it stands alone.")
-@click.option(
-    "--split", "splits", multiple=True, help="A split to degrade; repeatable.  [default: all test-... splits]"
-)
+@click.option("--split", "splits", multiple=True, help="A split to degrade; repeatable.  [default: every test-...]")
 @click.option(
     "--scale",
     default="4",
