@@ -20,6 +20,7 @@ from manifests import PAIRS, PAIRS_FILE, DataError, Progress, hash_bytes, hash_f
 from manifests.crops import UnusableError, mirror_points, read_picture
 
 HELD_OUT_PAIRS = 200  # at most; the size of the paper's validation set (§4.1)
+UNKNOWN_MEMORY = 4 * 2**30  # bytes that are taken to be free where the system does not say
 RESIDENT_SHARE = 0.5  # of the free memory that crops may take
 COLUMNS = ["pair_id", "split", "person", "target_path", "guide_path", "target_landmarks", "guide_landmarks"]
 
@@ -268,7 +269,10 @@ def _hold_out(persons: list[str], train: list[int], share: float, seed: int) -> 
 def _what_fits(needed: int, device: torch.device) -> str:
     if device.type == "cuda" and needed < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
         return "device"
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError):  # Windows has no sysconf, macOS not this name
+        free = UNKNOWN_MEMORY
     return "host" if needed < RESIDENT_SHARE * free else "disk"
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gfr_model.training.pairs import load, read_splits, samples_of_step
+from gfr_model.training.pairs import _what_fits, load, read_splits, samples_of_step
 from manifests import DataError
 
 CPU = torch.device("cpu")
@@ -104,3 +104,13 @@ def test_nothing_to_train_or_validate_on_is_an_error(make_pairs, tmp_path):
     shutil.rmtree(tmp_path)
     with pytest.raises(DataError):
         read_splits(tmp_path, 0.05, 0)
+
+
+@pytest.mark.parametrize("error", [ValueError("unrecognized configuration name"), AttributeError("sysconf")])
+def test_where_the_system_does_not_tell_its_memory_a_small_split_still_stays_in_it(monkeypatch, error):
+    def unknown(_name):
+        raise error
+
+    monkeypatch.setattr("os.sysconf", unknown)
+    assert _what_fits(2**20, torch.device("cpu")) == "host"
+    assert _what_fits(2**34, torch.device("cpu")) == "disk"
