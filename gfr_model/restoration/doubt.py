@@ -10,8 +10,8 @@ FIVE = (slice(36, 42), slice(42, 48), slice(30, 31), slice(48, 49), slice(54, 55
 INNER = slice(17, None)  # brows, eyes, nose and mouth: the jaw's points say little
 HALF = 127.5  # px of a crop of 256 in a unit of positions
 
-# Mean spread of the inner points, above which they are no face's. Of 500 photographs of faces 4 have more (their median
-# is 0.028), of 427 backgrounds 399, of 100 blurs 96, of 50 noises 41 (tests/benchmarks/measure_doubt.py).
+# Mean spread of the inner points, above which they are no face's. Of 500 photographs of faces 1 has more (their median
+# is 0.024), of 427 backgrounds 384, of 100 blurs 83, of 50 noises 48 (tests/benchmarks/measure_doubt.py).
 MOST_SPREAD = 0.07
 # Mean distance of the guide's inner points from the photograph's after the best similarity, of a crop of 256 px. Of 506
 # pairs of one person at 4x, a guide beyond it cost 0.08 dB (standard error 0.02), one below 3 px gained 0.44; all of
