@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from manifests.errors import DataError
 
 ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".html": b"</html>\n", ".parquet": b"PAR1"}
+MOST_INPUT = 400_000_000  # bytes of a photograph: no reader takes a larger one
 HASH_BYTES = 16  # 128 bits: no accidental collision among billions of files
 
 
@@ -95,6 +96,15 @@ def is_whole(path: str | Path) -> bool:
             return file.read() == end
     except OSError:  # also of a file that is shorter
         return False
+
+
+def hash_input(path: str | Path, most: int = MOST_INPUT) -> str:
+    """What `hash_file` says of a regular file of at most `most` bytes; '' for all else, of which nothing is read.
+
+    Raises OSError where there is nothing.
+    """
+    found = Path(path).stat()
+    return hash_file(path) if stat.S_ISREG(found.st_mode) and found.st_size <= most else ""
 
 
 def safe_name(name: str) -> str:

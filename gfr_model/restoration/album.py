@@ -29,6 +29,7 @@ from gfr_model.restoration.marks import Copied, copy_kept, read_marks
 from gfr_model.restoration.metadata import Metadata, encode, read_made_from, read_metadata
 from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph, comparison, restore_photograph
 from manifests import ConfigError, DataError, Progress, hash_bytes, hash_file, project_version, silent, write_bytes
+from manifests.files import hash_input
 from manifests.folders import held, remove_unfinished
 
 RESTORED, KEPT, FAILED = "restored", "kept", "failed"
@@ -146,7 +147,7 @@ class _Album:
         self.folder = None if config.single else config.out  # of results and log
         self.guides = lru_cache(maxsize=1)(self._read_guides)
         # Of every file, whether it can serve or not.
-        self.guide_hashes = lru_cache(maxsize=1)(lambda path: sorted(hash_file(file) for file in guide_files(path)))
+        self.guide_hashes = lru_cache(maxsize=1)(lambda path: sorted(map(_hash_of_guide, guide_files(path))))
 
     @cached_property
     def persons(self) -> Persons | None:
@@ -219,11 +220,19 @@ def _is_ours(album: _Album, job: Job, path: Path, made_from: dict[str, Any]) -> 
     return entry.made_from == made_from
 
 
+def _hash_of_guide(path: Path) -> str:
+    """'' of a file that cannot be a photograph: a pipe, a link to nothing, gigabytes."""
+    try:
+        return hash_input(path)
+    except OSError:
+        return ""
+
+
 def _made_from(album: _Album, job: Job) -> dict[str, Any]:
     """All that a result depends on."""
     options = album.config.options
     return {
-        "photo": hash_file(job.photo),
+        "photo": hash_input(job.photo),
         "guides": album.guide_hashes(job.guide) if album.guided and job.guide is not None else [],
         "checkpoint": album.model.checkpoint_hash,
         "face": options.face,

@@ -16,6 +16,7 @@ AGAIN = (
     (re.compile(r"score (it |them )?again|gfr-eval score"), SCORE),
 )
 MAKE_AGAIN = re.compile(r"make (it|them|what is wrong|the table|that) (again|anew)|make the table again|again, make it")
+REMOVE_NAMED = re.compile(r"remove the files named")
 REMOVE = re.compile(r"remove (it|the link|[^ ]*/[^ ;,]+)")
 ELSEWHERE = re.compile(r"(give|choose|name) another (folder|--out|one)|another folder, or")
 ONLY_AGAIN = re.compile(r"run (it |this |the same command )?again|the same command|wait for it")
@@ -69,13 +70,16 @@ def finish(world: World, command: Command, depth: int = 2, elsewhere: bool = Fal
         if line in refusals:
             break
         refusals.append(line)
+        if REMOVE_NAMED.search(line):
+            _remove_named(world, command, outcome)
         command = _do(world, command, line, depth, elsewhere)
     raise LostError(f"{command.name} never ends well, though its advice was followed: {' | '.join(refusals)}")
 
 
 def _do(world: World, command: Command, line: str, depth: int, elsewhere: bool) -> Command:
     """Do what a line says; returns the command to give next."""
-    if found := REMOVE.search(line):
+    found = None if REMOVE_NAMED.search(line) else REMOVE.search(line)  # those are gone already
+    if found:
         place = found[1] if "/" in found[1] else next(_places(world, line), "")
         if place:
             world.clear(place.removeprefix(f"{world.room}/"))
@@ -89,14 +93,26 @@ def _do(world: World, command: Command, line: str, depth: int, elsewhere: bool) 
         if maker.name != command.name and depth:
             finish(world, maker.plus("--overwrite") if "--overwrite" in line else maker, depth - 1, elsewhere)
         return command
-    if "--overwrite" in line:
+    if "--overwrite" in line and command.writes:
         return command.plus("--overwrite")
-    if ONLY_AGAIN.search(line):
+    if ONLY_AGAIN.search(line) or REMOVE_NAMED.search(line):
         return command
     if elsewhere and ELSEWHERE.search(line):
         world.clear(command.writes)
         return command
     raise LostError(f"{command.name} refuses, and says nothing that could be done: {line}")
+
+
+def _remove_named(world: World, command: Command, outcome: Outcome) -> None:
+    """Remove the files that the lines above the last one name, and give the command that made them."""
+    for place in command.reads:
+        folder = world.room / place
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        named = [path for path in files if path.relative_to(folder).as_posix() in outcome.output]
+        world.clear(*(path.relative_to(world.room).as_posix() for path in named))
+        maker = maker_of(place)
+        if named and maker is not None:
+            finish(world, maker)
 
 
 def _places(world: World, line: str) -> Iterator[str]:

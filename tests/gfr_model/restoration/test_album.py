@@ -1,6 +1,7 @@
 """Tests of albums: plans, going on after errors and interruptions, never replacing anything unasked."""
 
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -158,6 +159,18 @@ def test_a_picture_of_a_face_that_a_killed_run_did_not_write_is_made_and_its_par
     assert {name: content for name, content in contents(album.out).items() if name.suffix != ".jsonl"} == {
         name: content for name, content in before.items() if name.suffix != ".jsonl"
     }
+
+
+@pytest.mark.parametrize("kind", ["gigabytes", "dangling"])
+def test_what_is_no_file_of_a_photograph_is_not_read_to_know_it_again(album, kind):
+    for folder in (album.photos[0] / "alice", album.guide / "alice"):
+        if kind == "gigabytes":
+            (folder / "odd.jpg").touch()
+            os.truncate(folder / "odd.jpg", 1 << 40)
+        else:
+            (folder / "odd.jpg").symlink_to("nowhere.jpg")
+    summary, _ = run(album)
+    assert states(summary, album.photos[0])["alice/1.jpg"] == RESTORED
 
 
 def test_guides_are_read_once_for_all_photographs_of_a_person(album):
