@@ -25,7 +25,16 @@ from gfr_data.examination.work import Work, read_photographs, write_index
 from gfr_data.examination.workers import drop_misfits, examine_all, examine_unreadable_again
 from gfr_data.faces.providers import AUTO, choose_provider, hash_weights, require_points, require_weights
 from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
-from gfr_data.pairs.tables import CROPS, crop_tasks, face_tables, name_crops, pair_table, write_crops
+from gfr_data.pairs.tables import (
+    CROPS,
+    CropTask,
+    crop_tasks,
+    face_tables,
+    name_crops,
+    pair_table,
+    remove_other_crops,
+    write_crops,
+)
 from gfr_data.report.build_page import write_report
 from gfr_data.report.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
 from gfr_data.settle import begun_with, device_here
@@ -52,6 +61,7 @@ from manifests.folders import Kind, claimed, remove
 CONFIG_FILE = "build.json"
 REPORT_FILE = "report.html"
 WORK = "work"
+ROUNDS = 5  # of examining anew what was changed meanwhile
 FILES = (
     SUMMARY_FILE,
     FACES_FILE,
@@ -118,10 +128,15 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
         _index(job, progress)
         if config.retry_failed:
             examine_unreadable_again(job.work, job.settings, config.engine, progress)
-        examine_all(job.work, job.settings, config.engine, progress)
-        choice = choose_pairs(read_entries(job.work), config.sources, config.rules, config.seed)
-        paths, hashes = _crop(job, choice, progress)
-        return _write(job, choice, paths, hashes, progress)
+        for _ in range(ROUNDS):
+            examine_all(job.work, job.settings, config.engine, progress)
+            choice = choose_pairs(read_entries(job.work), config.sources, config.rules, config.seed)
+            paths = name_crops(choice)
+            hashes, changed = _crop(job, paths, progress)
+            if not changed:
+                return _write(job, choice, paths, hashes, progress)
+            job.work.forget_shards(changed)  # a photograph was changed or removed after it was examined
+        raise DataError("photographs change faster than they are examined; run again when nobody writes to the sources")
 
 
 def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
@@ -214,15 +229,19 @@ def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, 
         raise DataError(f"no photograph found in {roots}; check the layout of the source")
 
 
-def _crop(job: _Job, choice: Choice, progress: Progress) -> tuple[dict[RowKey, str], dict[str, str]]:
-    """Write the crops of the selected faces; return their paths by row, and the hash of each path."""
+def _crop(job: _Job, paths: dict[RowKey, str], progress: Progress) -> tuple[dict[str, str], list[int]]:
+    """Write the crops of the selected faces; return the hash of each path, and the shards to examine anew."""
     config = job.config
-    paths = name_crops(choice)
     hashes: dict[str, str] = {}
+    changed: list[int] = []
     for written in run(write_crops, crop_tasks(job.work, config.out, config.sources, paths), config.engine):
-        hashes |= written
+        if isinstance(written, CropTask):
+            changed.append(written.number)
+        else:
+            hashes |= written
         progress("crop", len(hashes), len(paths))
-    return paths, hashes
+    remove_other_crops(config.out, paths.values())
+    return hashes, changed
 
 
 def _write(

@@ -4,6 +4,7 @@ work/index.parquet          every photograph in order, one row group per shard
 work/shards/00000.parquet   the faces of shard 0, whole or absent
 work/shards/00000.now       rows of the shard that a worker is working on; it stays when the worker dies
 work/shards/00000.skip      rows that killed their worker twice
+work/shards/00000.crops     crops made of the shard's photographs, with what they were made of
 
 Index and shards carry the configuration and the hash of the weights that made them, as all tables do. What carries
 another, what is cut and what is missing are one: not there.
@@ -133,6 +134,28 @@ class Work:
     def unskip(self, number: int) -> None:
         """Examine all rows of a shard again."""
         self._skip(number).unlink(missing_ok=True)
+
+    # A crop that is not noted here, or not as it lies there, is made again.
+
+    def note_crops(self, number: int, made: dict[str, tuple[str, str]]) -> None:
+        """Note the crops of a shard: path -> hash of the photograph, hash of the crop's file."""
+        write_text(self._crops(number), json.dumps(made))
+
+    def noted_crops(self, number: int) -> dict[str, tuple[str, str]]:
+        """What was noted of a shard's crops; {} where nothing was, or the note is damaged."""
+        try:
+            made = json.loads(self._crops(number).read_bytes())
+            return {path: (photograph, crop) for path, (photograph, crop) in made.items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return {}
+
+    def forget_shards(self, numbers: Iterable[int]) -> None:
+        """Examine shards anew."""
+        for number in numbers:
+            self.shard(number).unlink(missing_ok=True)
+
+    def _crops(self, number: int) -> Path:
+        return self.folder / "shards" / f"{number:05d}.crops"
 
     def _now(self, number: int) -> Path:
         return self.folder / "shards" / f"{number:05d}.now"

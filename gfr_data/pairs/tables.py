@@ -1,5 +1,6 @@
 """Write the chosen faces: crops, `faces`, `pairs`. Each file is whole or absent and has the same bytes in every run."""
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from gfr_data.examination.row import read_shard
-from gfr_data.examination.work import Work, read_photographs
+from gfr_data.examination.work import Work, read_again, read_photographs
 from gfr_data.pairs.choose import Choice, Pair, RowKey
 from gfr_data.sources.layouts import Source
-from manifests import FACES, PAIRS, DataError, atomic_path, hash_bytes, hash_file, is_whole, to_table
+from manifests import FACES, PAIRS, hash_bytes, hash_file, to_table, write_bytes
 
 CROPS = "crops"
 
@@ -63,29 +64,47 @@ def crop_tasks(work: Work, out: Path, sources: tuple[Source, ...], paths: dict[R
     ]
 
 
-def write_crops(task: CropTask) -> dict[str, str]:
-    """Write the crops of one shard that are not there yet; return each path with the hash of its file.
+def write_crops(task: CropTask) -> dict[str, str] | CropTask:
+    """Write the crops of one shard that are not there as they were made; return each path with the hash of its file.
 
-    Raises DataError when a photograph is not what was examined.
+    Returns the task itself when a photograph is not what was examined any more.
     """
+    photographs = read_photographs(task.work, task.number, task.sources)
+    columns = ["box", "width", "height", "content_hash"]
+    noted, made = task.work.noted_crops(task.number), {}
+    for (row, path), face in zip(task.paths.items(), _take(task.work, task.number, task.paths, columns), strict=True):
+        file, digest = task.out / path, face["content_hash"]
+        whole = noted.get(path, ("", ""))
+        if whole[0] != digest or not file.is_file() or hash_file(file) != whole[1]:
+            if (image := read_again(photographs[row], digest)) is None:
+                return task
+            content = _encoded(image, photographs[row].source, face)
+            write_bytes(file, content)
+            whole = digest, hash_bytes(content)
+        made[path] = whole
+    if made != noted:
+        task.work.note_crops(task.number, made)
+    return {path: digest for path, (_, digest) in made.items()}
+
+
+def _encoded(image: np.ndarray, source: Source, face: dict[str, Any]) -> bytes:
+    """The crop of a face as a PNG file."""
     from PIL import Image
 
     from gfr_data.faces.crop import crop, row_geometry
-    from gfr_data.faces.decode import read_image
 
-    photographs = read_photographs(task.work, task.number, task.sources)
-    columns = ["box", "width", "height", "content_hash"]
-    for (row, path), face in zip(task.paths.items(), _take(task.work, task.number, task.paths, columns), strict=True):
-        photograph = photographs[row]
-        if is_whole(task.out / path):
-            continue
-        if not photograph.path.is_file() or hash_file(photograph.path) != face["content_hash"]:
-            raise DataError(f"{photograph.path} changed after it was examined; build again with --overwrite")
-        geometry = row_geometry(photograph.source.layout, np.array(face["box"]), face["height"], face["width"])
-        image = crop(read_image(photograph.path), geometry)
-        with atomic_path(task.out / path) as part:
-            Image.fromarray(image).save(part, format="PNG", compress_level=6)
-    return {path: hash_file(task.out / path) for path in task.paths.values()}
+    geometry = row_geometry(source.layout, np.array(face["box"]), face["height"], face["width"])
+    file = io.BytesIO()
+    Image.fromarray(crop(image, geometry)).save(file, format="PNG", compress_level=6)
+    return file.getvalue()
+
+
+def remove_other_crops(out: Path, paths: Iterable[str]) -> None:
+    """Remove the crops of an earlier choice, made before a photograph was examined anew."""
+    kept = set(paths)
+    for file in (out / CROPS).rglob("*.png"):
+        if file.relative_to(out).as_posix() not in kept:
+            file.unlink(missing_ok=True)
 
 
 def _take(work: Work, number: int, rows: Iterable[int], columns: list[str]) -> list[dict[str, Any]]:

@@ -67,3 +67,31 @@ def test_a_photograph_that_is_removed_before_it_is_examined_is_a_row(config: Bui
     assert summary.statuses["unreadable"] == 1
     row = rows_of(config)[f"ada/{gone.name}"]
     assert (row["status"], row["message"]) == ("unreadable", "No such file or directory")
+
+
+def test_what_happens_to_photographs_and_crops_before_the_end_is_made_good(config: BuildConfig, tmp_path: Path) -> None:
+    """A selected photograph is removed after it was examined; a crop is cut, another is replaced by a third."""
+
+    class StopError(Exception):
+        pass
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == "write":
+            raise StopError
+
+    with pytest.raises(StopError):
+        build_pairs(config, stop)
+    cut, other, third, *_ = sorted((config.out / "crops").rglob("*.png"))
+    whole = {crop: crop.read_bytes() for crop in (cut, other)}
+    cut.write_bytes(b"")
+    shutil.copy(third, other)
+    with pytest.raises(StopError):
+        build_pairs(config, stop)
+    assert {crop: crop.read_bytes() for crop in whole} == whole
+    cut.write_bytes(b"")
+    gone = tmp_path / "album" / cut.parent.name / f"{cut.stem}.jpg"
+    gone.unlink()
+    summary = build_pairs(config)
+    assert summary.statuses["unreadable"] == 1
+    assert rows_of(config)[f"{gone.parent.name}/{gone.name}"]["status"] == "unreadable"
+    assert not cut.exists()
