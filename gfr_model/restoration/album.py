@@ -19,7 +19,7 @@ import numpy as np
 
 from gfr_model.device import open_device
 from gfr_model.inference import load_model
-from gfr_model.restoration.album_log import Entry, append, read_log
+from gfr_model.restoration.album_log import LOG_FILE, Entry, append, read_log
 from gfr_model.restoration.album_page import described, face_pictures, page_pictures, write_page
 from gfr_model.restoration.faces import Vision
 from gfr_model.restoration.guides import Guides, guide_files, read_guides
@@ -216,7 +216,8 @@ def _is_ours(album: _Album, job: Job, path: Path, made_from: dict[str, Any]) -> 
         return digest == _digest(made_from)
     entry = album.log.get(album.name(job.out))
     if entry is None or entry.files.get(album.name(path)) != hash_file(path):
-        raise DataError(f"{path} exists already; give another --out, or --overwrite")
+        known = "" if entry else f", and {album.folder / LOG_FILE} does not tell what made it"
+        raise DataError(f"{path} exists already{known}; give another --out, or --overwrite")
     return entry.made_from == made_from
 
 

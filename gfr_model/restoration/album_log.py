@@ -24,7 +24,7 @@ class Entry:
 
 
 def read_log(folder: Path) -> dict[str, Entry]:
-    """The last entry of each output. A line that an interruption cut short is left out. Raises DataError."""
+    """The last entry of each output. A line that was cut short or damaged tells nothing. Raises DataError."""
     path = folder / LOG_FILE
     names = {field.name for field in fields(Entry)}
     entries = {}
@@ -37,9 +37,14 @@ def read_log(folder: Path) -> dict[str, Entry]:
             values = json.loads(line)
         except ValueError:
             continue
-        if isinstance(values, dict) and values.keys() == names:
+        if isinstance(values, dict) and values.keys() == names and _is_sound(values):
             entries[values["output"]] = Entry(**values)
     return entries
+
+
+def _is_sound(values: dict[str, Any]) -> bool:
+    kinds = {"output": str, "files": dict, "made_from": dict, "photo": str, "faces": list, "notes": list}
+    return all(isinstance(values[name], kind) for name, kind in kinds.items() if name in values)
 
 
 def append(folder: Path, entry: Entry) -> None:

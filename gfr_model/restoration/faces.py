@@ -49,6 +49,8 @@ SMOOTHINGS = (0.012, 0.02)
 
 # Pictures that are a crop of a face already are taken whole, as CASIA-WebFace's are in training (§4.1).
 NEARLY_SQUARE = 1.05  # longer over shorter side of a crop
+LEAST_CROP = 16  # px; less, or a picture of one colour, shows nothing that could be a face
+LEAST_CONTRAST = 8  # grey levels between its darkest and its brightest value
 MOST_CROP = 512  # px; a larger square without a face is no crop of one, but a photograph of something else
 LEAST_COVERED = 0.8  # share of a crop that the square of its face covers
 MOST_BEYOND = 1.5  # side of that square over the crop's: a closer crop is framed as training frames faces
@@ -64,11 +66,15 @@ def look(image: np.ndarray, vision: Vision) -> list[FoundFace]:
     if max(height, width) > NEARLY_SQUARE * min(height, width):
         return found
     everything = CropGeometry(0.0, 0.0, float(width), float(height))
-    if not found and max(height, width) <= MOST_CROP:
+    if not found and max(height, width) <= MOST_CROP and _shows_something(image):
         return [FoundFace(everything, 0.0, None)]
     if len(found) == 1 and _is_framed(found[0].square, everything):
         return [replace(found[0], square=everything)]
     return found
+
+
+def _shows_something(image: np.ndarray) -> bool:
+    return min(image.shape[:2]) >= LEAST_CROP and int(image.max()) - int(image.min()) >= LEAST_CONTRAST
 
 
 def covers(square: CropGeometry, image: np.ndarray) -> bool:

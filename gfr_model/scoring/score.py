@@ -116,10 +116,10 @@ def _score(job: Job, settings: dict[str, Any], progress: Progress) -> ScoreSumma
     table = to_table(rows, SCORES)
     made_by = provenance(TOOL, settings)
     path = job.config.out / SCORES_FILE
-    if not _holds(path, table, made_by):
+    stale = not _holds(path, table, made_by)
+    if stale:
         write_table(path, table, SCORES, made_by)
-        return summarise(rows, scored, changed=True)
-    return summarise(rows, scored, changed=scored > 0)
+    return summarise(rows, scored, changed=stale or scored > 0)
 
 
 def _holds(path: Path, table: pa.Table, made_by: Provenance) -> bool:
@@ -205,7 +205,7 @@ def _is_done(job: Job, part: Part, method: Method) -> bool:
         return False
     try:
         complete = set(SCORES.names) <= set(read_schema(path).names)  # a version before may have measured less
-        table = read_table(path, SCORES, ["error", "checkpoint_hash"])
+        table = read_table(path, SCORES)  # all of it: a column that is damaged would stop every later call
     except DataError:  # damaged: scored again
         return False
     if not complete or table["error"].null_count < table.num_rows:
@@ -219,12 +219,17 @@ def _is_done(job: Job, part: Part, method: Method) -> bool:
 def _collect(job: Job, settings: dict[str, Any]) -> list[Scored]:
     """The rows of all methods that the folder holds: folder by folder, method by method."""
     found: list[Scored] = []
-    for number in range(len(job.folders)):
+    parts = [[part for part in job.parts if part.number == number] for number in range(len(job.folders))]
+    for number, own in enumerate(parts):
         for name in settings["methods"]:
-            for part in (part for part in job.parts if part.number == number):
-                path = job.config.out / PARTS / safe_name(name) / part.name
-                if path.is_file():  # a method of an earlier call that was interrupted may lack some
-                    rows = read_table(path, SCORES).to_pylist()
+            for part in own:
+                if (
+                    path := job.config.out / PARTS / safe_name(name) / part.name
+                ).is_file():  # a method of an earlier call that was interrupted may lack some
+                    try:
+                        rows = read_table(path, SCORES).to_pylist()
+                    except DataError as error:  # of an earlier call's method: those of this call were scored again
+                        raise DataError(f"{error}: score {name} again, with its own --run or --restored") from error
                     found += [Scored(number, part.start + place, row) for place, row in enumerate(rows)]
     return found
 

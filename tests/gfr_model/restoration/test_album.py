@@ -150,6 +150,21 @@ def test_the_same_command_again_does_nothing(album):
     assert not {"1.jpg", "2.png", "1.tif"} & {path.name for path in eyes.read_paths}
 
 
+@pytest.mark.parametrize("damage", [lambda values: "{", lambda values: json.dumps(values | {"files": 7})])
+def test_a_damaged_line_of_the_log_is_said_and_overwrite_helps(album, damage):
+    run(album)
+    log = album.out / LOG_FILE
+    first, *rest = log.read_bytes().splitlines(keepends=True)
+    values = json.loads(first)
+    log.write_bytes(f"{damage(values)}\n".encode() + b"".join(rest))
+    summary, _ = run(album)
+    failed = next(outcome for outcome in summary.outcomes if outcome.out.endswith(values["output"]))
+    assert f"exists already, and {log} does not tell what made it" in failed.error
+    assert summary.count(KEPT) == 2
+    summary, _ = run(replace(album, overwrite=True))
+    assert next(one for one in summary.outcomes if one.out == failed.out).state == RESTORED
+
+
 def test_a_picture_of_a_face_that_a_killed_run_did_not_write_is_made_and_its_part_removed(album):
     run(album)
     before = contents(album.out)

@@ -47,6 +47,13 @@ def test_a_small_square_without_a_face_is_taken_whole(shape, taken):
 
 
 @pytest.mark.parametrize(
+    "image", [picture(1, 1), picture(15, 15), np.full((200, 200, 3), 255, np.uint8), 120 + picture(64, 64) // 64]
+)
+def test_a_picture_that_shows_nothing_is_no_crop_of_a_face(image):
+    assert look(image, Eyes()) == []
+
+
+@pytest.mark.parametrize(
     ("x0", "side", "whole"),
     [(-20, 290, True), (5, 240, True), (60, 120, False), (-100, 450, False)],
 )

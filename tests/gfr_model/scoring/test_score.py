@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -148,6 +149,19 @@ def test_a_gpu_scores_alike_and_each_time_the_same(config, tmp_path):
     for here, row in zip(rows_of(config), rows_of(there), strict=True):
         assert row["psnr"] == pytest.approx(here["psnr"], abs=0.01)
         assert row["ssim"] == pytest.approx(here["ssim"], abs=1e-3)
+
+
+def test_a_part_damaged_in_any_column_is_scored_again_and_of_an_earlier_method_the_remedy_is_said(config):
+    score(config)
+    before = (config.out / SCORES_FILE).read_bytes()
+    (part,) = (config.out / "parts/net").iterdir()
+    place = pq.ParquetFile(part).metadata.row_group(0).column(SCORES.names.index("psnr")).data_page_offset
+    whole = part.read_bytes()
+    part.write_bytes(whole[: place + 30] + bytes([whole[place + 30] ^ 0x55]) + whole[place + 31 :])
+    with pytest.raises(DataError, match=r"score net again, with its own --run or --restored"):
+        score(replace(config, runs=()))
+    assert score(config).scored == 7
+    assert (config.out / SCORES_FILE).read_bytes() == before
 
 
 def test_a_damaged_part_is_scored_again(config):
