@@ -10,7 +10,7 @@ from gfr_model.device import open_device
 from gfr_model.learned_metrics import LearnedMetric, open_metric
 from gfr_model.scoring.methods import Method, gather
 from gfr_model.scoring.observations import Folder, read_folder
-from manifests import ConfigError
+from manifests import SCORES, ConfigError, DataError, read_table
 from manifests.files import safe_name
 
 PARTS, PANELS = "parts", "panels"
@@ -98,3 +98,12 @@ def prepare(config: ScoreConfig) -> Job:
     several = len(folders) > 1
     methods = gather(config.runs, config.restored, config.random_guide, config.seed, device, several)
     return Job(config, device, folders, methods, identity, lpips, protocol)
+
+
+def read_part(path: Path, method: str) -> list[dict[str, Any]]:
+    """The rows of a part. Raises DataError when it is damaged: of an earlier call's method, or it was scored again."""
+    try:
+        rows: list[dict[str, Any]] = read_table(path, SCORES).to_pylist()
+        return rows
+    except DataError as error:
+        raise DataError(f"{error}: score {method} again, with its own --run or --restored") from error

@@ -23,7 +23,7 @@ from torch import Tensor
 from gfr_model.landmarks import face_mask
 from gfr_model.learned_metrics import identity_similarity, perceptual_distance
 from gfr_model.scoring import metrics
-from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare
+from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare, read_part
 from gfr_model.scoring.methods import Method, Output
 from gfr_model.scoring.observations import Batch, Guide, load, pose_difference, pose_of
 from gfr_model.scoring.panels import Scored, write_panels
@@ -219,17 +219,12 @@ def _is_done(job: Job, part: Part, method: Method) -> bool:
 def _collect(job: Job, settings: dict[str, Any]) -> list[Scored]:
     """The rows of all methods that the folder holds: folder by folder, method by method."""
     found: list[Scored] = []
-    parts = [[part for part in job.parts if part.number == number] for number in range(len(job.folders))]
-    for number, own in enumerate(parts):
+    for number in range(len(job.folders)):
         for name in settings["methods"]:
-            for part in own:
-                if (
-                    path := job.config.out / PARTS / safe_name(name) / part.name
-                ).is_file():  # a method of an earlier call that was interrupted may lack some
-                    try:
-                        rows = read_table(path, SCORES).to_pylist()
-                    except DataError as error:  # of an earlier call's method: those of this call were scored again
-                        raise DataError(f"{error}: score {name} again, with its own --run or --restored") from error
+            for part in (part for part in job.parts if part.number == number):
+                path = job.config.out / PARTS / safe_name(name) / part.name
+                if path.is_file():  # a method of an earlier call that was interrupted may lack some
+                    rows = read_part(path, name)
                     found += [Scored(number, part.start + place, row) for place, row in enumerate(rows)]
     return found
 

@@ -155,9 +155,11 @@ def test_a_part_damaged_in_any_column_is_scored_again_and_of_an_earlier_method_t
     score(config)
     before = (config.out / SCORES_FILE).read_bytes()
     (part,) = (config.out / "parts/net").iterdir()
-    place = pq.ParquetFile(part).metadata.row_group(0).column(SCORES.names.index("psnr")).data_page_offset
-    whole = part.read_bytes()
-    part.write_bytes(whole[: place + 30] + bytes([whole[place + 30] ^ 0x55]) + whole[place + 31 :])
+    column = pq.ParquetFile(part).metadata.row_group(0).column(SCORES.names.index("psnr"))
+    start = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+    content = bytearray(part.read_bytes())
+    content[start + column.total_compressed_size - 1] ^= 0x55
+    part.write_bytes(content)
     with pytest.raises(DataError, match=r"score net again, with its own --run or --restored"):
         score(replace(config, runs=()))
     assert score(config).scored == 7
