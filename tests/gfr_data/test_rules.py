@@ -17,3 +17,10 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as error:
         read_rules(["selection.mots=3", "quality", "selection.most=many"])
     assert all(name in str(error.value) for name in ("mots", "'quality'", "many"))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-nan"])
+def test_a_threshold_that_is_no_finite_number_is_refused(value: str) -> None:
+    """Nothing is below `nan`: it would let every face pass without a word."""
+    with pytest.raises(ConfigError, match=r"quality\.bandwidth must be a finite number"):
+        read_rules([f"quality.bandwidth={value}"])
