@@ -126,7 +126,7 @@ class RunLog:
         self.table = pa.concat_tables([self.table, pa.Table.from_pylist(self.pending, METRICS)])
         self.pending = []
         with atomic_path(self.path) as part:
-            pq.write_table(self.table, part)
+            pq.write_table(self.table, part, write_page_checksum=True)
         if self.events is not None:
             with _written(self.run / EVENTS):
                 self.events.flush()
@@ -147,7 +147,7 @@ def _earlier(path: Path, step: int | None) -> pa.Table:
     if not path.is_file():
         return METRICS.empty_table()
     try:
-        table = pq.read_table(path).cast(METRICS)
+        table = pq.read_table(path, page_checksum_verification=True).cast(METRICS)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise DataError(f"{path} is no metrics table ({error}); remove it to go on without it") from error
     if step is None:
