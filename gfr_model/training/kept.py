@@ -18,6 +18,7 @@ from gfr_model.training.meter import Meter
 from gfr_model.training.schedule import Schedule
 from gfr_model.training.step import Learner
 from manifests import ConfigError, DataError, hash_file
+from manifests.weights import find
 
 ANEW = "give another --out, or --overwrite to begin anew"
 JUDGES = {
@@ -47,7 +48,8 @@ class Origin:
 
 def judges_of(config: TrainConfig) -> dict[str, str]:
     """The files of other networks that the losses of a run ask, by hash: a file may move and stay the same."""
-    return {name: hash_file(getattr(config, name)) if _is_on(config, name) else "" for name in JUDGES}
+    files = {name: getattr(config, name) or find("vgg-face") for name in JUDGES if _is_on(config, name)}
+    return {name: hash_file(file) if (file := files.get(name)) else "" for name in JUDGES}
 
 
 def resume(
@@ -160,4 +162,4 @@ def _other_judges(kept: checkpoint.Checkpoint, config: TrainConfig, judges: Mapp
 
 
 def _is_on(config: TrainConfig, name: str) -> bool:
-    return getattr(config, JUDGES[name]) > 0 and getattr(config, name) not in ("", OFF)
+    return getattr(config, JUDGES[name]) > 0 and getattr(config, name) != OFF

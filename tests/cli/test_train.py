@@ -48,7 +48,7 @@ def test_other_settings_end_with_exit_2_and_say_what_differs(tiny_pairs, tmp_pat
 
 def test_perceptual_loss_without_weights_says_what_to_do(tiny_pairs, tmp_path):
     found = _run(tiny_pairs, "--out", tmp_path / "run")
-    assert found.exit_code == 2
+    assert found.exit_code == 1
     assert "--vgg-face off" in found.stderr
     assert not (tmp_path / "run").exists()
 
