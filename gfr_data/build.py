@@ -182,7 +182,7 @@ def _is_finished(job: _Job) -> bool:
     out = job.config.out
     try:
         read_summary(out)
-        pairs = read_table(out / PAIRS_FILE, PAIRS, ["target_path", "guide_path"])
+        pairs = read_table(out / PAIRS_FILE, PAIRS).select(["target_path", "guide_path"])
     except DataError:
         return False
     if not (job.work.is_indexed() and is_whole(out / REPORT_FILE)):

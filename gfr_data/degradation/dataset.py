@@ -190,8 +190,8 @@ def _plain(pair_id: str) -> str:
 
 
 def _finished(job: _Job) -> bool:
-    """Whether `out` holds the result already, with all its files, as far as footers and the ends of files tell."""
-    if not is_made_by(job.out / DEGRADED_FILE, job.made_by):
+    """Whether `out` holds the result: a table that can be read, and all its files, as far as their ends tell."""
+    if not _known_hashes(job):
         return False
     crops = {path for role in ("target", "guide") for path in job.table[f"{role}_path"].to_pylist()}
     return all(is_whole(job.out / name) for name in (*job.names, *crops))
@@ -203,10 +203,10 @@ def _known_hashes(job: _Job) -> dict[str, str]:
     if not is_made_by(path, job.made_by):
         return {}
     try:
-        table = read_table(path, DEGRADED, ["lq_path", "lq_hash"])
+        table = read_table(path, DEGRADED)
     except DataError:  # damaged: it is made again
         return {}
-    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return dict(zip(table["lq_path"].to_pylist(), table["lq_hash"].to_pylist(), strict=True))
 
 
 def _crop_tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Crop, ...]]]:

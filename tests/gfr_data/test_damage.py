@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from gfr_data.build import WORK, build_pairs, plan
 from gfr_data.config import BuildConfig
@@ -14,7 +15,7 @@ from gfr_data.examination.row import SHARD as SHARD_SCHEMA
 from gfr_data.examination.shard import ShardTask, examine_shard
 from gfr_data.examination.work import Work
 from gfr_data.sources.layouts import parse_source
-from manifests import DataError, read_table, validate_dataset, write_table
+from manifests import PAIRS, DataError, read_table, validate_dataset, write_table
 
 SHARD, INDEX = f"{WORK}/shards/00000.parquet", f"{WORK}/index.parquet"
 DAMAGES: dict[str, Callable[[Path], object]] = {
@@ -159,6 +160,41 @@ def test_a_shard_that_is_damaged_inside_is_removed_and_made_again(finished: Buil
         build_pairs(config)
     build_pairs(config)
     assert contents(config.out) == contents(finished.out)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["of a finished build", "of an unfinished one"])
+def test_a_crop_with_another_bit_does_not_get_into_the_manifest(
+    finished: BuildConfig, config: BuildConfig, known: bool
+) -> None:
+    crop = config.out / a_crop(config.out)
+    content = bytearray(crop.read_bytes())
+    content[len(content) // 2] ^= 1
+    crop.write_bytes(content)
+    for name in ("summary.json",) if known else ("summary.json", "faces.parquet", "pairs.parquet"):
+        (config.out / name).unlink()
+    build_pairs(config)
+    assert contents(config.out) == contents(finished.out)
+
+
+def test_a_crop_of_a_photograph_that_was_replaced_is_made_again(finished: BuildConfig, tmp_path: Path) -> None:
+    """Its shard was lost and is examined anew: the photograph has its old name and shows something else."""
+    (source,) = finished.sources
+    root, out = tmp_path / "casia-webface", tmp_path / "pairs"
+    shutil.copytree(source.root, root)
+    points = tmp_path / "landmarks68.csv"
+    shutil.copy(finished.landmarks.removeprefix("file:"), points)
+    config = replace(finished, sources=(replace(source, root=root),), out=out, landmarks=f"file:{points}")
+    build_pairs(config)
+    photograph = root / Path(read_table(out / "pairs.parquet", PAIRS)["target_source_path"][0].as_py())
+    with Image.open(photograph) as image:
+        image.point([255 - grey for grey in range(256)] * 3).save(tmp_path / "other.png")
+    shutil.copy(tmp_path / "other.png", photograph)
+    shutil.rmtree(out / WORK / "shards")
+    build_pairs(config)
+    fresh = replace(config, out=tmp_path / "fresh" / "pairs")
+    build_pairs(fresh)
+    wanted = contents(fresh.out)
+    assert {name: content for name, content in contents(out).items() if name in wanted} == wanted
 
 
 def test_of_two_builds_in_one_folder_the_second_is_told_who_has_it(finished: BuildConfig, config: BuildConfig) -> None:
