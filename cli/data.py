@@ -251,10 +251,8 @@ def validate_command(folder: Path, as_json: bool) -> None:
         problems = validate_dataset(folder, progress)
     print_summary({"folder": str(folder), "problems": problems}, as_json, "\n".join(problems) or f"{folder} is sound")
     if problems:
-        raise DataError(
-            f"{folder} has {len(problems)} problem{'s' * (len(problems) > 1)}; remove the files named and give the "
-            "command that made them, or make it anew with --overwrite"
-        )
+        what = f"{folder} has {len(problems)} problem{'s' * (len(problems) > 1)}"
+        raise DataError(f"{what}; remove the files named and make them again, or all with --overwrite")
 
 
 @main.command("report")
