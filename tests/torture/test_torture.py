@@ -1,4 +1,4 @@
-"""Tests of the harness itself."""
+"""A short slice of `make torture`, and the shim itself."""
 
 import subprocess
 import sys
@@ -7,6 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.torture import shim
+
+CASES = 8
+KINDS = ("kill", "fault", "replace", "race")
+
+
+@pytest.mark.skipif(bool(shim.missing()), reason=shim.missing() or "runs")
+def test_killed_and_failing_commands_end_with_the_bytes_of_undisturbed_ones(repository: Path, tmp_path: Path) -> None:
+    which = ["--kinds", *KINDS, "--most", str(CASES), "--minutes", "5", "--folder", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.torture", *which]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "unexpected: 0, lost: 0" in done.stdout
 
 
 @pytest.mark.skipif(bool(shim.missing()), reason=shim.missing() or "runs")
