@@ -116,7 +116,7 @@ def reports_errors(command: Command) -> Command:
         except GfrError as error:
             if debug:
                 raise
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {shown(str(error))}", err=True)
             sys.exit(error.exit_code)
         except (click.ClickException, click.exceptions.Exit):
             raise
@@ -128,6 +128,11 @@ def reports_errors(command: Command) -> Command:
             sys.exit(1)
 
     return wrapped  # type: ignore[return-value]  # click needs no more than a callable of the same meaning
+
+
+def shown(text: str) -> str:
+    """`text` with control characters of file names written out: none may move the cursor or colour a terminal."""
+    return "".join(c if c.isprintable() or c in " \n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def print_summary(summary: dict[str, Any], as_json: bool, text: str) -> None:

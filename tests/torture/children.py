@@ -49,6 +49,8 @@ class Child:
         """Begin `gfr-data ...`, `gfr-train ...` or `gfr-eval ...`; `notes`: a folder for what it says."""
         notes.mkdir(parents=True, exist_ok=True)
         self.files = [notes / name for name in ("stdout", "stderr", "operations")]
+        for file in self.files:  # what an earlier command left running may still write into its own
+            file.unlink(missing_ok=True)
         self.began = time.monotonic()
         self.number = os.fork()
         if self.number == 0:
