@@ -115,7 +115,7 @@ def test_the_same_again_does_nothing_and_another_network_is_refused(run_of, tmp_
 
 def test_missing_packages_are_named(run_of, tmp_path, monkeypatch):
     monkeypatch.setattr("gfr_model.export.find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"ONNX needs onnx and onnxscript: pip install 'gfr\[onnx\]'"):
+    with pytest.raises(DataError, match=r"ONNX needs onnx and onnxscript: pip install 'gfrnet-toolkit\[onnx\]'"):
         export_network(run_of("-WG"), "onnx", tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.torture import shim
 
-CASES = 8
+CASES = 4
 KINDS = ("kill", "fault", "replace", "race")
 
 

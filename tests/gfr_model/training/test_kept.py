@@ -157,7 +157,7 @@ def _killed(work):
 
 
 def _kill_at(step):
-    def progress(stage, done, total):
+    def progress(stage, done, total, note=""):
         if stage.startswith("train") and done == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -185,7 +185,7 @@ def test_a_run_killed_before_its_first_note_is_begun_again(pairs, tmp_path, monk
 
     _killed(work)
     assert not (run / "config.toml").exists()
-    assert len(list(run.iterdir())) == 1  # the part of it that was written
+    assert any(run.iterdir())  # the note of who holds it, and the part that was written
     assert train(pairs, run, _config(max_steps=2), overwrite=beside).new_steps == 2
     assert not list(run.rglob("*.part*"))
 

@@ -263,7 +263,7 @@ def test_the_losses_of_face_and_identity_join_where_they_have_a_weight(tmp_path,
     assert min(values["face"], values["identity"]) > 0
     monkeypatch.setenv("GFR_WEIGHTS", str(tmp_path))
     with pytest.raises(DataError, match="`gfr-data weights get dlib-recognition` gets them"):
-        load_identity(_config(lambda_identity=1.0), World())
+        load_identity(_config(lambda_identity=1.0), World(), trusted=False)
 
 
 def test_the_network_of_landmarks_learns_the_points_of_both_images():

@@ -197,7 +197,7 @@ def test_the_whole_network_has_the_layers_of_vgg_16():
 
 
 def test_a_missing_file_says_what_to_get(tmp_path):
-    with pytest.raises(DataError, match=r"VGG_FACE\.t7.*robots\.ox\.ac\.uk"):
+    with pytest.raises(DataError, match=r"gfr-data weights get vgg-face.*--vgg-face off"):
         load_vggface(tmp_path / "nothing.t7")
 
 
