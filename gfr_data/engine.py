@@ -3,12 +3,13 @@
 Workers of this machine end with the process that started them, however it ends.
 """
 
+import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
@@ -68,32 +69,44 @@ def run(
     # joblib's Ray backend gives results only when all tasks are done: it gets a few at a time.
     whole = engine.backend != "ray"
     parts = [tasks] if whole else [tasks[at : at + 4 * workers] for at in range(0, len(tasks), 4 * workers)]
-    with _backend(engine, workers), _signals_raise() if workers > 1 else nullcontext():
+    with _backend(engine, workers), _signals_raise(workers > 1) as ended:
         kind = "generator_unordered" if whole else "list"
         parallel = Parallel(n_jobs=workers, batch_size=1, pre_dispatch=2 * workers, return_as=kind)
         try:
             for part in parts:
                 yield from parallel(delayed(function)(task) for task in part)
         except Exception as error:
+            if ended:  # the workers are gone because they were ended
+                raise SystemExit(128 + ended[0]) from error
             if any(base.__name__ in _DEATHS for base in type(error).__mro__):
                 raise WorkerDiedError(str(error).partition("\n")[0]) from error
             raise
 
 
 @contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Raise SystemExit where a signal would end this process at once; one that is ignored (nohup) stays so."""
+def _signals_raise(others: bool) -> Iterator[list[int]]:
+    """Where `others` work, raise SystemExit when a signal would end this process; an ignored one (nohup) stays so.
+
+    The workers are killed first: joblib, wherever the signal finds it, may else wait for their tasks. Yields the
+    signals that came.
+    """
+    came: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        for worker in multiprocessing.active_children():
+            if worker.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL)
         raise SystemExit(128 + number)
 
     in_main = threading.current_thread() is threading.main_thread()  # no other thread may set what a signal does
-    numbers = [getattr(signal, name) for name in ENDINGS if in_main and hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in ENDINGS if others and in_main and hasattr(signal, name)]
     changed = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
     for number in changed:
         signal.signal(number, end)
     try:
-        yield
+        yield came
     finally:
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
