@@ -1,4 +1,4 @@
-# make demo    photographs in, restored photographs out, on rendered people (6 to 10 minutes on two cores)
+# make demo    photographs in, restored photographs out, on rendered people (4 to 10 minutes on two cores)
 # make test    lint, types, all tests
 # make torture kill, fail, damage and race every command for MINUTES=10, see tests/torture/README.md
 # make format  put the source in the project's form
