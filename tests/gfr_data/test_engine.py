@@ -38,7 +38,10 @@ def test_every_task_gives_its_result(jobs: int) -> None:
 
 
 LINGER = """
+import signal
 import sys
+for number in (signal.SIGTERM, signal.SIGHUP):  # also where the tests run under nohup
+    signal.signal(number, signal.SIG_DFL)
 from gfr_data.engine import Engine, run
 from test_engine import linger
 try:
