@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,17 @@ from cli.command import (
 from cli.progress import progress_bars
 
 
-def _face_option(context: click.Context, option: click.Parameter, value: str) -> str:
+def _face(context: click.Context, option: click.Parameter, value: str) -> str:
     """`largest`, `all`, or a number from 1 on."""
     if value in ("largest", "all") or (value.isdecimal() and int(value) >= 1):
         return value
     raise click.BadParameter(f"{value!r} is neither 'largest' nor 'all' nor a number from 1 on")
+
+
+def face_option(choices: str) -> Callable[[Any], Any]:
+    """The option of which face, with what it takes."""
+    about = "Which face; they count from the left, from 1 on."
+    return click.option("--face", metavar=choices, default="largest", show_default=True, callback=_face, help=about)
 
 
 @click.command("restore")
@@ -45,14 +52,7 @@ def _face_option(context: click.Context, option: click.Parameter, value: str) ->
     type=GivenPath(),
     help="A file (.png, .jpg, .webp) for one photograph, a folder for more.",
 )
-@click.option(
-    "--face",
-    metavar="largest|all|INDEX",
-    default="largest",
-    show_default=True,
-    callback=_face_option,
-    help="Which face; they count from the left, from 1 on.",
-)
+@face_option("largest|all|INDEX")
 @click.option(
     "--enlarge",
     type=click.IntRange(1, 8),
@@ -147,14 +147,7 @@ def restore_command(
     type=GivenPath(),
     help="A photograph of another person: also show what it makes in the guide's place.",
 )
-@click.option(
-    "--face",
-    metavar="largest|INDEX",
-    default="largest",
-    show_default=True,
-    callback=_face_option,
-    help="Which face; they count from the left, from 1 on.",
-)
+@face_option("largest|INDEX")
 @device_option
 @overwrite_option
 @json_option

@@ -8,7 +8,6 @@ from pathlib import Path
 from manifests.errors import DataError
 
 FLAG = "--trust-program"
-PIECE = 1 << 20  # bytes
 
 
 def is_program(path: Path) -> bool:
@@ -34,8 +33,5 @@ def require_trust(path: Path, trusted: bool, known: Collection[str] = ()) -> Non
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from manifests import hash_bytes, read_file
+from manifests.files import MOST_INPUT
 
 if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 120_000_000  # of a photograph; 360 MB decoded. Checked on the header, before anything is decoded.
-MAX_BYTES = 400_000_000  # of a file
 MAX_MEMORY = 1_000_000_000  # bytes that decoding may take; what some formats would need at MAX_PIXELS is more
 # What a camera, a scanner or a dataset writes. Pillow's other readers only widen what a hostile file can reach.
 # HEIF, what telephones write, is read where pi-heif is installed.
@@ -58,7 +58,7 @@ def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 def _content(path: str | Path) -> bytes:
     try:
-        return read_file(path, MAX_BYTES)
+        return read_file(path, MOST_INPUT)
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
 

@@ -5,7 +5,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from gfr_model.restoration.need import weakened
 from gfr_model.restoration.restore import Options, RestoredFace, restore_photograph
 from manifests import DataError, hash_bytes, hash_file
 from manifests.files import safe_name
+from manifests.pages.charts import jpeg
 
 MOST_KEPT = 40  # photographs and sets of guides that are held; the oldest go
 SIDE = 1600  # px of a picture that the page shows, at most
@@ -124,7 +125,7 @@ class Desk:
         made = restore_photograph(image, hash_file(path), served, self.model, self.vision, options, self.persons)
         for what, picture in zip(PICTURES, (image, made.image), strict=True):
             np.save(folder / f"{what}.npy", picture)
-            _save_small(picture, folder / f"{what}.jpg")
+            (folder / f"{what}.jpg").write_bytes(jpeg(picture, SIDE, quality=92))
         self._photographs[key] = safe_name(Path(upload.name).name)
         while len(self._photographs) > MOST_KEPT:
             shutil.rmtree(self.folder / self._photographs.popitem(last=False)[0], ignore_errors=True)
@@ -147,22 +148,9 @@ class Desk:
         )
 
 
-def record(value: Received | Made) -> dict[str, object]:
-    """What goes to the page."""
-    return asdict(value)
-
-
 def _said(face: RestoredFace) -> list[str]:
     choice = face.choice
     if choice is None:
         return []
     guide = f"guide {choice.guide.path.name}: {choice.why}" if choice.guide is not None else f"no guide: {choice.why}"
     return [guide, *face.notes[:-1]]  # the last says that all of the change was asked for
-
-
-def _save_small(image: np.ndarray, path: Path) -> None:
-    from PIL import Image
-
-    picture = Image.fromarray(image)
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    picture.save(path, format="JPEG", quality=92)

@@ -8,10 +8,11 @@ import json
 import tempfile
 import webbrowser
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gfr_model.app.desk import Desk, Upload, record
+from gfr_model.app.desk import Desk, Upload
 from gfr_model.device import open_device
 from gfr_model.inference import load_model
 from gfr_model.restoration.faces import Vision
@@ -110,10 +111,10 @@ def _answer(desk: Desk, request: "Request") -> "Response":
         case ("GET", ""):
             return Response(_page(desk), content_type="text/html; charset=utf-8")
         case ("POST", "guides"):
-            return _json(record(desk.receive(_uploads(request, "guides"))))
+            return _json(asdict(desk.receive(_uploads(request, "guides"))))
         case ("POST", "photographs"):
             face = "all" if request.args.get("face") == "all" else "largest"
-            return _json(record(desk.restore(_uploads(request, "photograph")[0], request.args.get("guides", ""), face)))
+            return _json(asdict(desk.restore(_uploads(request, "photograph")[0], request.args.get("guides", ""), face)))
         case ("GET", "pictures", key, what):
             if (picture := desk.picture(key, what)) is not None:
                 return Response(picture, content_type="image/jpeg")

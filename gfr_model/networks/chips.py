@@ -22,12 +22,11 @@ def five_points(points: Tensor) -> Tensor:
     return torch.stack((*eyes, points[:, 30], points[:, 48], points[:, 54]), dim=1)
 
 
-def chips(images: Tensor, points: Tensor, template: Tensor, size: int) -> Tensor:
-    """The faces (B, 3, size, size) of images (B, 3, S, S) with landmarks (B, 68, 2), five brought to `template` (5, 2).
+def chips(images: Tensor, five: Tensor, template: Tensor, size: int) -> Tensor:
+    """The faces (B, 3, size, size) of images (B, 3, S, S) whose points `five` (B, 5, 2) come to `template` (5, 2).
 
     [-1, 1] is the frame of image and face. What lies outside the image repeats its border.
     """
-    five = five_points(points)
     matrix, shift = similarity(template.to(five).expand(len(five), -1, -1), five)
     shape = [len(images), 3, size, size]
     grid = F.affine_grid(torch.cat((matrix, shift[..., None]), 2), shape, align_corners=True)

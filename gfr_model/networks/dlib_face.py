@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gfr_model.networks.chips import arcface_template, chips
+from gfr_model.networks.chips import arcface_template, chips, five_points
 from manifests import DataError
 
 MANIFEST = "face_recognition_model-weights_manifest.json"  # beside the weights
@@ -70,7 +70,7 @@ class DlibFace(nn.Module):
 
         Two of one person are nearer than 0.6 to each other.
         """
-        faces = chips(images, points, self.template, SIZE)
+        faces = chips(images, five_points(points), self.template, SIZE)
         x = F.max_pool2d(self.entry((faces * 255 - self.mean) / 256).relu(), 3, 2)
         for block in self.blocks.values():
             x = block(x)

@@ -4,7 +4,6 @@ OUT/index.html   the page
 OUT/index_files  its pictures, smaller than the photographs
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,7 @@ from gfr_model.restoration.jobs import Job
 from gfr_model.restoration.marks import Mark
 from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph
 from manifests import DataError, write_text
+from manifests.pages.charts import jpeg
 from manifests.pages.frame import render
 
 PAGE = "index.html"
@@ -37,9 +37,14 @@ class Shown:
 
 def page_pictures(job: Job, photograph: np.ndarray, made: RestoredPhotograph) -> dict[Path, bytes]:
     """The pictures of one photograph (H, W, 3) uint8 for the page: before, after, and those of its faces."""
-    pictures = {job.picture("before"): _jpeg(photograph), job.picture("after"): _jpeg(made.image)}
+    pictures = {
+        job.picture("before"): jpeg(photograph, SIDE, quality=88),
+        job.picture("after"): jpeg(made.image, SIDE, quality=88),
+    }
     for number, face in enumerate(made.faces, 1):
-        pictures |= {job.picture(f"face{number}-{what}"): _jpeg(image) for what, image in _of_face(face).items()}
+        pictures |= {
+            job.picture(f"face{number}-{what}"): jpeg(image, SIDE, quality=88) for what, image in _of_face(face).items()
+        }
     return pictures
 
 
@@ -88,15 +93,6 @@ def _shown(folder: Path, entry: Entry) -> Shown | None:
 def _of_face(face: RestoredFace) -> dict[str, np.ndarray]:
     guide = {} if face.guide is None else {"guide": face.guide.image}
     return {"input": face.seen, **guide, "output": face.restored}
-
-
-def _jpeg(image: np.ndarray) -> bytes:
-    from PIL import Image
-
-    picture, file = Image.fromarray(image), io.BytesIO()
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    picture.save(file, format="JPEG", quality=88)
-    return file.getvalue()
 
 
 def described(face: Mapping[str, Any]) -> list[str]:

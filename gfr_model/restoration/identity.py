@@ -4,13 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
+from gfr_model.networks.chips import arcface_template, chips
+from gfr_model.networks.warp import normalise
 from gfr_model.restoration.faces import Quality
+from manifests import DataError
 
 WEIGHTS = "sface"  # name in the table of weights
 SIZE = 112  # px of the aligned face
-# Where SFace wants eyes, nose tip and mouth corners.
-PLACES = np.array([(38.3, 51.7), (73.5, 51.5), (56.0, 71.7), (41.5, 92.4), (70.7, 92.2)], np.float32)
 # Least similarity of a person's photograph and guide, from that many cycles per face on that it shows; a face that
 # shows fewer looks like nobody. Of 68 people's photographs 2% are below it with their own guide; with another's 97% of
 # those with 16 cycles and half of the others (as tests/benchmarks/measure_need.py measures).
@@ -24,8 +28,6 @@ class Persons:
         """Load SFace's ONNX file. Raises DataError when it cannot be read."""
         import cv2
 
-        from manifests import DataError
-
         # OpenCV 5's new engine does not read it, and versions before 4.11 have one engine alone.
         engine = {"engine": cv2.dnn.ENGINE_CLASSIC} if hasattr(cv2.dnn, "ENGINE_CLASSIC") else {}
         try:
@@ -34,29 +36,21 @@ class Persons:
             raise DataError(f"{weights} is no network that OpenCV reads; get it again, or remove it") from error
 
     def embed(self, image: np.ndarray, keypoints: np.ndarray) -> np.ndarray | None:
-        """The face with `keypoints` (5, 2) px in `image` (H, W, 3) uint8 RGB as (128,), norm 1; None where none is."""
-        import cv2
-
-        matrix = _onto_places(np.asarray(keypoints, np.float64))
-        if matrix is None:
+        """The face with `keypoints` (5, 2) px in `image` (S, S, 3) uint8 RGB as (128,), norm 1; None where none is."""
+        size = image.shape[0]
+        five = torch.from_numpy(np.asarray(keypoints, np.float32))[None]
+        if not float(five.var(dim=1).sum()) >= 1:  # px squared: they lie on one another
             return None
-        aligned = cv2.warpAffine(image, matrix, (SIZE, SIZE))
-        self._network.setInput(cv2.dnn.blobFromImage(aligned, 1.0, (SIZE, SIZE)))
-        found = self._network.forward()[0]
-        return np.asarray(found / max(float(np.linalg.norm(found)), 1e-6))
+        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+        return np.asarray(self.embed_batch(picture, normalise(five, size))[0])
 
-
-def _onto_places(points: np.ndarray) -> np.ndarray | None:
-    """The similarity (2, 3) that brings `points` (5, 2) nearest to PLACES; None where they lie on one another."""
-    # Turn and enlargement are one complex factor.
-    found, wanted = (places @ [1, 1j] for places in (points, PLACES))
-    around = found - found.mean()
-    size = float((np.abs(around) ** 2).sum())
-    if not size >= 1:
-        return None
-    factor = (around.conj() * (wanted - wanted.mean())).sum() / size
-    shift = wanted.mean() - factor * found.mean()
-    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+    def embed_batch(self, images: Tensor, five: Tensor) -> Tensor:
+        """Embeddings (B, 128), norm 1, of images (B, 3, S, S) RGB, 0 to 255, with `five` points (B, 5, 2) in [-1, 1]."""
+        found = []
+        for face in chips(images, five, arcface_template(), SIZE):
+            self._network.setInput(face[None].numpy())
+            found.append(torch.from_numpy(self._network.forward()[0]))
+        return F.normalize(torch.stack(found), dim=1)
 
 
 def open_persons() -> Persons | None:

@@ -58,6 +58,11 @@ class Line:
 
 def data_uri(image: np.ndarray, side: int | None = None, quality: int = 82) -> str:
     """`image` (H, W, 3) uint8 as a JPEG data URI, its longer side at most `side` px."""
+    return encoded(jpeg(image, side, quality), "jpeg")
+
+
+def jpeg(image: np.ndarray, side: int | None = None, quality: int = 82) -> bytes:
+    """`image` (H, W, 3) uint8 as a JPEG file, its longer side at most `side` px."""
     from PIL import Image
 
     picture = Image.fromarray(image)
@@ -65,7 +70,7 @@ def data_uri(image: np.ndarray, side: int | None = None, quality: int = 82) -> s
         picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     content = io.BytesIO()
     picture.save(content, format="JPEG", quality=quality, subsampling=0 if quality > 90 else -1)
-    return encoded(content.getvalue(), "jpeg")
+    return content.getvalue()
 
 
 def encoded(content: bytes, kind: str) -> str:

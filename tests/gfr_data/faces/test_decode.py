@@ -216,7 +216,7 @@ def test_what_is_no_regular_file_is_unreadable_and_not_waited_for(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs a file that is longer than it says")
 def test_reading_is_bounded_by_what_was_read(monkeypatch):
-    monkeypatch.setattr(decode, "MAX_BYTES", 3)
+    monkeypatch.setattr(decode, "MOST_INPUT", 3)
     with pytest.raises(Unreadable, match="larger than"):
         read_image("/proc/self/environ")  # its size is said to be 0
 

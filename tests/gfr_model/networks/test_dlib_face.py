@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gfr_model.networks.chips import ARCFACE, chips
+from gfr_model.networks.chips import ARCFACE, chips, five_points
 from gfr_model.networks.dlib_face import BLOCKS, MANIFEST, SIZE, load_dlib_face, read_face_api
 from manifests import DataError
 
@@ -72,7 +72,7 @@ def test_embeddings_are_those_of_its_layers(tmp_path: Path) -> None:
     images, points = torch.rand(2, 3, 96, 96, generator=generator), torch.rand(2, 68, 2, generator=generator) - 0.5
     with torch.no_grad():
         found = network(images, points)
-        wanted = _embedded(weights, chips(images, points, network.template, SIZE))
+        wanted = _embedded(weights, chips(images, five_points(points), network.template, SIZE))
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
     assert found.std() > 0
 
@@ -84,7 +84,7 @@ def test_a_chip_has_the_five_points_where_the_template_says() -> None:
     points[:, 36:42], points[:, 42:48] = template[0], template[1]
     points[:, 30], points[:, 48], points[:, 54] = template[2], template[3], template[4]
     image = torch.rand(1, 3, 112, 112, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(chips(image, points, template, 112), image, atol=1e-3, rtol=0)
+    torch.testing.assert_close(chips(image, five_points(points), template, 112), image, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("damage", ["cut", "long", "no manifest", "another network"])
