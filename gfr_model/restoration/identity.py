@@ -45,7 +45,7 @@ class Persons:
         return np.asarray(self.embed_batch(picture, normalise(five, size))[0])
 
     def embed_batch(self, images: Tensor, five: Tensor) -> Tensor:
-        """Embeddings (B, 128), norm 1, of images (B, 3, S, S) RGB, 0 to 255, with `five` points (B, 5, 2) in [-1, 1]."""
+        """Embeddings (B, 128), norm 1, of images (B, 3, S, S) RGB, 0 to 255; `five` points (B, 5, 2) in [-1, 1]."""
         found = []
         for face in chips(images, five, arcface_template(), SIZE):
             self._network.setInput(face[None].numpy())

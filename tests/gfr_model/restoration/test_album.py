@@ -2,108 +2,20 @@
 
 import json
 import os
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from gfr_data.faces.crop import crop
-from gfr_model.checkpoint import MODEL_FILE, write
-from gfr_model.config import TrainConfig
-from gfr_model.networks.build import build_network
-from gfr_model.restoration.album import FAILED, KEPT, RESTORED, restore_album
+from gfr_model.restoration.album import FAILED, KEPT, RESTORED
 from gfr_model.restoration.album_log import LOG_FILE, read_log
 from gfr_model.restoration.album_page import PAGE
-from gfr_model.restoration.faces import FoundFace, Quality
 from gfr_model.restoration.jobs import PICTURES, AlbumConfig, plan_jobs
-from gfr_model.restoration.marks import MARKS_FILE, copy_kept
 from gfr_model.restoration.restore import Options
 from manifests import ConfigError, DataError
-from manifests.crops import CropGeometry
-
-FRONT = np.array([(-20.0, -20), (20, -20), (0, 3), (-18, 21), (18, 21)])
-
-
-class Eyes:
-    """Finds a face in the middle of every picture that is not dark."""
-
-    def __init__(self):
-        self.read_paths = []
-
-    def read(self, path):
-        self.read_paths.append(Path(path))
-        try:
-            return np.asarray(Image.open(path).convert("RGB"))
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: damaged") from error
-
-    def find(self, image):
-        if image.mean() < 20:
-            return []
-        x, y = image.shape[1] / 2, image.shape[0] / 2
-        return [FoundFace(CropGeometry(x - 30, y - 30, 60.0, 60.0), 0.9, FRONT / 2 + [x, y])]
-
-    def cut(self, image, square, size):
-        return crop(image, square, size)
-
-    def measure(self, image, square):
-        return Quality(5.0)
-
-
-def save(path, seed, size=(160, 100), dark=False):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    levels = np.random.default_rng(seed).integers(0, 10 if dark else 256, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(levels).save(path)
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Run folders of small untrained networks: with guide, without."""
-    folders = []
-    for variant in ("full", "-WG"):
-        config = TrainConfig(width=2, variant=variant, image_size=32, output_skip=True)
-        with torch.random.fork_rng():
-            torch.manual_seed(5)
-            network = build_network(config)
-        folders.append(tmp_path_factory.mktemp("run"))
-        tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-        write(folders[-1] / MODEL_FILE, tensors, config, {})
-    return folders
-
-
-@pytest.fixture
-def album(tmp_path, runs):
-    """Photographs and guides of two persons; one photograph shows nobody, one is damaged, one person has no guides."""
-    photos = tmp_path / "photos"
-    for number, name in enumerate(("alice/1.jpg", "alice/2.png", "bob/1.tif")):
-        save(photos / name, number)
-    save(photos / "alice/nobody.png", 7, dark=True)
-    save(photos / "carol/1.png", 8)
-    (photos / "bob/broken.jpg").write_bytes(b"no picture")
-    (photos / "alice/notes.txt").write_text("1964")
-    for number, name in enumerate(("alice/a.jpg", "alice/b.jpg", "bob/a.jpg")):
-        save(tmp_path / "guides" / name, 20 + number)
-    return AlbumConfig((photos,), runs[0], tmp_path / "guides", tmp_path / "out", compare=True)
-
-
-def run(config, eyes=None):
-    lines = []
-    return restore_album(config, lambda: eyes or Eyes(), say=lines.append), lines
-
-
-def contents(folder):
-    """All files but the page, which says what the very last call could not restore."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != PAGE]
-    return {path.relative_to(folder): path.read_bytes() for path in files}
-
-
-def states(summary, root):
-    return {Path(one.photo).relative_to(root).as_posix(): one.state for one in summary.outcomes}
+from tests.gfr_model.restoration.albums import Eyes, contents, run, save, states
 
 
 def test_an_album_goes_on_past_what_cannot_be_restored(album):
@@ -363,113 +275,3 @@ def test_the_log_tells_what_was_made_from_what(album):
     assert len(lines) == 3
     assert all(len(line["made_from"]["photo"]) == 32 for line in lines)
     assert {line["output"] for line in lines} == {"alice/1.jpg", "alice/2.png", "bob/1.png"}
-
-
-def mark(album, **marks):
-    entries = read_log(album.out)
-    given = {name: {"mark": value, "file": entries[name].files[name]} for name, value in marks.items()}
-    (album.out / MARKS_FILE).write_text(json.dumps({"marks": given}))
-
-
-def test_what_was_marked_to_be_kept_is_copied_and_nothing_else(album, tmp_path):
-    album = replace(album, compare=False)
-    run(album)
-    mark(album, **{"alice/1.jpg": "keep", "alice/2.png": "reject"})
-    kept = replace(album, only_kept=tmp_path / "kept")
-    summary, _ = run(kept)
-    assert summary.kept.copied == ("alice/1.jpg",)
-    assert (summary.kept.rejected, summary.kept.unmarked) == (("alice/2.png",), ("bob/1.png",))
-    assert contents(tmp_path / "kept") == {Path("alice/1.jpg"): (album.out / "alice/1.jpg").read_bytes()}
-    assert "1 kept photographs copied, 1 rejected, 1 without a mark" in summary.text()
-    again, _ = run(kept)
-    assert again.kept.there == ("alice/1.jpg",)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "save the marks there"),
-        (b"{}", "holds no marks"),
-        (b'{"marks": {"alice/1.jpg": {"mark": "burn", "file": "x"}}}', "a mark is 'burn'"),
-        (b"[" * 100_000, "holds no marks"),
-    ],
-)
-def test_without_marks_nothing_is_copied(album, tmp_path, content, message):
-    if content is not None:
-        album.out.mkdir()
-        (album.out / MARKS_FILE).write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        run(replace(album, only_kept=tmp_path / "kept"))
-    assert not (tmp_path / "kept").exists()
-
-
-def test_marks_name_results_alone_and_hold_for_the_file_that_was_looked_at(album, tmp_path):
-    run(album)
-    entries, out = read_log(album.out), tmp_path / "kept"
-    (tmp_path / "secret").write_text("x")
-    given = {"../secret": {"mark": "keep", "file": "x"}, "alice/1.jpg": {"mark": "keep", "file": "0" * 32}}
-    (album.out / MARKS_FILE).write_text(json.dumps({"marks": given}))
-    found = copy_kept(album.out, entries, out)
-    assert found.changed == ("alice/1.jpg",)
-    assert found.copied == ()
-    assert not out.exists()
-    mark(album, **{"alice/1.jpg": "keep", "alice/2.png": "keep"})
-    (out / "alice").mkdir(parents=True)
-    for name in ("alice/1.jpg", "bob/1.png"):
-        (out / name).parent.mkdir(exist_ok=True)
-        (out / name).write_bytes(b"mine")
-    found = copy_kept(album.out, entries, out)
-    assert found.copied == ("alice/2.png",)
-    assert len(found.failed) == 2
-    assert (out / "alice/1.jpg").read_bytes() == (out / "bob/1.png").read_bytes() == b"mine"
-
-
-def test_the_page_shows_each_photograph_with_guide_reason_and_change_and_stays_if_it_is_anothers(album):
-    run(album)
-    page = (album.out / PAGE).read_text()
-    for part in (
-        "Guide a.jpg: the only one",
-        "fits best of 2",
-        "all of the change",
-        "grey levels on average",
-    ):
-        assert part in page, part
-    sources = re.findall(r'src="([^"]+)"', page)
-    assert len(sources) == 3 * 5
-    assert all((album.out / source).is_file() for source in sources)
-    assert "carol/1.png: no usable guide" in page
-    assert not re.search(r"https?://", page)
-    (album.out / PAGE).write_text("<p>mine")
-    summary, lines = run(album)
-    assert (album.out / PAGE).read_text() == "<p>mine"
-    assert summary.page == ""
-    assert any("stays as it is" in line for line in lines)
-
-
-def test_marks_given_in_a_browser_are_what_the_next_call_keeps(album, tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: the extra dev")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium")
-    album = replace(album, compare=False)
-    run(album)
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.add_init_script("delete window.showSaveFilePicker")  # which asks a person
-        page.goto((album.out / PAGE).as_uri())
-        rows = page.locator("#rows .row")
-        rows.nth(0).locator("[data-mark=reject]").click()
-        rows.nth(1).locator("[data-mark=keep]").click()
-        page.reload()  # marks outlive the page
-        assert page.locator("#count").inner_text() == "1 kept, 1 rejected, 1 without a mark"
-        page.locator("#shown").select_option("none")
-        assert [row.is_visible() for row in rows.all()] == [False, False, True]
-        page.locator("#rest").click()
-        with page.expect_download() as download:
-            page.locator("#save").click()
-        download.value.save_as(album.out / MARKS_FILE)
-        browser.close()
-    summary, _ = run(replace(album, only_kept=tmp_path / "kept"))
-    assert summary.kept.copied == ("alice/2.png", "bob/1.png")
-    assert summary.kept.rejected == ("alice/1.jpg",)
