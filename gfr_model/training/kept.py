@@ -18,13 +18,14 @@ from gfr_model.training.meter import Meter
 from gfr_model.training.schedule import Schedule
 from gfr_model.training.step import Learner
 from manifests import ConfigError, DataError, hash_file
-from manifests.weights import find
+from manifests.weights import require
 
 ANEW = "give another --out, or --overwrite to begin anew"
+# Settings that name files of other networks: the weight of their loss, and what they are called among the weights.
 JUDGES = {
-    "vgg_face": "lambda_perceptual",
-    "identity_weights": "lambda_identity",
-}  # files, and the weights of their losses
+    "vgg_face": ("lambda_perceptual", "vgg-face"),
+    "identity_weights": ("lambda_identity", "dlib-recognition"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,14 @@ class Origin:
 
 
 def judges_of(config: TrainConfig) -> dict[str, str]:
-    """The files of other networks that the losses of a run ask, by hash: a file may move and stay the same."""
-    files = {name: getattr(config, name) or find("vgg-face") for name in JUDGES if _is_on(config, name)}
-    return {name: hash_file(file) if (file := files.get(name)) else "" for name in JUDGES}
+    """The files of other networks that the losses of a run ask, by hash: a file may move and stay the same.
+
+    Raises DataError when one is missing.
+    """
+    return {
+        setting: hash_file(require(setting, getattr(config, setting), weight)) if _is_on(config, setting) else ""
+        for setting, (_, weight) in JUDGES.items()
+    }
 
 
 def resume(
@@ -162,4 +168,4 @@ def _other_judges(kept: checkpoint.Checkpoint, config: TrainConfig, judges: Mapp
 
 
 def _is_on(config: TrainConfig, name: str) -> bool:
-    return getattr(config, JUDGES[name]) > 0 and getattr(config, name) != OFF
+    return getattr(config, JUDGES[name][0]) > 0 and getattr(config, name) != OFF

@@ -12,9 +12,11 @@ import torch
 from gfr_model import checkpoint
 from gfr_model.presets import resolve
 from gfr_model.training import train as training
+from gfr_model.training.kept import judges_of
 from gfr_model.training.run import read_metrics
 from gfr_model.training.train import train
-from manifests import ConfigError, DataError
+from manifests import ConfigError, DataError, hash_file
+from manifests.weights import named
 
 SETTINGS = {
     "image_size": 32,
@@ -246,3 +248,17 @@ def test_weights_that_no_loss_would_ask_are_refused(pairs, tmp_path):
     with pytest.raises(ConfigError, match="lambda_perceptual is 0"):
         train(pairs, tmp_path / "run", _config(vgg_face=str(tmp_path / "vgg")))
     assert not (tmp_path / "run").exists()
+
+
+def test_the_networks_that_losses_ask_are_known_by_name_by_path_and_where_nothing_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("GFR_WEIGHTS", str(tmp_path))
+    for file in named("dlib-recognition").files:
+        with (tmp_path / file.name).open("wb") as sparse:
+            sparse.truncate(file.size)
+    path = tmp_path / "face_recognition_model.bin"
+    for given in ("", "dlib-recognition", str(path)):
+        found = judges_of(_config(lambda_identity=1.0, identity_weights=given))
+        assert found == {"vgg_face": "", "identity_weights": hash_file(path)}
+    with pytest.raises(DataError, match="get vgg-face"):
+        judges_of(_config(lambda_perceptual=1.0, vgg_face="vgg-face"))
+    assert judges_of(_config()) == {"vgg_face": "", "identity_weights": ""}
