@@ -165,5 +165,23 @@ def export_command(run: Path, form: str, out: Path, overwrite: bool, as_json: bo
     print_summary(asdict(exported), as_json, f"{exported.text()}\n{state}: {out}")
 
 
+@main.command("import")
+@click.argument("file", metavar="FILE", type=GivenPath(dir_okay=False))
+@click.option("--out", "run", required=True, metavar="RUN", type=GivenPath(file_okay=False), help="Folder to write.")
+@overwrite_option
+@json_option
+@reports_errors
+def import_command(file: Path, run: Path, overwrite: bool, as_json: bool) -> None:
+    """Make a run folder of the network that the paper's authors trained, their Torch7 file netG.t7.
+
+    --run takes it like any other. Its licence is the authors': none is stated, so ask them before any use but research.
+    A file of another structure is refused; nothing in it is run.
+    """
+    from gfr_model.imported.gfrnet import import_gfrnet
+
+    made = import_gfrnet(file, run, overwrite)
+    print_summary(asdict(made), as_json, f"{made.text()}\nwritten: {run}")
+
+
 if __name__ == "__main__":
     main()

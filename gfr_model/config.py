@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic.dataclasses import dataclass
 
-from gfr_model.models import GFRNET, NAMES, VARIANTS, Model, find_model
+from gfr_model.models import GFRNET, LAYERS, NAMES, VARIANTS, Model, find_model
 from manifests import ConfigError
 from manifests.degradation.space import parse_space
 from manifests.settings import (
@@ -46,7 +46,7 @@ def _of_the_space(text: str, info: ValidationInfo) -> str:
     return text
 
 
-ModelName = Annotated[str, one_of(NAMES)]
+ModelName = Annotated[str, one_of((*NAMES, LAYERS))]
 Variant = Annotated[str, one_of(VARIANTS)]
 Norm = Annotated[str, one_of(("instance", "batch"))]
 Alignment = Annotated[str, one_of(("none", "similarity", "landmarks"))]
@@ -85,6 +85,7 @@ class TrainConfig:
     recnet: Annotated[Rec, about("'unet': the paper's; 'attentive' takes from the guide by local attention")] = "unet"
     warp_size: Annotated[WarpSide, about("px at which WarpNet works, its flow is enlarged; 0: image_size")] = 0
     points_width: Annotated[Count, about("channels after the first convolution of the network of landmarks")] = 32
+    layers: Annotated[Many[Text], about("of model layers: KIND NUMBERS < INPUTS each, see networks/layered.py")] = ()
 
     # Losses (§4.2); a weight of 0 switches a loss off
     lambda_l2: Annotated[NotNegative, about("eq. 6, first term, mean over pixels")] = 100.0
@@ -176,6 +177,8 @@ class TrainConfig:
             problems.append("recnet attentive needs an image_size of at least 32")
         if self.model != GFRNET and self.variant != "full":
             problems.append(f"variant {self.variant} is one of gfrnet, and the model is {self.model!r}")
+        if (self.model == LAYERS) != bool(self.layers):
+            problems.append("model layers and the setting layers need each other: gfr-eval import writes both")
         if len(self.rate_steps) > len(self.learning_rates):
             problems.append("rate_steps has more values than learning_rates")
         if self.window and (self.window > self.image_size or self.window % 32):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from manifests import ConfigError
 
+LAYERS = "layers"  # of another program, described layer by layer: what `gfr-eval import` makes of a file
 POINTS = "points"  # finds landmarks and restores nothing; its weights align the guide in a GFRNet
 GFRNET = "gfrnet"  # the paper's own network, full or an ablation; the others are the baselines of its Table 1
 
@@ -66,15 +67,17 @@ MODELS = {
     "msrgan": Model("srgan", ONE_CRITIC, norm="batch"),
     "mdeblurgan": Model("deblurgan", ONE_CRITIC, norm="batch"),
     POINTS: Model(POINTS, frozenset({"points"}), norm="batch"),
+    LAYERS: Model(LAYERS, ON_THE_IMAGE),
 }
 # The setting `model` takes one of NAMES; for GFRNET the setting `variant` says which.
 VARIANTS = tuple(name for name, model in MODELS.items() if model.network == GFRNET)
-NAMES = (GFRNET, *(name for name in MODELS if name not in VARIANTS))
+# Those of NAMES can be trained from nothing; that of LAYERS comes with a description.
+NAMES = (GFRNET, *(name for name in MODELS if name not in (*VARIANTS, LAYERS)))
 
 
 def find_model(name: str, variant: str = "full") -> Model:
     """Return the model of the settings `model` and `variant`. Raises ConfigError, naming the known ones."""
-    if name not in NAMES:
+    if name not in (*NAMES, LAYERS):
         raise ConfigError(f"unknown model {name!r}; there are {', '.join(NAMES)}")
     if variant not in VARIANTS:
         raise ConfigError(f"unknown variant {variant!r}; there are {', '.join(VARIANTS)}")

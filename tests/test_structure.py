@@ -35,11 +35,11 @@ FLOORS = {
         ("gfr_data",),  # what programs take from it without naming a room
     ),
     "gfr_model": (
-        ("default", "degradation", "device", "landmarks", "learned_metrics", "models", "pictures"),
+        ("default", "degradation", "device", "landmarks", "learned_metrics", "models", "pictures", "torch7"),
         ("config", "results"),
         ("checkpoint", "networks", "presets"),
         ("inference",),
-        ("export", "restoration", "scoring", "training"),
+        ("export", "imported", "restoration", "scoring", "training"),
         ("app",),
         ("default.__main__",),  # a program
         ("gfr_model",),
@@ -131,6 +131,7 @@ def test_files_and_functions_are_read_at_a_sitting(package: str, repository: Pat
         ["-m", "cli.eval", "table", "--help"],
         ["-m", "cli.eval", "report", "--help"],
         ["-m", "cli.eval", "restore", "--help"],
+        ["-m", "cli.eval", "import", "--help"],
     ],
     ids=" ".join,
 )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gfr_model.config import TrainConfig
-from gfr_model.models import GFRNET, POINTS, Model
+from gfr_model.models import GFRNET, LAYERS, POINTS, Model
 from gfr_model.networks.baselines.arcnn import ArCnn
 from gfr_model.networks.baselines.deblurgan import DeblurGan
 from gfr_model.networks.baselines.deepdeblur import DeepDeblur
@@ -21,6 +21,7 @@ from gfr_model.networks.baselines.srgan import Srgan
 from gfr_model.networks.baselines.vdsr import Vdsr
 from gfr_model.networks.discriminators import PatchDiscriminator
 from gfr_model.networks.gfrnet import Alignment, GfrNet, Restoration
+from gfr_model.networks.layered import Layered
 from gfr_model.networks.layers import Norm
 from gfr_model.networks.points import Landmarks, PointsNet
 
@@ -66,7 +67,7 @@ class LandmarkFinder(nn.Module):
         return Restoration(degraded, target_landmarks=first, guide_landmarks=second)
 
 
-def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder:
+def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder | Layered:
     """Make the network that a configuration names. Raises ConfigError for an unknown one, naming the known ones."""
     model = config.made_of
     norm: Norm = "batch" if config.norm == "batch" else "instance"
@@ -84,6 +85,8 @@ def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder:
         )
     if model.network == POINTS:
         return LandmarkFinder(config.points_width)
+    if model.network == LAYERS:
+        return Layered(config.layers, config.image_size)
     return Baseline(BASELINES[model.network](model, norm), model.guided)
 
 

@@ -37,7 +37,7 @@ class Weight:
 WEIGHTS = (
     Weight(
         name="gfrnet",
-        use="the paper authors' own trained GFRNet, as a Torch7 file; nothing here reads it yet",
+        use="the paper authors' own trained GFRNet: gfr-eval import FILE --out RUN makes a run of its Torch7 file",
         licence="none is stated: ask the authors before any use but research",
         files=(File("netG.t7"),),
         address="https://drive.usercontent.google.com/download?id=1PhE3Gi9-eHrofyR3LhqEhuVnzh9D7IsX"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gfr_model.networks.vggface.network import LAYERS, Layer, VggFace, layers_up_to
-from gfr_model.networks.vggface.torch7 import Torch7Object, read_torch7
+from gfr_model.torch7 import Torch7Object, read_torch7
 from manifests import DataError
 
 ADVICE = "`gfr-data weights get vgg-face` gets the authors' own, or pass --vgg-face off"
@@ -81,7 +81,7 @@ def _read_torch7(path: Path) -> Weights:
     found = [layer for layer in _modules(read_torch7(path)) if "Convolution" in layer.name]
     weights: Weights = {}
     for layer, module in zip(LAYERS, found, strict=False):
-        kernel, bias = (module.content.get(key) for key in (b"weight", b"bias"))
+        kernel, bias = module.get("weight"), module.get("bias")
         if isinstance(kernel, np.ndarray) and isinstance(bias, np.ndarray):
             # SpatialConvolutionMM keeps (outputs, inputs * 9).
             shape = (layer.outputs, layer.inputs, 3, 3) if kernel.size == layer.outputs * layer.inputs * 9 else -1
@@ -89,16 +89,19 @@ def _read_torch7(path: Path) -> Weights:
     return _from_bgr(weights)
 
 
-def _modules(value: Any) -> Iterator[Torch7Object]:
+def _modules(network: Any) -> Iterator[Torch7Object]:
     """The layers of a Torch7 network, in their order."""
-    if not isinstance(value, Torch7Object) or not isinstance(value.content, dict):
-        return
-    children = value.content.get(b"modules")
-    if not isinstance(children, dict):
-        yield value
-        return
-    for number in range(1, len(children) + 1):
-        yield from _modules(children.get(float(number)))
+    waiting, seen = [network], set()
+    while waiting:
+        value = waiting.pop()
+        if not isinstance(value, Torch7Object) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        children = value.get("modules")
+        if isinstance(children, dict):
+            waiting += [children.get(float(number)) for number in range(len(children), 0, -1)]
+        else:
+            yield value
 
 
 def _read_matconvnet(path: Path) -> Weights:

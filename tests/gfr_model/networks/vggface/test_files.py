@@ -1,8 +1,6 @@
 """VGG-Face from each kind of file that it is published as; the files are written here, with random weights."""
 
 import contextlib
-import struct
-import time
 
 import numpy as np
 import pytest
@@ -13,8 +11,9 @@ from scipy.io import savemat
 
 from gfr_model.networks.vggface.files import load_vggface
 from gfr_model.networks.vggface.network import LAYERS, MEAN
-from gfr_model.networks.vggface.torch7 import read_torch7
+from gfr_model.torch7 import read_torch7
 from manifests import ConfigError, DataError
+from tests.gfr_model.torch7_files import save_torch7
 
 UP_TO = "conv2_2"  # the files of the tests end there, which keeps them small
 USED = LAYERS[:4]
@@ -47,67 +46,6 @@ def _expected(image, weights):
     return x
 
 
-class Torch7Writer:
-    """Torch7's binary format, as its File.lua describes it."""
-
-    def __init__(self):
-        self.bytes, self.count = b"", 0
-
-    def int(self, value):
-        self.bytes += struct.pack("<i", value)
-
-    def long(self, *values):
-        self.bytes += struct.pack(f"<{len(values)}q", *values)
-
-    def string(self, text):
-        self.int(len(text))
-        self.bytes += text.encode()
-
-    def number(self):
-        self.count += 1
-        self.int(self.count)
-
-    def head(self, name):
-        self.int(4)
-        self.number()
-        self.string("V 1")
-        self.string(name)
-
-    def tensor(self, array):
-        array = np.asarray(array, dtype=np.float32)
-        self.head("torch.FloatTensor")
-        self.int(array.ndim)
-        self.long(*array.shape)
-        self.long(*(stride // 4 for stride in array.strides))
-        self.long(1)
-        self.head("torch.FloatStorage")
-        self.long(array.size)
-        self.bytes += array.tobytes()
-
-    def value(self, value):
-        if isinstance(value, np.ndarray):
-            self.tensor(value)
-        elif isinstance(value, str):
-            self.int(2)
-            self.string(value)
-        elif isinstance(value, bool):
-            self.int(5)
-            self.int(int(value))
-        elif isinstance(value, int | float):
-            self.int(1)
-            self.bytes += struct.pack("<d", value)
-        elif isinstance(value, tuple):
-            self.head(value[0])
-            self.value(value[1])
-        elif isinstance(value, dict):
-            self.int(3)
-            self.number()
-            self.int(len(value))
-            for key, one in value.items():
-                self.value(key)
-                self.value(one)
-
-
 def _torch7(path, weights, flat=False):
     modules, before = {}, ""
     for name, (kernel, bias) in _for_bgr(weights).items():
@@ -118,9 +56,7 @@ def _torch7(path, weights, flat=False):
         modules[len(modules) + 1] = (convolution, {"weight": shaped.numpy(), "bias": bias.numpy(), "train": False})
         modules[len(modules) + 1] = ("nn.ReLU", {"inplace": True})
         before = name
-    writer = Torch7Writer()
-    writer.value(("nn.Sequential", {"modules": modules, "note": f"up to {before}"}))
-    path.write_bytes(writer.bytes)
+    save_torch7(path, ("nn.Sequential", {"modules": modules, "note": f"up to {before}"}))
 
 
 def _torch7_flat(path, weights):
@@ -286,56 +222,3 @@ def test_torch7_with_wrong_bytes_never_raises_anything_else(weights, tmp_path):
         (tmp_path / "wrong.t7").write_bytes(bytes(data))
         with contextlib.suppress(DataError):
             load_vggface(tmp_path / "wrong.t7", "conv1_1")
-
-
-def test_torch7_reads_shared_objects_views_and_steps_over_functions(tmp_path):
-    writer = Torch7Writer()
-    writer.int(3)
-    writer.number()
-    writer.int(3)
-    writer.value("view")  # of a storage of 12 values: every second row of 3x4, transposed
-    writer.head("torch.FloatTensor")
-    writer.int(2)
-    writer.long(4, 2)
-    writer.long(1, 8)
-    writer.long(1)
-    writer.head("torch.FloatStorage")
-    writer.long(12)
-    writer.bytes += np.arange(12, dtype="<f4").tobytes()
-    shared = 2  # the tensor's number
-    writer.value("again")
-    writer.int(4)
-    writer.int(shared)
-    writer.value("function")
-    writer.int(8)
-    writer.number()
-    writer.string("bytecode")
-    writer.int(0)
-    (tmp_path / "table.t7").write_bytes(writer.bytes)
-    found = read_torch7(tmp_path / "table.t7")
-    assert np.array_equal(found[b"view"], np.arange(12).reshape(3, 4)[::2].T)
-    assert found[b"again"] is found[b"view"]
-    assert found[b"function"] is None
-
-
-def test_torch7_nested_without_end_is_refused(tmp_path):
-    writer = Torch7Writer()
-    for _ in range(5000):
-        writer.int(3)
-        writer.number()
-        writer.int(1)
-        writer.value(1.0)
-    (tmp_path / "deep.t7").write_bytes(writer.bytes)
-    with pytest.raises(DataError, match="levels of nesting"):
-        read_torch7(tmp_path / "deep.t7")
-
-
-def test_a_torch7_file_of_endless_nothing_is_refused_at_once(tmp_path):
-    """80 MB of it took more than a minute."""
-    path = tmp_path / "nothing.t7"
-    table = struct.pack("<iii", 3, 1, 2**30)  # a table, number 1, of that many entries
-    path.write_bytes(table + b"\0" * 80_000_000)
-    started = time.process_time()
-    with pytest.raises(DataError, match="more than 200,000 values"):
-        read_torch7(path)
-    assert time.process_time() - started < 5

@@ -6,6 +6,7 @@ each is held against what the file still has.
 """
 
 import struct
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ ELEMENTS = {
     "Cuda": "<f4",
     "CudaDouble": "<f8",
 }
-DEEPEST = 200  # levels of nesting; VGG-Face has about ten
+DEEPEST = 10_000  # levels of nesting: VGG-Face has about ten, a graph whose nodes name each other several hundred
 LARGEST_RANK = 32  # dimensions of a tensor
+Parts = Generator[None, Any, Any]  # reads a value; asks for those inside it one by one, and returns it
 MOST_VALUES = 200_000  # of any kind, nothing included; VGG-Face has about two thousand
 
 
@@ -37,6 +39,10 @@ class Torch7Object:
 
     name: str  # for example "nn.SpatialConvolution"
     content: Any = field(default=None, repr=False)
+
+    def get(self, key: str) -> Any:
+        """What it has under `key`; None where it has nothing."""
+        return self.content.get(key.encode()) if isinstance(self.content, dict) else None
 
 
 def read_torch7(path: Path) -> Any:
@@ -54,10 +60,27 @@ class _Reader:
     """A position in a file, and the objects read so far by number."""
 
     def __init__(self, data: np.ndarray) -> None:
-        self.data, self.at, self.depth, self.count = data, 0, 0, 0
+        self.data, self.at, self.count = data, 0, 0
         self.known: dict[int, Any] = {}
 
     def read(self) -> Any:
+        # What is open waits here and not in Python's own recursion, which ends at a thousand calls.
+        waiting, value = [self._value()], None
+        while waiting:
+            try:
+                waiting[-1].send(value)
+            except StopIteration as done:
+                waiting.pop()
+                value = done.value
+                continue
+            if len(waiting) == DEEPEST:
+                raise ValueError(f"more than {DEEPEST:,} levels of nesting")
+            waiting.append(self._value())
+            value = None
+        return value
+
+    def _value(self) -> Parts:
+        """Read one value. Wherever it holds another, `yield` gives that."""
         self.count += 1
         if self.count > MOST_VALUES:
             raise ValueError(f"it holds more than {MOST_VALUES:,} values")
@@ -72,59 +95,55 @@ class _Reader:
             return self._int() == 1
         if kind not in (TABLE, TORCH, FUNCTION, OLD_CLOSURE, CLOSURE):
             raise ValueError(f"unknown type {kind} at byte {self.at - 4}")
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise ValueError(f"more than {DEEPEST} levels of nesting")
-        value = self._referable(kind)
-        self.depth -= 1
-        return value
+        return (yield from self._referable(kind))
 
-    def _referable(self, kind: int) -> Any:
+    def _referable(self, kind: int) -> Parts:
         if kind == FUNCTION:
-            return self._function()
+            return (yield from self._function())
         number = self._int()
         if number in self.known:
             return self.known[number]
         if kind == TABLE:
-            return self._table(number)
+            return (yield from self._table(number))
         if kind == TORCH:
-            return self._object(number)
+            return (yield from self._object(number))
         self.known[number] = None
-        return self._function()
+        return (yield from self._function())
 
-    def _table(self, number: int) -> dict[Any, Any]:
+    def _table(self, number: int) -> Parts:
         table: dict[Any, Any] = {}
         self.known[number] = table  # before its content, which may name it
         for _ in range(self._int()):
-            key, value = self.read(), self.read()
-            if isinstance(key, float | bytes | bool):  # no layer is kept under another kind of key
+            key = yield
+            value = yield
+            if isinstance(key, float | bytes | bool):  # nothing of interest is kept under another kind of key
                 table[key] = value
         return table
 
-    def _object(self, number: int) -> Any:
+    def _object(self, number: int) -> Parts:
         version = self._string()
         name = (self._string() if version.startswith(b"V ") else version).decode("latin-1")
         element = ELEMENTS.get(name.removeprefix("torch.").removesuffix("Tensor").removesuffix("Storage"))
         if element and name.endswith("Storage"):
             self.known[number] = self._storage(np.dtype(element))
         elif element and name.endswith("Tensor"):
-            self.known[number] = self._tensor(np.dtype(element))
+            self.known[number] = yield from self._tensor(np.dtype(element))
         else:
             self.known[number] = found = Torch7Object(name)
-            found.content = self.read()
+            found.content = yield
         return self.known[number]
 
     def _storage(self, element: np.dtype[Any]) -> np.ndarray:
         return self._take(self._long() * element.itemsize).view(element)
 
-    def _tensor(self, element: np.dtype[Any]) -> np.ndarray:
+    def _tensor(self, element: np.dtype[Any]) -> Parts:
         rank = self._int()
         if not 0 <= rank <= LARGEST_RANK:
             raise ValueError(f"a tensor of {rank} dimensions")
         sizes = [self._long() for _ in range(rank)]
         strides = [self._long() for _ in range(rank)]
         first = self._long() - 1
-        storage = self.read()
+        storage = yield
         if storage is None or rank == 0:
             return np.zeros(0, dtype=element)
         last = first + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
@@ -136,9 +155,9 @@ class _Reader:
         steps = [stride * storage.itemsize for stride in strides]
         return np.lib.stride_tricks.as_strided(storage[first:], sizes, steps, writeable=False)
 
-    def _function(self) -> None:
+    def _function(self) -> Parts:
         self._take(self._int())  # Lua bytecode: stepped over
-        self.read()  # what it closes over
+        yield  # what it closes over
 
     def _string(self) -> bytes:
         return self._take(self._int()).tobytes()
