@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,6 +55,15 @@ def tensor_float(allowed: bool) -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
+def keyed(device: torch.device, *key: int) -> Iterator[None]:
+    """Return a context in which what torch draws follows from `key` alone; outside it nothing has been drawn."""
+    seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def repeatable() -> AbstractContextManager[Any]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gfr_model.checkpoint import with_prefix
 from gfr_model.config import OFF, TrainConfig
-from gfr_model.device import at_precision
+from gfr_model.device import at_precision, keyed
 from gfr_model.learned_metrics import open_metric
 from gfr_model.networks.build import build_critics, build_network
 from gfr_model.networks.dlib_face import load_dlib_face
@@ -58,14 +58,16 @@ class Learner:
         loss.backward(inputs=list(self.network.warpnet.parameters()))
         return self._update(values_of(parts) | {"loss": loss.detach()}, [loss], ["network"])
 
-    def joint_step(self, inputs: Inputs, window: int = 0) -> Values:
+    def joint_step(self, inputs: Inputs, window: int = 0, step: int = 0) -> Values:
         """Stage 2: everything on eq. 12, and the discriminators, where there are any, on eq. 7.
 
-        With `window` it is that many px around each face that are restored.
+        With `window` it is that many px around each face that are restored. What a network draws (dropout) is keyed by
+        seed, `step` and process.
         """
         corner = corners(inputs.target_points, inputs.target.shape[-1], window) if window else None
         part = () if corner is None else (corner, window)
-        with at_precision(self.config.precision, self.world.device):
+        key, device = (self.config.seed, step, self.world.rank), self.world.device
+        with at_precision(self.config.precision, device), keyed(device, *key):
             restoration = self.network(inputs.degraded, inputs.guide, *part)
         seen = inputs if corner is None else inputs.window(corner, window)
         made = objective(restoration, inputs, self.critics, self.judges, self.config, seen)

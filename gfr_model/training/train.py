@@ -159,7 +159,7 @@ def _fit(session: Session, position: Position, stopped: threading.Event, progres
         # Take a step.
         inputs = session.feed.step(step, warping)
         window = window_of(step, plan, config)
-        meter.add(step, learner.warp_step(inputs) if warping else learner.joint_step(inputs, window))
+        meter.add(step, learner.warp_step(inputs) if warping else learner.joint_step(inputs, window, step))
         step += 1
         progress(*plan.stage(step), note)
 
