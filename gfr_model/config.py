@@ -75,7 +75,9 @@ class TrainConfig:
     variant: Annotated[Variant, about("what is left out of GFRNet, §4.5")] = "full"
     width: Annotated[Count, about("channels after the first convolution of WarpNet and RecNet")] = 64
     discriminator_width: Annotated[Count, about("the same of the two discriminators")] = 64
-    norm: Annotated[Norm, about("'instance': statistics of each image, as batch norm of one has; 'batch'")] = "instance"
+    norm: Annotated[
+        Norm, about("'instance': statistics of each image; 'batch': of a batch, with batch_size 1 the same")
+    ] = "instance"
     output_skip: Annotated[Flag, about("add the degraded image to RecNet's output before the sigmoid")] = False
     image_size: Annotated[Side, about("px; crops of another size are refused (§4.1)")] = 256
     # Beyond the paper

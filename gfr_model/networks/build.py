@@ -70,7 +70,8 @@ class LandmarkFinder(nn.Module):
 def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder | Layered:
     """Make the network that a configuration names. Raises ConfigError for an unknown one, naming the known ones."""
     model = config.made_of
-    norm: Norm = "batch" if config.norm == "batch" else "instance"
+    # Batch norm of a single image is instance norm, which is scored as it was trained: running averages lose decibels.
+    norm: Norm = "batch" if config.norm == "batch" and config.batch_size > 1 else "instance"
     if model.network == GFRNET:
         return GfrNet(
             model,

@@ -18,6 +18,7 @@ from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
 from gfr_model.device import tensor_float
 from gfr_model.inference import shortfall_of
+from gfr_model.models import POINTS
 from gfr_model.training.batches import Feed
 from gfr_model.training.initial import read_initial, take_over
 from gfr_model.training.kept import Origin, Position, judges_of, mend_model, resume, save, write_model
@@ -73,6 +74,8 @@ def train(
         # Refuse what cannot be trained before anything is written.
         if config.batch_size % world.size:
             raise ConfigError(f"batch_size {config.batch_size} cannot be shared equally by {world.size} processes")
+        if config.norm == "batch" and config.model != POINTS and config.batch_size == world.size > 1:
+            raise ConfigError("batch norm needs two samples in each process: double batch_size, or --set norm=instance")
         if not world.leads:
             progress, say = silent, lambda line: None
         judges = Judges(load_perceptual(config, world), load_identity(config, world, trust_program))

@@ -65,6 +65,13 @@ def test_a_batch_that_cannot_be_shared_is_refused(tiny_pairs, tmp_path):
     assert _processes(2, lambda: train(tiny_pairs, tmp_path / "run", config)) == [2, 2]
 
 
+def test_batch_norm_of_one_sample_a_process_is_refused(tiny_pairs, tmp_path):
+    """Its running averages would be those of single images."""
+    config = resolve("paper", changes=SETTINGS | {"batch_size": 2, "norm": "batch"})
+    assert _processes(2, lambda: train(tiny_pairs, tmp_path / "run", config)) == [2, 2]
+    assert not (tmp_path / "run").exists()
+
+
 def test_every_sample_is_the_share_of_one_process():
     batch = np.arange(12)
     shares = [World(rank, 3).share(batch) for rank in range(3)]
