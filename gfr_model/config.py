@@ -87,6 +87,7 @@ class TrainConfig:
     recnet: Annotated[Rec, about("'unet': the paper's; 'attentive' takes from the guide by local attention")] = "unet"
     warp_size: Annotated[WarpSide, about("px at which WarpNet works, its flow is enlarged; 0: image_size")] = 0
     points_width: Annotated[Count, about("channels after the first convolution of the network of landmarks")] = 32
+    self_ensemble: Annotated[Flag, about("outside training, the mean of image and mirror image, each restored")] = False
     layers: Annotated[Many[Text], about("of model layers: KIND NUMBERS < INPUTS each, see networks/layered.py")] = ()
 
     # Losses (§4.2); a weight of 0 switches a loss off

@@ -108,6 +108,7 @@ def default() -> TrainConfig:
         width=32,
         alignment="landmarks",
         recnet="attentive",
+        self_ensemble=True,
         lambda_face=60.0,
         lambda_perceptual=0.0,
         lambda_adv_global=0.0,

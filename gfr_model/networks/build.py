@@ -83,6 +83,7 @@ def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder | L
             attentive=config.recnet == "attentive",
             warp_size=config.warp_size,
             points_width=config.points_width,
+            self_ensemble=config.self_ensemble,
         )
     if model.network == POINTS:
         return LandmarkFinder(config.points_width)

@@ -43,10 +43,12 @@ class GfrNet(nn.Module):
         attentive: bool = False,  # AttentiveRecNet in RecNet's place
         warp_size: int = 0,  # px at which WarpNet works; 0: image_size
         points_width: int = 32,  # of PointsNet
+        self_ensemble: bool = False,  # outside training the mirror image is restored too, and the mean of both returned
     ) -> None:
         super().__init__()
         width *= made_of.widening
         self.image_size, self.guided, self.alignment = image_size, made_of.guided, alignment
+        self.self_ensemble = self_ensemble
         aligned = made_of.guided and alignment != "none"
         self.points = PointsNet(points_width).requires_grad_(False).eval() if aligned else None
         self.warpnet = WarpNet(width, norm, image_size, warp_size) if made_of.warps else None
@@ -64,13 +66,21 @@ class GfrNet(nn.Module):
         """
         check_images(degraded, guide, self.image_size)
         if not self.guided:
-            return Restoration(self.recnet(_part(degraded, corner, window)))
+            return Restoration(self.restore(_part(degraded, corner, window)))
         flow, *landmarks = self.align(degraded, guide)
         warped = guide if flow is None else warp(guide, flow)
         valid = torch.ones_like(guide[:, :1]) if flow is None else inside(flow)
         seen = (_part(images, corner, window) for images in (degraded, warped, valid * shows_something(guide)))
-        restored = self.recnet(*seen)
+        restored = self.restore(*seen)
         return Restoration(restored, None if flow is None else warped, flow, *landmarks)
+
+    def restore(self, *seen: Tensor) -> Tensor:
+        """RecNet's image of what it sees; outside training perhaps the mean of that and of its mirror image's."""
+        if self.training or not self.self_ensemble:
+            return self.recnet(*seen)
+        both = self.recnet(*(torch.cat((images, images.flip(-1))) for images in seen))
+        plain, mirrored = both.chunk(2)
+        return (plain + mirrored.flip(-1)) / 2
 
     def align(self, degraded: Tensor, guide: Tensor) -> tuple[Tensor | None, Landmarks | None, Landmarks | None]:
         """The flow (B, 2, S, S), None where nothing aligns, and the landmarks of both images where they are found."""

@@ -217,7 +217,14 @@ def test_unknown_names_are_refused_with_the_known_ones():
 
 
 def test_a_configuration_builds_its_network():
-    changes = {"variant": "-W2", "width": WIDTH, "image_size": SIZE, "norm": "batch", "output_skip": True}
+    changes = {
+        "variant": "-W2",
+        "width": WIDTH,
+        "image_size": SIZE,
+        "norm": "batch",
+        "output_skip": True,
+        "batch_size": 2,
+    }
     network = build_network(resolve("paper", changes=changes))
     assert isinstance(network, GfrNet)
     assert network.recnet.encoder[0][0].out_channels == 2 * WIDTH
@@ -278,6 +285,20 @@ def test_weights_of_the_network_of_landmarks_have_their_names_in_gfrnet():
     for image, alone, both_ways in zip((degraded, guide), found[3:5], aligned[3:5], strict=True):
         torch.testing.assert_close(alone, network.points(image))
         torch.testing.assert_close(both_ways, network.points.find(image))
+
+
+def test_a_self_ensemble_restores_the_mirror_image_as_the_mirror_image_of_what_it_restores():
+    torch.manual_seed(0)
+    network = GfrNet(MODELS["-W"], 8, image_size=64, alignment="landmarks", attentive=True, self_ensemble=True).eval()
+    torch.nn.init.normal_(network.recnet.last.weight, std=0.05)
+    degraded, guide = _images(size=64)
+    with torch.no_grad():
+        restored = network(degraded, guide).restored
+        mirrored = network(degraded.flip(-1), guide.flip(-1)).restored
+        network.self_ensemble = False
+        alone = network(degraded, guide).restored
+    torch.testing.assert_close(mirrored.flip(-1), restored, atol=1e-4, rtol=0)
+    assert (alone - restored).abs().max() > 1e-3, "the network alone is not blind to mirroring"
 
 
 def test_sizes_at_which_a_network_cannot_work_are_refused():
