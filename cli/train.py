@@ -44,7 +44,12 @@ def _list_settings() -> str:
     help="paper: its procedure, batch 1. fast: a modern GPU. demo: minutes on two CPU cores. points: the network that "
     "finds landmarks. default: the model that ships, from --init of points.",
 )
-@click.option("--variant", type=click.Choice(VARIANTS), help="Ablation of the paper's Table 1.  [default: full]")
+@click.option(
+    "--variant",
+    type=click.Choice(VARIANTS),
+    help="Ablation of the paper's Table 1; -F starts at the identity unless --set warp_output=position.  "
+    "[default: full]",
+)
 @click.option("--model", type=click.Choice(NAMES), help="Train a baseline instead of GFRNet.  [default: gfrnet]")
 @click.option(
     "--init",

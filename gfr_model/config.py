@@ -80,6 +80,10 @@ class TrainConfig:
     ] = "instance"
     output_skip: Annotated[Flag, about("add the degraded image to RecNet's output before the sigmoid")] = False
     image_size: Annotated[Side, about("px; crops of another size are refused (§4.1)")] = 256
+    warp_output: Annotated[
+        Flow,
+        about("of WarpNet: 'displacement' from the identity, where it starts; 'position' by tanh, starts randomly"),
+    ] = "displacement"
     # Beyond the paper
     alignment: Annotated[Alignment, about("of the guide before WarpNet, through landmarks that a network finds")] = (
         "none"
@@ -176,6 +180,8 @@ class TrainConfig:
         problems = []
         if self.warp_size > self.image_size:
             problems.append(f"warp_size {self.warp_size} is above image_size {self.image_size}")
+        if self.warp_output == "position" and self.alignment != "none":
+            problems.append("warp_output position leaves no place for alignment")
         if self.recnet == "attentive" and self.image_size < 32:
             problems.append("recnet attentive needs an image_size of at least 32")
         if self.model != GFRNET and self.variant != "full":

@@ -44,8 +44,9 @@ class Model:
 
 
 MODELS = {
-    # The paper's network and its ablations (§4.5). -F leaves losses out, not a layer. Ours(R) is the full network with
-    # another person's guide, at test time.
+    # The paper's network and its ablations (§4.5). -F leaves losses out, not a layer: its WarpNet
+    # starts at the identity all the same, unless the setting warp_output says 'position'. Ours(R) is the full network
+    # with another person's guide, at test time.
     "full": Model(GFRNET, ALL, warps=True),
     "-F": Model(GFRNET, ON_THE_IMAGE, warps=True),
     "-W": Model(GFRNET, ON_THE_IMAGE),

@@ -37,6 +37,7 @@ FLOORS = {
     "gfr_model": (
         ("default", "degradation", "device", "landmarks", "learned_metrics", "models", "pictures", "torch7"),
         ("config", "results"),
+        ("readings",),
         ("checkpoint", "networks", "presets"),
         ("inference",),
         ("export", "imported", "restoration", "scoring", "training"),

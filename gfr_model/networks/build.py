@@ -84,6 +84,7 @@ def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder | L
             warp_size=config.warp_size,
             points_width=config.points_width,
             self_ensemble=config.self_ensemble,
+            positions=config.warp_output == "position",
         )
     if model.network == POINTS:
         return LandmarkFinder(config.points_width)

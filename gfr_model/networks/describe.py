@@ -1,4 +1,4 @@
-"""What a configuration would train: its networks, their parameters, and the operations of one sample."""
+"""What a configuration would train: its networks, their parameters, the operations of a sample, how it reads §3.1."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gfr_model.config import TrainConfig
 from gfr_model.networks.build import build_critics, build_network
+from gfr_model.readings import readings
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Description:
     """The networks of a configuration."""
 
     networks: tuple[NetworkSize, ...]
+    readings: tuple[str, ...]  # of what the paper leaves open
 
     def __str__(self) -> str:
         lines = [f"{'network':<24}{'parameters':>16}{'GFLOP/sample':>16}"]
@@ -33,7 +35,7 @@ class Description:
         if "warpnet" in counts:
             ratio = sum(counts[part] for part in ("warpnet", "recnet")) / counts["recnet"]
             lines.append(f"With WarpNet {ratio:.2f} times the parameters of the same network without it.")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"- {reading}" for reading in self.readings)])
 
 
 def describe(config: TrainConfig) -> Description:
@@ -45,7 +47,7 @@ def describe(config: TrainConfig) -> Description:
         sizes = _measure(config.model, network, image, 2)
         for name, critic in build_critics(config).items():
             sizes += _measure(f"discriminator {name}", critic, image if name == "global" else face, 3)[:1]
-    return Description(tuple(sizes))
+    return Description(tuple(sizes), readings(config))
 
 
 def _measure(name: str, network: nn.Module, image: torch.Tensor, inputs: int) -> list[NetworkSize]:

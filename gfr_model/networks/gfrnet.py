@@ -44,6 +44,7 @@ class GfrNet(nn.Module):
         warp_size: int = 0,  # px at which WarpNet works; 0: image_size
         points_width: int = 32,  # of PointsNet
         self_ensemble: bool = False,  # outside training the mirror image is restored too, and the mean of both returned
+        positions: bool = False,  # see WarpNet
     ) -> None:
         super().__init__()
         width *= made_of.widening
@@ -51,7 +52,7 @@ class GfrNet(nn.Module):
         self.self_ensemble = self_ensemble
         aligned = made_of.guided and alignment != "none"
         self.points = PointsNet(points_width).requires_grad_(False).eval() if aligned else None
-        self.warpnet = WarpNet(width, norm, image_size, warp_size) if made_of.warps else None
+        self.warpnet = WarpNet(width, norm, image_size, warp_size, positions) if made_of.warps else None
         self.recnet: AttentiveRecNet | RecNet
         if attentive:
             self.recnet = AttentiveRecNet(width, made_of.guided)

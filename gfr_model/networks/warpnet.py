@@ -20,13 +20,14 @@ from gfr_model.networks.warp import identity_flow, warp
 
 
 class WarpNet(nn.Module):
-    """An encoder and a decoder without skips; flow = starting flow + output.
+    """An encoder and a decoder without skips; flow = starting flow + output, or with `positions` tanh(output).
 
     Decisions, the paper being silent. The output is a displacement, of the identity or of a coarse flow that is known
     already, and the last layer starts at zero: the untrained network warps as if it were not there; a random flow
     would show noise to RecNet. There is no tanh: a look beyond the guide's border finds the border.
     The decoder starts as smooth enlargement and the encoder as He et al. (2015) have it: from pix2pix's random kernels
     a step towards the landmarks roughens the flow, eq. 10 undoes it, and the flow becomes the same for all inputs.
+    Starting at the identity, -F cannot show Fig. 7's unreasonable warp; `positions` starts it as the authors may have.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class WarpNet(nn.Module):
         norm: Norm = "instance",
         image_size: int = 256,
         warp_size: int = 0,  # px at which it works, its flow is enlarged; 0: image_size, as in the paper
+        positions: bool = False,  # the output is a position through tanh, and starts from pix2pix's random kernels
     ) -> None:
         super().__init__()
         self.size = warp_size or image_size
@@ -42,7 +44,10 @@ class WarpNet(nn.Module):
         self.encoder = encoder(6, channels, norm)
         self.decoder = nn.ModuleList(up(channels[i], channels[i - 1], norm) for i in range(len(channels) - 1, 0, -1))
         self.last = last_up(channels[0], 2)
+        self.positions = positions
         initialise(self)
+        if positions:
+            return
         initialise_for_relu(self.encoder)
         initialise_smooth(self.decoder[1:])  # enlarging a single value smoothly gives equal ones, which norm makes zero
         nn.init.zeros_(self.last.weight)
@@ -62,6 +67,8 @@ class WarpNet(nn.Module):
             shift = self.last(features.to(self.last.weight.dtype))
             if size != self.size:
                 shift = F.interpolate(shift, size=(size, size), mode="bilinear", align_corners=True)
+            if self.positions:
+                return shift.tanh()
             if start is None:
                 start = identity_flow(size, size, shift.device, shift.dtype)
             return start + shift

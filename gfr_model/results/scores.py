@@ -11,6 +11,7 @@ from manifests import SCORES, SCORES_FILE, DataError, read_table
 RGB, LUMA, FACE = ("psnr", "ssim"), ("psnr_y", "ssim_y"), ("psnr_face", "ssim_face")
 FURTHER = (*FACE, "landmark_error", "landmark_error_initial", "lpips", "identity_similarity")
 MOST_SCALES = 4  # of a split that have a column each; more were drawn from a range, and share one
+READ = "how the paper is read: "  # begins the part of a protocol that a run brings along
 FIRST_SPLITS = ("test-vggface2", "test-webface")  # in the paper's order
 OBSERVATION = ["split", "pair_id", "copy", "blur_sigma", "scale", "noise_sigma", "jpeg_quality"]  # what identifies one
 COLUMNS = (*OBSERVATION, "person", "method", "checkpoint_hash", "protocol", "error", *RGB, *LUMA, *FURTHER)

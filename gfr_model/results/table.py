@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from gfr_model.results.scores import COLUMN, FACE, FURTHER, LUMA, OBSERVATION, RGB, Scores, label, merge
+from gfr_model.results.scores import COLUMN, FACE, FURTHER, LUMA, OBSERVATION, READ, RGB, Scores, label, merge
 from gfr_model.results.statistics import Interval, bootstrap, compare
 from manifests import ConfigError, DataError
 from manifests.paper import OURS, ROWS, result
@@ -72,7 +72,8 @@ def tabulate(
             results.loc[block.index, f"{name}_rank"] = _ranks(block[name], block["group"] != OURS)
     printed = dict.fromkeys(results["method"][results["source"] == "paper"])
     rows = [("measured", name) for name in scores.methods] + [("paper", name) for name in printed]
-    notes = [*_general_notes(scores, metrics, intervals, bool(printed)), *_method_notes(scores), *_column_notes(scores)]
+    notes = [*_general_notes(scores, metrics, intervals, bool(printed)), *_readings(scores), *_method_notes(scores)]
+    notes += _column_notes(scores)
     return Table(results, tuple(rows), tuple(columns), tuple(notes))
 
 
@@ -169,6 +170,17 @@ def _method_notes(scores: Scores) -> Iterator[str]:
             yield f"{method}: landmarks of the warped guide {after:.2f} px off, {before:.2f} px before warping."
         if told := [text.format(means[name]) for name, text in TOLD.items() if name in means]:
             yield f"{method}: {', '.join(told)}."
+
+
+def _readings(scores: Scores) -> Iterator[str]:
+    """How the runs read what the paper leaves open, those that agree in one line."""
+    first = scores.rows.drop_duplicates("method").set_index("method")["protocol"]
+    found: dict[str, list[str]] = {}
+    for method, protocol in first.items():
+        for part in protocol.split("; "):
+            if part.startswith(READ):
+                found.setdefault(part.removeprefix(READ), []).append(str(method))
+    return (f"{', '.join(methods)}: {reading}." for reading, methods in found.items())
 
 
 def _column_notes(scores: Scores) -> Iterator[str]:

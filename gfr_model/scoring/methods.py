@@ -17,6 +17,8 @@ from gfr_model.device import repeatable
 from gfr_model.inference import DEFAULT, load_model, model_path
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.pictures import to_levels
+from gfr_model.readings import readings
+from gfr_model.results.scores import READ
 from gfr_model.scoring.observations import Batch, Folder, Guide, own_guides, random_guides, to_tensor
 from manifests import ConfigError, DataError, hash_bytes
 from manifests.crops import CROP_SIZE, UnusableError, decode_picture
@@ -97,7 +99,9 @@ def trained(text: str, device: torch.device) -> tuple[Method, bool]:
     if not name:
         name = whole.name if whole.is_dir() else f"{whole.parent.name}-{whole.stem}"
         name += f"+{alignment}" if guided and name != DEFAULT and alignment not in ("none", *name.split("+")) else ""
-    method = Method(name, model.checkpoint_hash, partial(_by_network, model.network), model.checkpoint_hash)
+    read = f"{READ}{', '.join(readings(model.config))}"
+    hashed = model.checkpoint_hash
+    method = Method(name, hashed, partial(_by_network, model.network), hashed, protocol=f"; {read}")
     return method, guided
 
 
@@ -108,7 +112,7 @@ def with_random_guide(method: Method, seed: int) -> Method:
         name=f"{method.name}(R)",
         kind=f"{method.kind} with random guides, seed {seed}",
         guides=lambda folder, rows: random_guides(rows, folder.guides, seed),
-        protocol=f"; guide of another person, seed {seed}",
+        protocol=f"{method.protocol}; guide of another person, seed {seed}",
     )
 
 

@@ -29,6 +29,7 @@ def test_the_text_names_every_part_with_its_size():
     text = str(describe(resolve("paper")))
     assert "recnet" in text
     assert "167,670,467" in text
+    assert "- eq. 9 and 10: sums over points and pixels" in text
     assert "1.73" in text  # §4.5: nearly two times the parameters of the network without WarpNet
 
 

@@ -198,6 +198,19 @@ def test_batch_norm_of_one_image_is_instance_norm():
     torch.testing.assert_close(one(degraded, guide), other(degraded, guide), rtol=1e-4, atol=1e-5)
 
 
+def test_positions_start_at_random_and_stay_inside_the_guide():
+    """What Fig. 7 shows of -F needs a start that is not the identity already."""
+    network = build_network(resolve("paper", changes={"width": WIDTH, "image_size": SIZE, "warp_output": "position"}))
+    flow = network(*_images()).flow
+    assert (flow.abs() < 1).all()
+    assert (flow - identity_flow(SIZE, SIZE)).abs().mean() > 0.2
+    assert flow.flatten(2).std(-1).min() > 0.01
+    flow.square().mean().backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in network.warpnet.parameters() if parameter.dim() == 4)
+    with pytest.raises(ConfigError, match="warp_output position leaves no place for alignment"):
+        resolve("paper", changes={"warp_output": "position", "alignment": "similarity"})
+
+
 def test_wrong_shapes_are_named():
     network = GfrNet(MODELS["full"], WIDTH, image_size=SIZE)
     degraded, guide = _images()

@@ -68,6 +68,19 @@ def measured(table, method, column=0, source="measured"):
     return results[here].set_index("method").loc[method]
 
 
+def test_footnotes_say_how_each_run_reads_the_paper(folder):
+    read = {"a": "eq. 9: sums", "b": "eq. 9: sums", "c": "eq. 9: means"}
+    rows = simple() + [
+        row(method, n, 20.0, protocol=f"gfr-1: as always; how the paper is read: {reading}; guide of another person")
+        for method, reading in read.items()
+        for n in range(8)
+    ]
+    assert [note for note in tabulate([folder(rows)]).notes if "eq. 9" in note] == [
+        "a, b: eq. 9: sums.",
+        "c: eq. 9: means.",
+    ]
+
+
 def test_a_cell_is_the_mean_over_its_images(folder):
     rows = simple() + simple(scale=8.0) + simple(split="test-vggface2", count=3)
     table = tabulate([folder(rows)])
