@@ -135,6 +135,11 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() or c in " \n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def state(changed: bool) -> str:
+    """What became of a command's folder."""
+    return "written" if changed else "nothing to do"
+
+
 def print_summary(summary: dict[str, Any], as_json: bool, text: str) -> None:
     """Print `summary` as one JSON object, or `text` for a person."""
     click.echo(json.dumps(summary, ensure_ascii=False, indent=2) if as_json else text)

@@ -21,7 +21,7 @@ from typing import Any
 from gfr_data.config import TOOL, WEIGHTS, BuildConfig, check
 from gfr_data.engine import run
 from gfr_data.examination.shard import ExaminationSettings
-from gfr_data.examination.work import Work, read_photographs, write_index
+from gfr_data.examination.work import WORK, Work, changed_files, read_photographs, write_index
 from gfr_data.examination.workers import drop_misfits, examine_all, examine_unreadable_again
 from gfr_data.faces.providers import AUTO, choose_provider, hash_weights, require_points, require_weights
 from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
@@ -38,7 +38,8 @@ from gfr_data.pairs.tables import (
 from gfr_data.report.build_page import write_report
 from gfr_data.report.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
 from gfr_data.settle import begun_with, device_here
-from gfr_data.sources.layouts import Identity, list_identities
+from gfr_data.sources.layouts import list_identities
+from gfr_data.sources.source import Identity
 from manifests import (
     FACES,
     FACES_FILE,
@@ -60,7 +61,6 @@ from manifests.folders import Kind, claimed, remove
 
 CONFIG_FILE = "build.json"
 REPORT_FILE = "report.html"
-WORK = "work"
 ROUNDS = 5  # of examining anew what was changed meanwhile
 FILES = (
     SUMMARY_FILE,
@@ -207,7 +207,7 @@ def _begin(job: _Job) -> None:
 
 def _index(job: _Job, progress: Progress) -> None:
     config, work = job.config, job.work
-    if not work.is_indexed():
+    if not work.is_indexed() or changed_files(work, config.sources):
         write_index(work, _identities(config, progress), config.shard_photographs)
         if drop_misfits(work, config.sources):
             remove(config.out, [f"{CROPS}/*.png"])  # of other photographs too, then
@@ -225,7 +225,7 @@ def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, 
             yield number, identity
     progress("index", photographs, photographs)
     if not photographs:
-        roots = ", ".join(str(source.root) for source in config.sources)
+        roots = ", ".join(source.root for source in config.sources)
         raise DataError(f"no photograph found in {roots}; check the layout of the source")
 
 

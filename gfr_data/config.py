@@ -12,7 +12,8 @@ from gfr_data.faces.providers import AUTO, points_file, unknown_provider
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
 from gfr_data.quality.judge import Thresholds
-from gfr_data.sources.layouts import Source
+from gfr_data.sources.addresses import is_address
+from gfr_data.sources.source import Source
 from manifests import ConfigError, DataError, Provenance, hash_file, provenance
 
 TOOL = "gfr-data build-pairs"
@@ -50,7 +51,7 @@ class BuildConfig:
     def result_settings(self) -> dict[str, Any]:
         """The settings that change the result, as JSON values."""
         settings = {
-            "sources": [{"layout": s.layout, "root": str(s.root), "dataset": s.dataset} for s in self.sources],
+            "sources": [source.to_json() for source in self.sources],
             "landmarks": self.landmarks,
             "landmarks_hash": _hash_of_points(self.landmarks),
             "fan_weights": str(self.fan_weights) if self.fan_weights else None,
@@ -86,7 +87,9 @@ def check(config: BuildConfig) -> None:
 
 def _overlap(source: Source, out: Path) -> str | None:
     """What is wrong when one of the two folders lies in the other; None when they are apart."""
-    root, out = source.root.resolve(), out.resolve()
+    if is_address(source.root):
+        return None
+    root, out = Path(source.root).resolve(), out.resolve()
     if out.is_relative_to(root):
         return f"--out {out} lies in the source {root}: its crops would be taken for photographs; give a folder outside"
     if root.is_relative_to(out):

@@ -27,9 +27,9 @@ FLOORS = {
     "gfr_data": (
         ("dataset_card", "engine", "settle", "sources"),
         ("faces",),
-        ("degradation", "export", "quality", "report", "sample"),
+        ("degradation", "export", "quality", "sample"),
         ("examination",),
-        ("pairs",),
+        ("pairs", "report"),
         ("config", "rules"),
         ("build",),
         ("gfr_data",),  # what programs take from it without naming a room
@@ -45,7 +45,7 @@ FLOORS = {
         ("default.__main__",),  # a program
         ("gfr_model",),
     ),
-    "cli": (("command", "finder", "progress"), ("restore", "weights"), ("data", "eval", "train")),
+    "cli": (("command", "finder", "progress"), ("build", "restore", "weights"), ("data", "eval", "train")),
 }
 HEAVY = ("torch", "cv2", "face_alignment", "tensorflow", "pandas", "scipy", "tensorboard", "jinja2", "matplotlib")
 FILE_LINES, FUNCTION_LINES = 300, 40

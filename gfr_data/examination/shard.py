@@ -22,7 +22,7 @@ from gfr_data.examination.row import (
 )
 from gfr_data.examination.work import Photograph, Work, read_again, read_photographs, require_source
 from gfr_data.quality.judge import Thresholds, judge, measure_crop, measure_landmarks, overall
-from gfr_data.sources.layouts import Source
+from gfr_data.sources.source import Source
 from manifests import DataError, keep_freed_memory
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _look(batch: Sequence[Photograph], tools: Tools) -> list[ExaminedFace]:
     readable: list[tuple[Photograph, np.ndarray, str]] = []
     for photo in batch:
         try:
-            readable.append((photo, *read_photograph(photo.path)))
+            readable.append((photo, *read_photograph(photo.read)))
         except Unreadable as error:
             require_source(photo)
             faces.append(_unreadable(photo, str(error)))

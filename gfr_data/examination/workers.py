@@ -8,7 +8,7 @@ from gfr_data.engine import Engine, WorkerDiedError, run
 from gfr_data.examination.row import read_shard
 from gfr_data.examination.shard import ExaminationSettings, ShardTask, examine_shard
 from gfr_data.examination.work import Work, read_photographs
-from gfr_data.sources.layouts import Source
+from gfr_data.sources.source import Source
 from manifests import DataError, Progress
 
 Examine = Callable[[ShardTask], int]  # what a worker does with a shard; returns its number of photographs

@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,12 +41,15 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Grey, palette, CMYK and 16-bit images become RGB; what is transparent lies on white; of an animation the first
     picture counts. Raises Unreadable, and nothing else, whatever lies there: nothing, no regular file, any bytes.
     """
-    return _decode(io.BytesIO(_content(path)), max_pixels)
+    return _decode(io.BytesIO(_content(partial(read_file, path))), max_pixels)
 
 
-def read_photograph(path: str | Path) -> tuple[np.ndarray, str]:
-    """What `read_image` returns, and the hash of the very bytes that were decoded."""
-    content = _content(path)
+def read_photograph(read: Callable[[int], bytes]) -> tuple[np.ndarray, str]:
+    """What `read_image` returns, and the hash of the very bytes that were decoded.
+
+    read: returns the photograph's bytes, as many as it is given at most, or raises OSError with its reason.
+    """
+    content = _content(read)
     digest, stream = hash_bytes(content), io.BytesIO(content)
     del content  # the stream alone holds it, and lets go of it when it is decoded
     return _decode(stream, MAX_PIXELS), digest
@@ -56,9 +60,9 @@ def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return _decode(io.BytesIO(content), max_pixels)
 
 
-def _content(path: str | Path) -> bytes:
+def _content(read: Callable[[int], bytes]) -> bytes:
     try:
-        return read_file(path, MOST_INPUT)
+        return read(MOST_INPUT)
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
 

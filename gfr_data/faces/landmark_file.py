@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
+from gfr_data.sources.addresses import is_address, joined
 from gfr_data.sources.names import text_of
 from manifests import DataError
 
@@ -38,7 +39,7 @@ class LandmarkFile:
             raise DataError(f"{path}: no such file of landmarks; give --landmarks file:PATH of one that exists")
         keys, self.parts = [np.empty(0, np.uint64)], []
         for paths, values in _read(path):
-            keys.append(np.array([_key(path.parent, name) for name in paths], np.uint64))
+            keys.append(np.array([_key(str(path.parent), name) for name in paths], np.uint64))
             self.parts.append(values)  # left as they are: to join or sort them would take the memory twice
         self.first = np.cumsum([0, *(len(part) for part in self.parts)])  # row of each part
         self.rows = np.argsort(np.concatenate(keys), kind="stable")
@@ -65,23 +66,23 @@ class LandmarkFile:
         return int(self.rows[at]) if at < len(self.keys) and self.keys[at] == key else None
 
 
-def require_match(path: Path, photographs: Iterable[tuple[Path, str]]) -> None:
+def require_match(path: Path, photographs: Iterable[tuple[str, str]]) -> None:
     """Raise DataError when the file has points of too few photographs (source's root, path relative to it) of a source.
 
     Names three paths of the file, and three of the source: what differs in them is to be mended.
     """
-    wanted: dict[Path, list[int]] = {}
-    names: dict[Path, list[str]] = {}
+    wanted: dict[str, list[int]] = {}
+    names: dict[str, list[str]] = {}
     for root, name in photographs:
         wanted.setdefault(root, []).append(next(_keys(root, name)))
         if len(shown := names.setdefault(root, [])) < SHOWN:
-            shown.append(text_of(str(root / name)))
+            shown.append(text_of(joined(root, name)))
     parts: list[np.ndarray] = [np.empty(0, np.uint64)]
     held: list[str] = []
     for paths, points in _read(path):
         held += [str(path.parent / name) for name in paths[: SHOWN - len(held)]]
         whole = np.isfinite(points).all(axis=1)
-        parts.append(np.array([_key(path.parent, name) for name in paths], np.uint64)[whole])
+        parts.append(np.array([_key(str(path.parent), name) for name in paths], np.uint64)[whole])
     keys = np.concatenate(parts)
     for root, asked in wanted.items():
         found = int(np.isin(np.array(asked, np.uint64), keys).sum())
@@ -93,20 +94,28 @@ def require_match(path: Path, photographs: Iterable[tuple[Path, str]]) -> None:
             )
 
 
-def _keys(root: Path, name: str) -> Iterator[int]:
+def _keys(root: str, name: str) -> Iterator[int]:
     """The keys under which a photograph's points may stand: by its name, or as the tables write a name that is no text.
 
     The latter only where no other photograph has that name.
     """
     yield _key(root, name)
-    if (text := text_of(name)) != name and not os.path.lexists(root / text):
+    if (text := text_of(name)) != name and not os.path.lexists(joined(root, text)):
         yield _key(root, text)
 
 
-def _key(folder: Path, name: str) -> int:
-    """A 64-bit hash of a path, with links to folders resolved, as they are in a source's root."""
-    path = folder / name
-    real = f"{_real(path.parent)}/{path.name}"
+def _key(folder: str, name: str) -> int:
+    """A 64-bit hash of a path, with links to folders resolved, as they are in a source's root; of an address as it is.
+
+    What lies in a file is named as if the file were a folder.
+    """
+    if is_address(name):
+        real = name
+    elif is_address(folder):
+        real = joined(folder, name)
+    else:
+        path = Path(folder) / name
+        real = f"{_real(path.parent)}/{path.name}"
     return int.from_bytes(hashlib.blake2b(os.fsencode(real), digest_size=8).digest(), "big")
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +14,7 @@ POINTS = 68
 class LandmarkRequest:
     """A face whose landmarks are wanted."""
 
-    root: Path  # of the source
+    root: str  # of the source: a folder, a file that is read as one, or an address
     source_path: str  # relative to it, as the file system has it
     image: np.ndarray  # the upright photograph, (H, W, 3) uint8 RGB
     box: np.ndarray  # (4,) x1, y1, x2, y2, px of the photograph

@@ -96,7 +96,7 @@ def hash_weights(spec: str, fan_weights: Path | None = None) -> str | None:
     return hash_file(path) if path is not None and path.is_file() else None
 
 
-def require_points(spec: str, photographs: Iterable[tuple[Path, str]]) -> None:
+def require_points(spec: str, photographs: Iterable[tuple[str, str]]) -> None:
     """Raise DataError when `spec` is a file without points of any photograph (source's root, path relative to it)."""
     if spec.startswith("file:"):
         from gfr_data.faces.landmark_file import require_match

@@ -15,7 +15,7 @@ from gfr_data.examination.work import Work
 from gfr_data.pairs.guide import Candidate, Selection, SelectionRules, select
 from gfr_data.pairs.splits import Group, Place, assign_splits, home, precedence
 from gfr_data.quality.copies import find_copies
-from gfr_data.sources.layouts import Source
+from gfr_data.sources.source import Source
 
 IdentityKey = tuple[str, str, str]  # dataset, subset, identity
 RowKey = tuple[int, int]  # shard, row in the shard

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gfr_data.pairs.guide import SelectionRules
-from gfr_data.sources.layouts import Source
+from gfr_data.sources.source import Source
 
 RECIPES = ("paper",)
 PAPER_LAYOUTS = ("vggface2", "casia-webface")  # §4.1

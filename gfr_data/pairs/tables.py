@@ -14,7 +14,7 @@ import pyarrow as pa
 from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work, read_again, read_photographs
 from gfr_data.pairs.choose import Choice, Pair, RowKey
-from gfr_data.sources.layouts import Source
+from gfr_data.sources.source import Source
 from manifests import FACES, PAIRS, hash_bytes, hash_file, to_table, write_bytes
 
 CROPS = "crops"

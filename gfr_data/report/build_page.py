@@ -10,9 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gfr_data.examination.work import WORK, Photograph, Work, read_some
 from gfr_data.report.summary import BuildSummary, read_summary
-from gfr_data.sources.layouts import Source
-from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, read_provenance, read_table, write_text
+from gfr_data.sources.names import name_of
+from gfr_data.sources.source import source_from_json
+from manifests import (
+    FACES,
+    FACES_FILE,
+    PAIRS,
+    PAIRS_FILE,
+    REASONS,
+    DataError,
+    Provenance,
+    read_provenance,
+    read_table,
+    write_text,
+)
 from manifests.pages.charts import data_uri, histogram
 from manifests.pages.frame import render
 
@@ -47,7 +60,8 @@ class Build:
     """A build's folder, read."""
 
     folder: Path
-    settings: dict[str, Any]
+    made_by: Provenance
+    settings: dict[str, Any]  # that of `made_by`
     faces: pa.Table
     pairs: pa.Table
     summary: BuildSummary
@@ -64,7 +78,8 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
         summary = read_summary(folder)
     faces = read_table(folder / FACES_FILE, FACES, [name for name in FACES.names if name not in _UNSHOWN])
     pairs = read_table(folder / PAIRS_FILE, PAIRS)
-    build = Build(folder, json.loads(read_provenance(folder / PAIRS_FILE).config), faces, pairs, summary)
+    made_by = read_provenance(folder / PAIRS_FILE)
+    build = Build(folder, made_by, json.loads(made_by.config), faces, pairs, summary)
     page = render(
         TEMPLATE,
         title=f"Pairs in {folder.resolve().name}",
@@ -134,11 +149,10 @@ def _half(folder: Path, row: dict[str, Any], role: str) -> dict[str, Any]:
 
 def _faces(build: Build, reason: str) -> list[dict[str, str]]:
     """Some faces that fell out for `reason`: name, picture and what was measured."""
-    rows = pc.indices_nonzero(pc.equal(build.faces["reason"], reason)).to_pylist()
-    sources = {s["dataset"]: Source(s["layout"], Path(s["root"]), s["dataset"]) for s in build.settings["sources"]}
+    rows = _spread(pc.indices_nonzero(pc.equal(build.faces["reason"], reason)).to_pylist(), FACES_SHOWN)
     found = []
-    for row in build.faces.take(_spread(rows, FACES_SHOWN)).to_pylist():
-        image = _face_image(sources[row["dataset"]], row)
+    for photograph, row in zip(_photographs(build, rows), build.faces.take(rows).to_pylist(), strict=True):
+        image = _face_image(photograph, row)
         known = [f"{name} {row[name]:.3g}" for name, *_ in MEASURES if row[name] is not None]
         found.append(
             {
@@ -150,13 +164,37 @@ def _faces(build: Build, reason: str) -> list[dict[str, str]]:
     return found
 
 
-def _face_image(source: Source, row: dict[str, Any]) -> np.ndarray | None:
-    from gfr_data.faces.crop import crop, row_geometry
+def _photographs(build: Build, rows: Sequence[int]) -> list[Photograph]:
+    """The photographs of some rows of `faces`: where they are, the index knows; without it each is taken for a file."""
+    sources = [source_from_json(values) for values in build.settings["sources"]]
+    work = Work(build.folder / WORK, build.made_by)
+    try:
+        if work.is_indexed():
+            return list(read_some(work, rows, sources))
+    except DataError:
+        pass
+    datasets = {source.dataset: source for source in sources}
+    names = ("dataset", "subset", "identity", "person", "source_path")
+    return [
+        Photograph(row, datasets[dataset], subset, identity, person, name_of(path), None)
+        for row, (dataset, subset, identity, person, path) in zip(
+            rows, zip(*(build.faces[name].take(rows).to_pylist() for name in names), strict=True), strict=True
+        )
+    ]
 
-    image = _open(source.root / row["source_path"])
-    if image is None or row["box"] is None:
+
+def _face_image(photograph: Photograph, row: dict[str, Any]) -> np.ndarray | None:
+    from gfr_data.faces.crop import crop, row_geometry
+    from gfr_data.faces.decode import Unreadable, read_photograph
+
+    try:
+        image, _ = read_photograph(photograph.read)
+    except (Unreadable, DataError):
+        return None
+    if row["box"] is None:
         return image
-    return crop(image, row_geometry(source.layout, np.array(row["box"]), row["height"], row["width"]), THUMBNAIL)
+    geometry = row_geometry(photograph.source.layout, np.array(row["box"]), row["height"], row["width"])
+    return crop(image, geometry, THUMBNAIL)
 
 
 def _open(path: Path) -> np.ndarray | None:

@@ -3,7 +3,7 @@
 import csv
 import re
 import unicodedata
-from pathlib import Path
+from collections.abc import Iterable
 
 from manifests import DataError
 
@@ -39,36 +39,29 @@ def person_of(dataset: str, identity: str, name: str | None) -> str:
     return normal
 
 
-def read_vggface2_names(path: Path) -> dict[str, str]:
-    """Class -> name from VGGFace2's `identity_meta.csv` (Class_ID, Name, ...); {} where the file is missing."""
-    if not path.is_file():
-        return {}
-    with open(path, encoding="utf-8", errors="replace", newline="") as file:
-        rows = [row for row in csv.reader(file, skipinitialspace=True) if row]
+def read_vggface2_names(lines: Iterable[str]) -> dict[str, str]:
+    """Class -> name from VGGFace2's `identity_meta.csv` (Class_ID, Name, ...)."""
+    rows = [row for row in csv.reader(lines, skipinitialspace=True) if row]
     return {row[0].strip(): row[1].strip() for row in rows[1:] if len(row) > 1}
 
 
-def read_numbered_names(path: Path) -> dict[str, str]:
-    """Folder -> name from CASIA-WebFace's `names.txt` ('0000045 Chris_Evans' a line); {} where the file is missing."""
-    if not path.is_file():
-        return {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+def read_numbered_names(lines: Iterable[str]) -> dict[str, str]:
+    """Folder -> name from CASIA-WebFace's `names.txt` ('0000045 Chris_Evans' a line)."""
     parts = [re.split(r"[\s,;]+", line.strip(), maxsplit=1) for line in lines]
     return {part[0]: part[1] for part in parts if len(part) == 2}
 
 
-def read_celeba_identities(path: Path) -> dict[str, list[str]]:
+def read_celeba_identities(lines: Iterable[str], path: str) -> dict[str, list[str]]:
     """Identity -> file names from CelebA's `identity_CelebA.txt` ('000001.jpg 2880' a line).
 
-    Raises DataError naming the first line that is not a file name and a number.
+    Raises DataError naming `path` and the first line that is not a file name and a number.
     """
     identities: dict[str, list[str]] = {}
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
-            words = line.split()
-            if not words:
-                continue
-            if len(words) != 2 or not words[1].isdigit():
-                raise DataError(f"{path}, line {number}: expected '<file> <identity number>', found {line.strip()!r}")
-            identities.setdefault(words[1], []).append(words[0])
+    for number, line in enumerate(lines, start=1):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != 2 or not words[1].isdigit():
+            raise DataError(f"{path}, line {number}: expected '<file> <identity number>', found {line.strip()!r}")
+        identities.setdefault(words[1], []).append(words[0])
     return identities

@@ -3,12 +3,15 @@
 python tests/benchmarks/bench_index.py [PHOTOGRAPHS] [FOLDER]
 """
 
+import io
 import os
 import platform
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 PER_IDENTITY = 100
@@ -16,9 +19,10 @@ MEASURE = """
 import resource, sys, time
 from pathlib import Path
 from gfr_data.examination.work import Work, write_index
-from gfr_data.sources.layouts import Source, list_identities
+from gfr_data.sources.layouts import list_identities
+from gfr_data.sources.source import Source
 from manifests import provenance
-root, out = Path(sys.argv[1]), Path(sys.argv[2])
+root, out = sys.argv[1], Path(sys.argv[2])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.perf_counter()
 source = Source("vggface2", root, "vggface2")
@@ -54,6 +58,21 @@ def make_tree(root: Path, photographs: int) -> None:
         (folder / f"{number % PER_IDENTITY:04d}_01.jpg").hardlink_to(original)
 
 
+def make_tar(archive: Path, photographs: int) -> None:
+    """The same names in a file."""
+    with tarfile.open(archive, "w") as file:
+        for number in range(photographs):
+            entry = tarfile.TarInfo(f"train/n{number // PER_IDENTITY:06d}/{number % PER_IDENTITY:04d}_01.jpg")
+            entry.size = 11
+            file.addfile(entry, io.BytesIO(b"not decoded"))
+
+
+def make_zip(archive: Path, tar: Path) -> None:
+    with tarfile.open(tar) as old, zipfile.ZipFile(archive, "w") as new:
+        for entry in old:
+            new.writestr(entry.name, b"not decoded")
+
+
 def measured(program: str, *arguments: Path) -> tuple[int, float, float]:
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], check=True, capture_output=True, text=True
@@ -72,8 +91,16 @@ def main() -> None:
         seconds = time.perf_counter() - start
         print(f"{platform.machine()}, {os.cpu_count()} cores; tree of {photographs:,} links made in {seconds:.0f} s")
         print(f"{'what':<28}{'photographs':>12}{'seconds':>9}{'MB more':>9}")
-        for name, program in (("index (this project)", MEASURE), ("sorted(Path.rglob), peer", WALK)):
-            count, seconds, megabytes = measured(program, root, Path(folder) / "work")
+        tar, zipped = Path(folder) / "tree.tar", Path(folder) / "tree.zip"
+        make_tar(tar, photographs)
+        make_zip(zipped, tar)
+        for name, program, source in (
+            ("index (this project)", MEASURE, root),
+            ("sorted(Path.rglob), peer", WALK, root),
+            ("index of a tar", MEASURE, tar),
+            ("index of a zip", MEASURE, zipped),
+        ):
+            count, seconds, megabytes = measured(program, source, Path(folder) / name.replace(" ", ""))
             print(f"{name:<28}{count:>12,}{seconds:>9.1f}{megabytes:>9.0f}")
 
 

@@ -48,7 +48,7 @@ def main() -> None:
     theirs = package(network, device)
     image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     boxes = [np.array([100.0, 80, 300, 330]) + shift for shift in range(faces)]
-    requests = [LandmarkRequest(Path(), "", image, box, square_around(box)) for box in boxes]
+    requests = [LandmarkRequest("", "", image, box, square_around(box)) for box in boxes]
     spent: dict[str, list[float]] = {"ours": [], "package": []}
     for turn in range(ROUNDS + 1):
         for name, rates in spent.items():

@@ -323,9 +323,12 @@ def stop_after_index(config: BuildConfig) -> None:
         (lambda c: replace(c, sources=c.sources * 2), "two sources are called"),
         (lambda c: replace(c, limit=0), "--limit is 0"),
         (lambda c: replace(c, landmarks="mediapipe"), "--landmarks: 'mediapipe'"),
-        (lambda c: replace(c, out=c.sources[0].root / "train" / "out"), r"--out .*/out lies in the source .*/vggface2"),
-        (lambda c: replace(c, out=c.sources[0].root), "lies in the source"),
-        (lambda c: replace(c, out=c.sources[0].root.parent), "holds the source .*/vggface2.*holds the source"),
+        (
+            lambda c: replace(c, out=Path(c.sources[0].root) / "train" / "out"),
+            r"--out .*/out lies in the source .*/vggface2",
+        ),
+        (lambda c: replace(c, out=Path(c.sources[0].root)), "lies in the source"),
+        (lambda c: replace(c, out=Path(c.sources[0].root).parent), "holds the source .*/vggface2.*holds the source"),
     ],
 )
 def test_setting_that_cannot_be_used_is_named(

@@ -1,7 +1,6 @@
 """A face's record and its row hold the same, and nothing is lost between them."""
 
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -17,12 +16,10 @@ from gfr_data.examination.row import (
 )
 from gfr_data.examination.work import Photograph
 from gfr_data.quality.judge import Measures
-from gfr_data.sources.layouts import Source
+from gfr_data.sources.source import Source
 
 PARTS = (PhotographFile, Detection, Fingerprint, Measures, FaceLandmarks, Expression)
-PHOTOGRAPH = Photograph(
-    0, Source("folder", Path("/root"), "mine"), "", "ana", "ana", Path("/root/ana/1.jpg"), "ana/1.jpg", None
-)
+PHOTOGRAPH = Photograph(0, Source("folder", "/root", "mine"), "", "ana", "ana", "ana/1.jpg", None)
 WHOLE = ExaminedFace(
     PHOTOGRAPH,
     file=PhotographFile(300, 200, "c0ffee"),

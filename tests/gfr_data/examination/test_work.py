@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gfr_data.examination.row import write_shard
 from gfr_data.examination.work import Work, write_index
-from gfr_data.sources.layouts import Identity
+from gfr_data.sources.source import Identity
 from manifests import provenance
 
 MADE_BY = provenance("test", {})
@@ -15,7 +15,7 @@ MADE_BY = provenance("test", {})
 
 def identity(name: str, photographs: int) -> Identity:
     paths = tuple(f"{name}/{number}.jpg" for number in range(photographs))
-    return Identity("folder", "", name, name, paths, (None,) * photographs)
+    return Identity("folder", "", name, name, paths, (None,) * photographs, (None,) * photographs)
 
 
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20), size=st.integers(1, 12))

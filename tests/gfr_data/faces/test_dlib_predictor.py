@@ -20,7 +20,7 @@ FIVE = np.array([[40.0, 50.0], [80.0, 50.0], [60.0, 70.0], [45.0, 90.0], [75.0, 
 
 
 def request(image: np.ndarray, box: np.ndarray, keypoints: np.ndarray | None = None) -> LandmarkRequest:
-    return LandmarkRequest(Path(), "a.jpg", image, box, square_around(box), keypoints)
+    return LandmarkRequest("", "a.jpg", image, box, square_around(box), keypoints)
 
 
 def test_the_box_lies_around_the_five_points() -> None:

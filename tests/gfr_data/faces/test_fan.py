@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,7 +42,7 @@ def test_points_and_scores_equal_the_packages_own(weights):
     provider = open_provider("fan", weights)
     image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     boxes = [np.array([-20.7, 10.2, 120.9, 170.0]), np.array([260.3, 150.0, 420.0, 330.4])]
-    found = provider([LandmarkRequest(Path(), "a.jpg", image, box, square_around(box)) for box in boxes])
+    found = provider([LandmarkRequest("", "a.jpg", image, box, square_around(box)) for box in boxes])
     points, scores, _ = _package(provider.network).get_landmarks_from_image(image, boxes, return_landmark_score=True)
     for box, mine, theirs, sure in zip(boxes, found, points, scores, strict=True):
         geometry = square_around(box)
@@ -94,9 +93,7 @@ class _Stub(torch.nn.Module):
 
 def _found(path, box, trust_program=False):
     image = np.zeros((300, 300, 3), np.uint8)
-    (found,) = Fan(path, trust_program=trust_program)(
-        [LandmarkRequest(Path(), "a.jpg", image, box, square_around(box))]
-    )
+    (found,) = Fan(path, trust_program=trust_program)([LandmarkRequest("", "a.jpg", image, box, square_around(box))])
     return found
 
 

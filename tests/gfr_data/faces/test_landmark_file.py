@@ -1,7 +1,6 @@
 """Points that exist already are found by path, in any of the forms they come in."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,7 +24,7 @@ WHOLE = CropGeometry(0.0, 0.0, 256.0, 256.0)
 
 
 def _request(root, name, geometry=WHOLE):
-    return LandmarkRequest(Path(root), name, np.zeros((1, 1, 3), np.uint8), np.zeros(4), geometry)
+    return LandmarkRequest(str(root), name, np.zeros((1, 1, 3), np.uint8), np.zeros(4), geometry)
 
 
 def _csv(path, names):
@@ -134,16 +133,16 @@ def test_an_empty_file_has_no_points(tmp_path):
 def test_a_file_of_other_photographs_is_told_before_the_work(tmp_path):
     """Otherwise hours of detection would end with faces that all lack landmarks."""
     _csv(tmp_path / "p.csv", list(POINTS))
-    spec, good = f"file:{tmp_path / 'p.csv'}", [(tmp_path / "a", "one.jpg")]
-    require_points(spec, [*good, *((tmp_path / "a", f"{number}.jpg") for number in range(99))])
+    spec, good = f"file:{tmp_path / 'p.csv'}", [(str(tmp_path / "a"), "one.jpg")]
+    require_points(spec, [*good, *((str(tmp_path / "a"), f"{number}.jpg") for number in range(99))])
     with pytest.raises(DataError, match="points of 1 of the 101 photographs"):
-        require_points(spec, [*good, *((tmp_path / "a", f"{number}.jpg") for number in range(100))])
+        require_points(spec, [*good, *((str(tmp_path / "a"), f"{number}.jpg") for number in range(100))])
     with pytest.raises(DataError) as told:  # one source fits, the other does not
-        require_points(spec, [*good, *((tmp_path / "c", f"{number}.jpg") for number in range(5))])
+        require_points(spec, [*good, *((str(tmp_path / "c"), f"{number}.jpg") for number in range(5))])
     for name in [*POINTS, "c/0.jpg", "c/1.jpg", "c/2.jpg"]:
         assert str(tmp_path / name) in str(told.value)
     assert "3.jpg" not in str(told.value)
-    require_points("fan", [(tmp_path / "c", "other.jpg")])
+    require_points("fan", [(str(tmp_path / "c"), "other.jpg")])
 
 
 def test_points_are_found_by_names_that_are_no_text(tmp_path):

@@ -7,11 +7,11 @@ import pytest
 from gfr_data.config import BuildConfig, check
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
-from gfr_data.sources.layouts import Source
+from gfr_data.sources.source import Source
 from manifests import ConfigError
 
-PAPER = (Source("vggface2", Path("/v"), "vggface2"), Source("casia-webface", Path("/c"), "casia-webface"))
-LFW = Source("lfw", Path("/l"), "lfw")
+PAPER = (Source("vggface2", "/v", "vggface2"), Source("casia-webface", "/c", "casia-webface"))
+LFW = Source("lfw", "/l", "lfw")
 
 
 def test_the_paper_recipe_is_what_the_defaults_build() -> None:

@@ -1,0 +1,206 @@
+"""A build from files of many photographs is the build from the folder: the same pairs, whatever happens on the way."""
+
+import csv
+import io
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gfr_data.build import build_pairs
+from gfr_data.config import BuildConfig
+from gfr_data.engine import Engine
+from gfr_data.report.build_page import write_report
+from gfr_data.sources.layouts import parse_source, with_columns
+from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, DataError, read_table, validate_dataset
+from tests.gfr_data.packing import dealt, files_in, pack, shard, tabulate
+
+KILLS = int(os.environ.get("GFR_KILLS", "2"))
+POINTS = "landmarks68.csv"
+PEOPLE = 2
+TABLE = "train-00000-of-00001.parquet"
+FORMS = ("tar", "tar.gz", "zip", "webdataset", "parquet")
+
+
+def points_of(people: Path, names: dict[str, str], out: Path) -> None:
+    """The points of CASIA-WebFace's photographs, by what `names` calls them."""
+    with open(people / POINTS, newline="") as file:
+        header, *rows = csv.reader(file)
+    paths = [row[0].removeprefix("casia-webface/") for row in rows]
+    named = [[names[path], *row[1:]] for path, row in zip(paths, rows, strict=True) if path in names]
+    with open(out, "w", newline="") as file:
+        csv.writer(file).writerows([header, *named])
+
+
+def packed(people: Path, room: Path, form: str) -> str:
+    """Some of the rendered people in `room`, as `form` has them, with their points; the --source that it is."""
+    album = room / "album"
+    for person in sorted(path for path in (people / "casia-webface").iterdir() if path.is_dir())[:PEOPLE]:
+        shutil.copytree(person, album / person.name)
+    first = files_in(album)[0]
+    (first.parent / "broken.jpg").write_bytes(b"no photograph")
+    (first.parent / "twin.jpg").write_bytes(first.read_bytes())
+    names = {path: f"album.{form}/{path.relative_to(album).as_posix()}" for path in files_in(album)}
+    root, layout = room / f"album.{form}", "folder"
+    if form == "folder":
+        shutil.copytree(album, root)
+    elif form == "webdataset":
+        layout = form
+        for number, path in enumerate(files_in(album)):
+            names[path] = f"album.{form}/{number % 2:05d}.tar/{path.relative_to(album).as_posix()}"
+        shard(album, root)
+    elif form == "parquet":
+        layout = form
+        names = {path: f"album.{form}/{TABLE}/{row}/{path.name}" for row, path in enumerate(dealt(album))}
+        tabulate(album, root)
+    else:
+        pack(album, root)
+    points_of(people, {path.relative_to(album).as_posix(): name for path, name in names.items()}, room / POINTS)
+    shutil.rmtree(album)
+    return f"{layout}:album={root}"
+
+
+def config_of(source: str, out: Path, jobs: int = 1) -> BuildConfig:
+    room = Path(source.partition("=")[2]).parent
+    return BuildConfig(
+        sources=(parse_source(source),), out=out, landmarks=f"file:{room / POINTS}", shard_photographs=5,
+        engine=Engine(jobs=jobs),
+    )  # fmt: skip
+
+
+def said(out: Path) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """What a build's tables say, but for the names of photographs in their files."""
+    own = {"source_path", "target_source_path", "guide_source_path", "message"}
+    tables = read_table(out / FACES_FILE, FACES), read_table(out / PAIRS_FILE, PAIRS)
+    faces, pairs = ([{k: v for k, v in row.items() if k not in own} for row in table.to_pylist()] for table in tables)
+    return sorted(faces, key=lambda row: (row["identity"], row["content_hash"] or "", row["status"])), pairs
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and "work" not in path.relative_to(folder).parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def of_folder(people: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, object]:
+    room = tmp_path_factory.mktemp("room")
+    build_pairs(config_of(packed(people, room, "folder"), room / "pairs"))
+    return said(room / "pairs")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_pairs_from_every_form(people: Path, of_folder: object, tmp_path: Path, form: str) -> None:
+    if form == "tar.gz":
+        pytest.importorskip("indexed_gzip")
+    config = config_of(packed(people, tmp_path / "room", form), tmp_path / "pairs")
+    assert build_pairs(config).changed
+    assert said(tmp_path / "pairs") == of_folder
+    assert len(said(tmp_path / "pairs")[1]) >= PEOPLE
+    assert validate_dataset(tmp_path / "pairs") == []
+    assert not build_pairs(config).changed
+    write_report(tmp_path / "pairs", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert page.count('class="blank"') == 1  # broken.jpg: the pictures of all others are found
+
+
+def test_two_processes_give_the_same_bytes(people: Path, tmp_path: Path) -> None:
+    source = packed(people, tmp_path / "room", "zip")
+    for jobs in (1, 2):
+        build_pairs(config_of(source, tmp_path / str(jobs) / "pairs", jobs))
+    assert contents(tmp_path / "1" / "pairs") == contents(tmp_path / "2" / "pairs")
+
+
+BUILD_ALONE = """
+import sys
+from pathlib import Path
+from gfr_data.build import build_pairs
+from tests.gfr_data.test_sources import config_of
+build_pairs(config_of(sys.argv[1], Path(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("form", ["tar", "parquet"])
+def test_killed_builds_end_with_the_bytes_of_an_undisturbed_one(
+    people: Path, tmp_path: Path, repository: Path, form: str
+) -> None:
+    source, out = packed(people, tmp_path / "room", form), tmp_path / "pairs"
+    command = [sys.executable, "-c", BUILD_ALONE, source, str(out)]
+    begun = time.monotonic()
+    subprocess.run(command, check=True, cwd=repository)
+    whole, wanted = time.monotonic() - begun, contents(out)
+    shutil.rmtree(out)
+    draw, kills = random.Random(0), 0
+    while kills < KILLS:
+        process = subprocess.Popen(command, cwd=repository)
+        try:
+            process.wait(draw.uniform(0.5, 1.0) * whole)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        if (out / "summary.json").exists():
+            assert contents(out) == wanted
+            shutil.rmtree(out)
+    subprocess.run(command, check=True, cwd=repository)
+    assert contents(out) == wanted
+
+
+class StopError(Exception):
+    pass
+
+
+def stopped_before(config: BuildConfig, stage: str) -> None:
+    def progress(now: str, done: int, total: int, note: str = "") -> None:
+        if now == stage:
+            raise StopError
+
+    with pytest.raises(StopError):
+        build_pairs(config, progress)
+
+
+def test_an_archive_that_is_packed_anew_meanwhile_is_indexed_anew(people: Path, tmp_path: Path) -> None:
+    source = packed(people, tmp_path / "room", "tar")
+    config, archive = config_of(source, tmp_path / "pairs"), tmp_path / "room" / "album.tar"
+    build_pairs(config)
+    wanted = contents(tmp_path / "pairs")
+    again = replace(config, out=tmp_path / "again" / "pairs")
+    stopped_before(again, "crop")
+    content = archive.read_bytes()
+    archive.unlink()
+    with pytest.raises(DataError, match=r"cannot read .*album\.tar"):
+        build_pairs(again)
+    with tarfile.open(archive, "w") as new, tarfile.open(fileobj=io.BytesIO(content)) as old:
+        for entry in reversed(old.getmembers()):  # the same photographs at other places
+            new.addfile(entry, old.extractfile(entry))
+    build_pairs(again)
+    assert contents(again.out) == wanted
+
+
+def test_an_archive_that_goes_while_it_is_examined_is_an_error_and_no_row(people: Path, tmp_path: Path) -> None:
+    source = packed(people, tmp_path / "room", "tar")
+    config, archive = config_of(source, tmp_path / "pairs"), tmp_path / "room" / "album.tar"
+
+    def progress(now: str, done: int, total: int, note: str = "") -> None:
+        if now == "examine":
+            archive.unlink(missing_ok=True)
+
+    content = archive.read_bytes()
+    with pytest.raises(DataError, match="changed or removed since it was indexed"):
+        build_pairs(config, progress)
+    archive.write_bytes(content)
+    assert build_pairs(config).statuses["unreadable"] == 1  # broken.jpg alone
+
+
+def test_columns_are_part_of_what_a_build_is_made_with(people: Path, tmp_path: Path) -> None:
+    config = config_of(packed(people, tmp_path / "room", "parquet"), tmp_path / "pairs")
+    other = replace(config, sources=with_columns(config.sources, ["identity=who"]))
+    assert config.made_by() != other.made_by()
+    assert "columns" not in config.result_settings()["sources"][0]
