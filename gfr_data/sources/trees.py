@@ -88,7 +88,7 @@ def _is_file(root: str) -> bool:
 def _here(root: str) -> list[str]:
     """The names in a folder of this machine, those of folders with '/' behind them."""
     with os.scandir(root) as entries:
-        return [e.name + "/" * os.path.isdir(e.path) for e in entries if not e.name.startswith(".")]
+        return [e.name + "/" * Path(e.path).is_dir() for e in entries if not e.name.startswith(".")]
 
 
 def _of_archives(root: str, names: list[str]) -> "Members":
