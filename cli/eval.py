@@ -97,6 +97,11 @@ def score_command(dry_run: bool, as_json: bool, **options: Any) -> None:  # fiel
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What to print.")
 @click.option("--luma", is_flag=True, help="PSNR and SSIM on Y instead of RGB.")
 @click.option("--face", is_flag=True, help="PSNR and SSIM inside the face alone; the paper has no such numbers.")
+@click.option(
+    "--ssim",
+    type=click.Choice(("wang-rgb", "wang-y", "matlab-volume")),
+    help="How SSIM is taken beside PSNR on RGB; the paper does not say how it took its own.  [default: wang-rgb]",
+)
 @click.option("--ci", is_flag=True, help="Add 95% bootstrap intervals.")
 @click.option("--paper/--no-paper", default=True, show_default=True, help="Print the paper's own numbers beside ours.")
 @click.option("--compare", nargs=2, metavar="A B", help="Compare two methods pairwise instead.")
@@ -107,6 +112,7 @@ def table_command(
     form: str,
     luma: bool,
     face: bool,
+    ssim: str | None,
     ci: bool,
     paper: bool,
     compare: tuple[str, str] | None,
@@ -114,15 +120,15 @@ def table_command(
 ) -> None:
     """Print Table 1's form: methods by split and scale, from any number of score folders."""
     from gfr_model.results.formats import render, render_comparison
-    from gfr_model.results.scores import FACE, LUMA, RGB
+    from gfr_model.results.scores import FACE, LUMA, RGB, SSIMS
     from gfr_model.results.table import compare_methods, tabulate
 
-    if luma and face:
-        raise click.UsageError("--luma and --face are two tables: name one of them")
+    if [luma, face, ssim is not None].count(True) > 1:
+        raise click.UsageError("--luma, --face and --ssim are tables of their own: name one of them")
     if compare:
         click.echo(render_comparison(compare_methods(folders, *compare, seed), form))
         return
-    metrics = LUMA if luma else FACE if face else RGB
+    metrics = LUMA if luma else FACE if face else ("psnr", SSIMS[ssim]) if ssim else RGB
     click.echo(render(tabulate(folders, metrics, paper and not face, ci, seed), form))
 
 

@@ -9,7 +9,9 @@ import pandas as pd
 from manifests import SCORES, SCORES_FILE, DataError, read_table
 
 RGB, LUMA, FACE = ("psnr", "ssim"), ("psnr_y", "ssim_y"), ("psnr_face", "ssim_face")
-FURTHER = (*FACE, "landmark_error", "landmark_error_initial", "lpips", "identity_similarity")
+# How SSIM is taken, by name: the paper does not say how it took its own.
+SSIMS = {"wang-rgb": "ssim", "wang-y": "ssim_y", "matlab-volume": "ssim_volume"}
+FURTHER = (*FACE, "ssim_volume", "landmark_error", "landmark_error_initial", "lpips", "identity_similarity")
 MOST_SCALES = 4  # of a split that have a column each; more were drawn from a range, and share one
 READ = "how the paper is read: "  # begins the part of a protocol that a run brings along
 FIRST_SPLITS = ("test-vggface2", "test-webface")  # in the paper's order

@@ -8,13 +8,24 @@ from typing import Any
 
 import pandas as pd
 
-from gfr_model.results.scores import COLUMN, FACE, FURTHER, LUMA, OBSERVATION, READ, RGB, Scores, label, merge
+from gfr_model.results.scores import COLUMN, FURTHER, OBSERVATION, READ, RGB, SSIMS, Scores, label, merge
 from gfr_model.results.statistics import Interval, bootstrap, compare
 from manifests import ConfigError, DataError
 from manifests.paper import OURS, ROWS, result
+from manifests.tables.schemas import BICUBIC
 
 NAN = float("nan")
-REGIONS = {RGB: "RGB", LUMA: "luma (Y)", FACE: "RGB inside the face, the convex hull of the target's landmarks"}
+FACES = "RGB inside the face, the convex hull of the target's landmarks"
+# What a column of scores measures, as notes name it.
+MEASURES = {
+    "psnr": "RGB",
+    "psnr_y": "luma (Y)",
+    "psnr_face": FACES,
+    "ssim": "wang-rgb: Wang et al. (2004), 11x11 Gaussian, on each colour, mean",
+    "ssim_y": "wang-y: Wang et al. (2004), on luma (Y)",
+    "ssim_volume": "matlab-volume: MATLAB's ssim of the colour array, which it takes for a volume",
+    "ssim_face": f"wang-rgb, {FACES}",
+}
 # Further metrics, as notes name them.
 TOLD = {"lpips": "perceptual distance {:.4f}", "identity_similarity": "identity similarity {:.4f}"}
 VALUES = [f"{name}{part}" for name in RGB for part in ("", "_low", "_high", "_rank")]
@@ -147,9 +158,9 @@ def _ranks(values: pd.Series, eligible: pd.Series) -> pd.Series:
 
 def _general_notes(scores: Scores, metrics: tuple[str, str], intervals: bool, paper: bool) -> Iterator[str]:
     images = ", ".join(f"{count:,} of {split} {label(scale)}" for (split, scale), count in scores.images.items())
-    yield f"PSNR in dB and (SSIM) on {REGIONS[metrics]}, means over images: {images}."
-    if metrics == FACE and scores.rows[list(FACE)].isna().all(axis=None):
-        yield "These tables were scored before faces were measured: score again with gfr-eval score."
+    yield f"PSNR in dB on {MEASURES[metrics[0]]}, means over images: {images}. (SSIM) by {MEASURES[metrics[1]]}."
+    if scores.rows[metrics[1]].isna().all(axis=None):
+        yield f"These tables were scored before {metrics[1]} was measured: score again with gfr-eval score."
     if intervals:
         yield "In brackets the 95% bootstrap interval, drawing persons."
     if paper:
@@ -157,6 +168,15 @@ def _general_notes(scores: Scores, metrics: tuple[str, str], intervals: bool, pa
             "(paper): Table 1 of the paper, measured by its authors on their own photographs; comparable only where "
             "the data are the same. Its second best leaves GFRNet's variants out, as the paper does."
         )
+        yield _about_ssim(scores)
+
+
+def _about_ssim(scores: Scores) -> str:
+    """Why a printed SSIM may not be comparable, and how far apart the ways to take it are."""
+    means = {name: scores.rows.loc[scores.rows["method"] == BICUBIC, column].mean() for name, column in SSIMS.items()}
+    told = ", ".join(f"{mean:.3f} by {name}" for name, mean in means.items() if not pd.isna(mean))
+    note = "The paper does not say how it took its SSIM, and the known ways differ"
+    return f"{note}: bicubic has {told} (--ssim)." if told else f"{note} (--ssim)."
 
 
 def _method_notes(scores: Scores) -> Iterator[str]:

@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gfr_model.networks.warp import normalise, sample_flow
@@ -32,6 +33,7 @@ def measure(image: Tensor, truth: Tensor, faces: Tensor) -> dict[str, Tensor]:
         "ssim": whole[:, :3].mean(dim=1),
         "psnr_y": psnr(first[:, 3:], second[:, 3:]),
         "ssim_y": whole[:, 3],
+        "ssim_volume": ssim_volume(image, truth),
         "psnr_face": psnr_inside(image, truth, faces),
         "ssim_face": inside[:, :3].mean(dim=1),
     }
@@ -80,6 +82,23 @@ def ssim_of_channels(
     return torch.cat(whole), torch.cat(inside)
 
 
+def ssim_volume(image: Tensor, truth: Tensor, data_range: float = 255.0) -> Tensor:
+    """MATLAB's `ssim` of two colour arrays, (B,): it takes (H, W, 3) for a volume, and blurs along the colours, too.
+
+    11x11x11 Gaussian window, borders replicated, mean over all values. Not what Wang et al. define; many use it so.
+    """
+    _check(image, truth)
+    channels = image.shape[1]
+    # Each channel's weights in each filtered channel, the replicated ones added to the border's.
+    places = torch.arange(channels)[:, None] + torch.arange(-RADIUS, RADIUS + 1)
+    mixture = torch.zeros(channels, channels, dtype=torch.float64)
+    mixture.scatter_add_(1, places.clamp(0, channels - 1), _window().expand(channels, -1).contiguous())
+    mixture = mixture.to(image.device)
+    border = (RADIUS,) * 4
+    padded = ([F.pad(part.double(), border, "replicate") for part in parts] for parts in _parts(image, truth))
+    return torch.cat([_ssim(x, y, data_range, mixture).mean((0, 1, 3)) for x, y in padded])
+
+
 def luma(image: Tensor) -> Tensor:
     """Y of RGB grey levels 0 to 255, (B, 3, H, W) -> (B, 1, H, W) float64, 16 to 235, not rounded."""
     red, green, blue = (weight / 255 for weight in LUMA)
@@ -107,13 +126,19 @@ def _parts(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(batch.split(together) for batch in batches), strict=True)
 
 
-def _ssim(x: Tensor, y: Tensor, data_range: float) -> Tensor:
-    """Wang et al., eq. 13, (W - 10, H - 10, B, C), from the four filtered maps that it needs."""
+def _ssim(x: Tensor, y: Tensor, data_range: float, mixture: Tensor | None = None) -> Tensor:
+    """Wang et al., eq. 13, (W - 10, H - 10, B, C), from the four filtered maps that it needs.
+
+    mixture: (C, C), how much of each channel is in a filtered one, where they are blurred along the channels, too.
+    """
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     count, channels, height, width = x.shape
     x, y = _rows_first(x), _rows_first(y)
     maps = x, y, x.square().addcmul_(y, y), x * y
-    mean_x, mean_y, squares, products = (_filtered(values, height, width) for values in maps)
+    filtered = [_filtered(values, height, width) for values in maps]
+    if mixture is not None:
+        filtered = [(values.view(-1, channels) @ mixture.T).view_as(values) for values in filtered]
+    mean_x, mean_y, squares, products = filtered
     mean_xy = mean_x * mean_y
     mean_squares = mean_x.square_().addcmul_(mean_y, mean_y)
     below = squares.sub_(mean_squares).add_(c2).mul_(mean_squares.add_(c1))
@@ -152,12 +177,18 @@ def _blur(values: Tensor) -> Tensor:
 @functools.cache
 def _band(device: torch.device) -> Tensor:
     """Row i holds the normalised Gaussian from column i on, (BAND, BAND + 10)."""
-    offsets = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64)
-    window = torch.exp(-offsets.square() / (2 * SIGMA**2))
+    window = _window()
     band = torch.zeros((BAND, BAND + 2 * RADIUS), dtype=torch.float64)
     for row in range(BAND):
-        band[row, row : row + 2 * RADIUS + 1] = window / window.sum()
+        band[row, row : row + 2 * RADIUS + 1] = window
     return band.to(device)
+
+
+def _window() -> Tensor:
+    """The Gaussian's 11 weights."""
+    offsets = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64)
+    window = torch.exp(-offsets.square() / (2 * SIGMA**2))
+    return window / window.sum()
 
 
 def _check(image: Tensor, truth: Tensor) -> None:

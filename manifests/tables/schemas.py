@@ -178,6 +178,7 @@ SCORES = pa.schema(
         _optional("ssim", pa.float64(), "Wang et al., on RGB, mean of the channels"),
         _optional("psnr_y", pa.float64(), "on luma (BT.601)", "dB"),
         _optional("ssim_y", pa.float64(), "Wang et al., on luma (BT.601)"),
+        _optional("ssim_volume", pa.float64(), "MATLAB's ssim of the colour array as a volume", added=True),
         _optional("psnr_face", pa.float64(), "on RGB, in the convex hull of the target's landmarks", "dB", added=True),
         _optional("ssim_face", pa.float64(), "Wang et al., on RGB, mean of its map in the same hull", added=True),
         _optional(

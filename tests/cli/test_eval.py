@@ -61,6 +61,8 @@ def test_score_table_report(folders, tmp_path):
     assert "psnr_face" in face.stdout
     assert "paper" not in face.stdout
     assert run("table", out, "--face", "--luma").exit_code == 2
+    assert run("table", out, "--ssim", "wang-y", "--luma").exit_code == 2
+    assert "(SSIM) by matlab-volume" in run("table", out, "--ssim", "matlab-volume").stdout
 
     page = run("report", out, "--out", tmp_path / "page.html")
     assert page.exit_code == 0, page.output

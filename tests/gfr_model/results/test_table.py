@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gfr_model.results.formats import FORMATS, render, render_comparison
-from gfr_model.results.scores import FACE, LUMA
+from gfr_model.results.scores import FACE, LUMA, SSIMS
 from gfr_model.results.table import compare_methods, tabulate
 from manifests import SCORES, SCORES_FILE, ConfigError, DataError, provenance, to_table, write_table
 from manifests.paper import COLUMNS, OURS, ROWS, result
@@ -33,6 +33,7 @@ def row(method, number, psnr, split="test-webface", scale=4.0, **changes):
             "ssim": psnr / 40,
             "psnr_y": psnr + 1,
             "ssim_y": psnr / 40 + 0.01,
+            "ssim_volume": psnr / 40 + 0.02,
             "pose_difference": 3.0,
             "protocol": "gfr-1: as always",
         }
@@ -66,6 +67,20 @@ def measured(table, method, column=0, source="measured"):
     split, scale = table.columns[column]
     here = (results["source"] == source) & (results["split"] == split) & (results["scale"] == scale)
     return results[here].set_index("method").loc[method]
+
+
+def test_ssim_is_named_and_the_three_ways_are_told_where_the_paper_s_stands_beside(folder):
+    scores = folder(simple(split="test-webface"))
+    volume = tabulate([scores], ("psnr", SSIMS["matlab-volume"]))
+    bicubic = 25 + np.mean(np.sin(range(8)))
+    assert measured(volume, "bicubic").ssim == pytest.approx(bicubic / 40 + 0.02)
+    assert measured(volume, "bicubic").psnr == pytest.approx(bicubic)
+    assert "(SSIM) by matlab-volume" in volume.notes[0]
+    told = next(note for note in volume.notes if "does not say how" in note)
+    assert f"{bicubic / 40:.3f} by wang-rgb, {bicubic / 40 + 0.01:.3f} by wang-y" in told
+    assert not any("does not say how" in note for note in tabulate([scores], paper=False).notes)
+    older = folder(simple(ssim_volume=None), "older")
+    assert any("score again" in note for note in tabulate([older], ("psnr", "ssim_volume")).notes)
 
 
 def test_footnotes_say_how_each_run_reads_the_paper(folder):

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from gfr_model.landmarks import face_mask
 from gfr_model.networks.warp import identity_flow, normalise
@@ -108,6 +109,24 @@ def test_psnr_and_ssim_inside_the_face_are_those_of_scikit_image_s_map(kind):
     assert found["ssim"].tolist() == pytest.approx(metrics.ssim(images, truths).tolist(), abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["noise", "waves", "flat"])
+def test_the_volume_s_ssim_is_that_of_three_axes_blurred_with_replicated_borders(kind):
+    """MATLAB's ssim of (H, W, 3): ssim.m blurs by imgaussfilt3, 11 values wide, and takes the mean of the whole map."""
+    image, truth = pictures(kind, 40, 53, 5)
+
+    def blurred(values):
+        return ndimage.gaussian_filter(values, 1.5, mode="nearest", truncate=5 / 1.5)
+
+    x, y = image.astype(float), truth.astype(float)
+    mean_x, mean_y = blurred(x), blurred(y)
+    variances = blurred(x * x) - mean_x**2 + blurred(y * y) - mean_y**2
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    above = (2 * mean_x * mean_y + c1) * (2 * (blurred(x * y) - mean_x * mean_y) + c2)
+    wanted = (above / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))).mean()
+    found = metrics.ssim_volume(tensor(image, truth), tensor(truth, truth))
+    assert found.tolist() == pytest.approx([wanted, 1.0], abs=1e-9)
+
+
 def test_the_data_range_is_that_of_the_values():
     image, truth = (part.astype(np.float64) / 255 for part in pictures("waves", 40, 40, 3))
     found = metrics.ssim(tensor(image), tensor(truth), data_range=1.0)
@@ -120,7 +139,7 @@ def test_the_data_range_is_that_of_the_values():
 def test_an_image_has_the_same_value_in_any_batch():
     several = [pictures("waves", 48, 48, seed) for seed in range(5)]
     images, truths = tensor(*(a for a, _ in several)), tensor(*(b for _, b in several))
-    for measure in (metrics.psnr, metrics.ssim):
+    for measure in (metrics.psnr, metrics.ssim, metrics.ssim_volume):
         whole = measure(images, truths)
         assert whole.shape == (5,)
         alone = [float(measure(images[n : n + 1], truths[n : n + 1])) for n in range(5)]
@@ -131,7 +150,7 @@ def test_an_image_has_the_same_value_in_any_batch():
 def test_a_gpu_gives_the_same_numbers():
     several = [pictures("waves", 256, 256, seed) for seed in range(40)]
     images, truths = tensor(*(a for a, _ in several)), tensor(*(b for _, b in several))
-    for measure in (metrics.psnr, metrics.ssim):
+    for measure in (metrics.psnr, metrics.ssim, metrics.ssim_volume):
         there = measure(images.cuda(), truths.cuda()).cpu()
         torch.testing.assert_close(there, measure(images, truths), rtol=0, atol=1e-9)
     torch.testing.assert_close(metrics.luma(images.cuda()).cpu(), metrics.luma(images), rtol=0, atol=1e-9)
