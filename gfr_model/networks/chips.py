@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gfr_model.device import at_full_precision
 from gfr_model.networks.spline import similarity
 from gfr_model.networks.warp import normalise
 
@@ -27,7 +28,8 @@ def chips(images: Tensor, five: Tensor, template: Tensor, size: int) -> Tensor:
 
     [-1, 1] is the frame of image and face. What lies outside the image repeats its border.
     """
-    matrix, shift = similarity(template.to(five).expand(len(five), -1, -1), five)
-    shape = [len(images), 3, size, size]
-    grid = F.affine_grid(torch.cat((matrix, shift[..., None]), 2), shape, align_corners=True)
+    with at_full_precision(five.device):  # in bfloat16 places would be px off
+        matrix, shift = similarity(template.to(five).expand(len(five), -1, -1), five)
+        shape = [len(images), 3, size, size]
+        grid = F.affine_grid(torch.cat((matrix, shift[..., None]), 2), shape, align_corners=True)
     return F.grid_sample(images, grid.to(images.dtype), padding_mode="border", align_corners=True)

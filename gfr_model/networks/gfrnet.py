@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gfr_model.device import at_full_precision
 from gfr_model.models import MODELS, Model
 from gfr_model.networks.attentive import AttentiveRecNet
 from gfr_model.networks.layers import Norm
@@ -95,9 +96,11 @@ class GfrNet(nn.Module):
         """The flow (B, 2, S, S) through the landmarks of observation and guide, None where these are not found."""
         if found is None or guides is None:
             return None
-        if self.alignment == "landmarks":
-            return spline_flow(found.points, guides.points, self.image_size, spread=found.spread)
-        return similarity_flow(found.points, guides.points, self.image_size)
+        # A spline is a small difference of large terms: in bfloat16 it would be px off.
+        with at_full_precision(found.points.device):
+            if self.alignment == "landmarks":
+                return spline_flow(found.points, guides.points, self.image_size, spread=found.spread)
+            return similarity_flow(found.points, guides.points, self.image_size)
 
     def train(self, mode: bool = True) -> "GfrNet":
         """As always; but PointsNet, which is trained before and apart, keeps its averages."""
