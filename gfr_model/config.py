@@ -159,7 +159,7 @@ class TrainConfig:
     precision: Annotated[Precision, about("of the networks; weights and losses stay float32")] = "float32"
     channels_last: Annotated[Flag, about("memory order of images and weights")] = False
     compile: Annotated[Flag, about("torch.compile the networks")] = False
-    fused_adam: Annotated[Flag, about("one kernel for all parameters")] = False
+    fused_adam: Annotated[Flag, about("one kernel for all parameters, which the host does not wait for")] = True
     tf32: Annotated[Flag, about("TensorFloat-32 for what stays float32, on CUDA")] = False
 
     # What is kept

@@ -27,6 +27,23 @@ def open_device(name: str) -> torch.device:
     return device
 
 
+def shapes_alone(device: torch.device) -> bool:
+    """Whether `device` is 'meta', which knows shapes and no values: autocast and fused optimisers go round it."""
+    return device.type == "meta"
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Move a host tensor to `device` without waiting: a CUDA copy from pinned memory returns at once.
+
+    Whatever a step takes from the host goes through here.
+    """
+    if shapes_alone(device):
+        return torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return (tensor if tensor.is_pinned() else tensor.pin_memory()).to(device, non_blocking=True)
+
+
 def full_precision(tensor: Tensor) -> Tensor:
     """Return `tensor` in float32 if it is in a shorter type, else as it is."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
@@ -34,14 +51,12 @@ def full_precision(tensor: Tensor) -> Tensor:
 
 def at_full_precision(device: torch.device) -> AbstractContextManager[Any]:
     """Return a context in which nothing is shortened to bfloat16."""
-    if device.type == "meta":  # where shapes alone are computed, and autocast does not exist
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)
+    return nullcontext() if shapes_alone(device) else torch.autocast(device.type, enabled=False)
 
 
 def at_precision(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """Return a context in which networks compute in the configured `precision`; weights and losses keep their type."""
-    if precision != "bfloat16":
+    if precision != "bfloat16" or shapes_alone(device):
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
 

@@ -32,7 +32,6 @@ def fast() -> TrainConfig:
         precision="bfloat16",
         channels_last=True,
         compile=True,
-        fused_adam=True,
         tf32=True,
     )
 
@@ -68,7 +67,6 @@ def demo() -> TrainConfig:
         patience=1000,
         validate_every=100,
         scale="4",
-        fused_adam=True,
         checkpoint_every=100,
         log_every=25,
     )
@@ -96,7 +94,6 @@ def points() -> TrainConfig:
         hard=0.6,
         validate_every=500,
         precision="bfloat16",
-        fused_adam=True,
     )
 
 
@@ -135,7 +132,6 @@ def default() -> TrainConfig:
         window=192,
         validate_every=500,
         precision="bfloat16",
-        fused_adam=True,
     )
 
 

@@ -35,8 +35,8 @@ FLOORS = {
         ("gfr_data",),  # what programs take from it without naming a room
     ),
     "gfr_model": (
-        ("default", "degradation", "device", "landmarks", "learned_metrics", "models", "pictures", "torch7"),
-        ("config", "results"),
+        ("default", "device", "landmarks", "learned_metrics", "models", "pictures", "torch7"),
+        ("config", "degradation", "results"),
         ("readings",),
         ("checkpoint", "networks", "presets"),
         ("inference",),

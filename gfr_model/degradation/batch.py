@@ -14,12 +14,23 @@ from torch import Tensor
 from gfr_model.degradation.jpeg import CELL, jpeg
 from gfr_model.degradation.matrices import Operators, enlarging, operators
 from gfr_model.degradation.noise import noise_of
+from gfr_model.device import send
 from manifests.crops import CROP_SIZE
 from manifests.degradation.draws import Draws
 from manifests.degradation.resampling import low_size
 
-LIMITS = (3 / 16, 1 / 4, 3 / 8, 1 / 2, 11 / 16, 1.0)  # of low-resolution over full size: what is worked on together
-TOGETHER = {"cpu": 4, "cuda": 256}  # samples at most: what a core's cache holds; a gigabyte or two of a GPU
+
+@dataclass(frozen=True)
+class _Cuts:
+    """What is worked on together."""
+
+    limits: tuple[float, ...]  # of low-resolution over full size
+    most: int  # samples
+
+
+ON_CPU = _Cuts((3 / 16, 1 / 4, 3 / 8, 1 / 2, 11 / 16, 1.0), 4)  # what a core's cache holds
+# A gigabyte or two. Three groups are half the kernels of six and a tenth more bytes; below that, padding costs more.
+ON_GPU = _Cuts((1 / 4, 1 / 2, 1.0), 256)
 
 
 @dataclass(frozen=True)
@@ -82,20 +93,20 @@ def _groups(draws: Draws, size: int, ops: Operators, device: torch.device) -> It
     order = np.argsort(low, kind="stable")
     columns = (np.arange(len(low)), low, down, up, draws.noise_sigma, draws.jpeg_quality, *halves)
     table = np.stack([column.astype(np.int64)[order] for column in columns])
-    on_device = torch.from_numpy(table).to(device, non_blocking=True)
-    for part in _cuts(table[1], size, TOGETHER.get(device.type, 64)):
+    on_device = send(torch.from_numpy(table), device)
+    for part in _cuts(table[1], size, ON_CPU if device.type == "cpu" else ON_GPU):
         side = -(-int(table[1, part].max()) // CELL) * CELL
         noisy, lossy = (bool(row.any()) for row in table[4:6, part])
         yield _Group(side, noisy, lossy, *on_device[:, part].unbind())
 
 
-def _cuts(low: np.ndarray, size: int, most: int) -> Iterator[slice]:
-    """Slices of sorted sizes: none crosses one of LIMITS, none is longer than `most`."""
-    ends = np.searchsorted(low, [limit * size for limit in LIMITS], side="right")
+def _cuts(low: np.ndarray, size: int, cuts: _Cuts) -> Iterator[slice]:
+    """Slices of sorted sizes: none crosses one of the limits, none is longer than `most`."""
+    ends = np.searchsorted(low, [limit * size for limit in cuts.limits], side="right")
     start = 0
     for end in ends.tolist():
-        for at in range(start, end, most):
-            yield slice(at, min(at + most, end))
+        for at in range(start, end, cuts.most):
+            yield slice(at, min(at + cuts.most, end))
         start = end
 
 

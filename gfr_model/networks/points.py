@@ -64,7 +64,7 @@ class PointsNet(nn.Module):
         small = shrink(images)
         plain, mirrored = (Landmarks(*part) for part in zip(*(v.chunk(2) for v in self(_both(small))), strict=True))
         points, spread = mirrored.points[:, self.mirror], mirrored.spread[:, self.mirror]
-        points = points * points.new_tensor([-1.0, 1.0])
+        points = torch.stack((-points[..., 0], points[..., 1]), dim=-1)
         return Landmarks((plain.points + points) / 2, (plain.spread + spread) / 2)
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from gfr_model.landmarks import face_mask
+from gfr_model.landmarks import face_masks
 from gfr_model.learned_metrics import identity_similarity, perceptual_distance
 from gfr_model.scoring import metrics
 from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare, read_part
@@ -252,7 +252,7 @@ def score_part(
 
 def _measure(job: Job, output: Output, truth: Tensor, targets: Tensor) -> list[Values]:
     """The metrics of a restored batch, image by image; `targets` (B, 68, 2) are its landmarks."""
-    faces = torch.stack([face_mask(face, CROP_SIZE) for face in targets]).to(truth.device)
+    faces = face_masks(targets.to(truth.device), CROP_SIZE)
     found = metrics.measure(output.restored, truth, faces)
     unit = output.restored.float() / 255, truth.float() / 255
     if job.identity is not None:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gfr_model.config import TrainConfig
+from gfr_model.device import send
 from gfr_model.networks.warp import identity_flow, normalise, to_pixels
 from gfr_model.training.pairs import Pairs, PairTable
 
@@ -75,7 +76,7 @@ def jitter(images: Tensor, points: Tensor, scale: Tensor, angle: Tensor, shift: 
     grid = identity_flow(size, size, images.device).flatten(2)
     where = (matrix @ grid + shift[..., None]).transpose(1, 2).reshape(len(images), size, size, 2)
     seen = F.grid_sample(images.float(), where, padding_mode="border", align_corners=True)
-    moved = (normalise(points, size) - shift[:, None]) @ torch.linalg.inv(matrix).transpose(1, 2)
+    moved = (normalise(points, size) - shift[:, None]) @ torch.linalg.inv_ex(matrix).inverse.transpose(1, 2)
     return seen.round().clamp(0, 255).to(torch.uint8), to_pixels(moved, size)
 
 
@@ -86,20 +87,20 @@ def _moved(images: Tensor, points: Tensor, draws: np.ndarray, config: TrainConfi
     chosen = np.flatnonzero(draws[:, 0] < 0.5)
     if not len(chosen):
         return images, points
-    there = torch.from_numpy(chosen).to(images.device)
-    numbers = torch.from_numpy(draws[chosen, 1:MOVES] * 2 - 1).float().to(images.device)
+    there = send(torch.from_numpy(chosen), images.device)
+    numbers = send(torch.from_numpy((draws[chosen, 1:MOVES] * 2 - 1).astype(np.float32)), images.device)
     scale, angle = torch.exp(numbers[:, 0] * config.jitter), numbers[:, 1] * config.jitter_angle
     seen, moved = jitter(images[there], points[there], scale, angle, numbers[:, 2:] * config.jitter)
     return images.index_copy(0, there, seen), points.index_copy(0, there, moved)
 
 
 def _without_colour(images: Tensor) -> Tensor:
-    weights = torch.tensor(LUMA, device=images.device)[:, None, None]
-    return (images * weights).sum(1, keepdim=True).round().to(torch.uint8).expand_as(images)
+    luma = sum(weight * images[:, place].float() for place, weight in enumerate(LUMA))
+    return torch.as_tensor(luma).round().to(torch.uint8)[:, None].expand_as(images)
 
 
 def _mask(chosen: np.ndarray, images: Tensor) -> Tensor:
-    return torch.from_numpy(chosen).to(images.device)[:, None, None, None]
+    return send(torch.from_numpy(chosen), images.device)[:, None, None, None]
 
 
 @functools.lru_cache(maxsize=2)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gfr_model.config import TrainConfig
 from gfr_model.device import at_precision
-from gfr_model.landmarks import face_mask
+from gfr_model.landmarks import face_masks
 from gfr_model.networks.discriminators import crop_boxes, landmark_boxes
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.networks.warp import to_pixels
@@ -32,7 +32,7 @@ class Objective:
     """The losses of one batch by name, and what to descend on."""
 
     network: Tensor  # eq. 12
-    critics: Tensor  # eq. 7 of all discriminators, 0 without one
+    critics: Tensor | None  # eq. 7 of all discriminators
     values: dict[str, Tensor]  # each loss, without its weight and its graph
 
 
@@ -51,7 +51,8 @@ def objective(
         parts |= flow_parts(found.flow, inputs, config)
     against_critics, of_critics = adversarial_parts(found.restored, seen, critics, config)
     parts |= against_critics
-    return Objective(total(parts), total(of_critics), values_of(parts | of_critics))
+    against = total(of_critics) if of_critics else None
+    return Objective(total(parts), against, values_of(parts | of_critics))
 
 
 def reconstruction_parts(found: Restoration, inputs: Inputs, judges: Judges, config: TrainConfig) -> Parts:
@@ -77,9 +78,7 @@ def reconstruction_parts(found: Restoration, inputs: Inputs, judges: Judges, con
 def faces_of(inputs: Inputs) -> Tensor:
     """1 inside the hull of the targets' landmarks, else 0: (B, 1, S, S)."""
     size = inputs.target.shape[-1]
-    points = to_pixels(inputs.target_points, size).cpu()
-    masks = torch.stack([face_mask(face, size) for face in points])[:, None]
-    return masks.to(inputs.target.device, inputs.target.dtype)
+    return face_masks(to_pixels(inputs.target_points, size), size)[:, None].to(inputs.target.dtype)
 
 
 def _judged(
@@ -150,8 +149,9 @@ def view(name: str, restored: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor, T
 
 
 def total(parts: Parts) -> Tensor:
-    """The weighted sum, 0 without a part."""
-    return sum((weight * loss for weight, loss in parts.values()), start=torch.zeros(()))
+    """The weighted sum of at least one part."""
+    first, *others = (weight * loss for weight, loss in parts.values())
+    return sum(others, start=first)
 
 
 def values_of(parts: Parts) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from gfr_model.device import send
 from manifests import PAIRS, PAIRS_FILE, DataError, Progress, hash_bytes, hash_file, read_table, silent
 from manifests.crops import UnusableError, mirror_points, read_picture
 
@@ -207,13 +208,6 @@ def samples_of_step(step: int, batch_size: int, count: int, seed: int) -> tuple[
 def flips_of(epoch: np.ndarray, index: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Say for every sample whether it is mirrored in its epoch, (B,) bool."""
     return np.array([_coins(seed, int(e), count)[i] for e, i in zip(epoch, index, strict=True)])
-
-
-def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """Move a host tensor to `device` without waiting: a CUDA copy from pinned memory returns at once."""
-    if device.type != "cuda":
-        return tensor.to(device)
-    return (tensor if tensor.is_pinned() else tensor.pin_memory()).to(device, non_blocking=True)
 
 
 @functools.lru_cache(maxsize=2)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gfr_model.checkpoint import with_prefix
 from gfr_model.config import OFF, TrainConfig
-from gfr_model.device import at_precision, keyed
+from gfr_model.device import at_precision, keyed, shapes_alone
 from gfr_model.learned_metrics import open_metric
 from gfr_model.networks.build import build_critics, build_network
 from gfr_model.networks.dlib_face import load_dlib_face
@@ -72,7 +72,7 @@ class Learner:
         seen = inputs if corner is None else inputs.window(corner, window)
         made = objective(restoration, inputs, self.critics, self.judges, self.config, seen)
         totals, moved = [made.network], ["network"]
-        if self.critics:
+        if made.critics is not None:
             totals, moved = [made.network, made.critics], ["network", "critics"]
             made.critics.backward(inputs=list(self.critics.parameters()), retain_graph=True)
         made.network.backward(inputs=_trained(self.network))
@@ -181,16 +181,21 @@ class Learner:
             nn.utils.clip_grad_norm_(_trained(self.network), self.config.clip)
         nonfinite = (~torch.isfinite(norm + loss)).to(torch.float32)
         for name in moved:
-            optimiser: Any = self.optimisers[name]
-            if self.config.fused_adam:  # the kernel itself reads the flag: the host does not wait for it
-                optimiser.grad_scale, optimiser.found_inf = None, nonfinite
-                optimiser.step()
-            elif not nonfinite.item():
-                optimiser.step()
+            self._move(self.optimisers[name], nonfinite)
         self.average.update()
         for parameter in parameters:
             parameter.grad = None
         return values | {"gradient_norm": norm, "nonfinite": nonfinite}
+
+    def _move(self, optimiser: Any, nonfinite: Tensor) -> None:
+        """Apply the gradients, if `nonfinite` is 0."""
+        if shapes_alone(self.world.device):
+            return
+        if self.config.fused_adam:  # the kernel itself reads the flag: the host does not wait for it
+            optimiser.grad_scale, optimiser.found_inf = None, nonfinite
+            optimiser.step()
+        elif not nonfinite.item():
+            optimiser.step()
 
 
 def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:

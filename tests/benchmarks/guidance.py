@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.inference import load_model
-from gfr_model.landmarks import INNER, face_mask
+from gfr_model.landmarks import INNER, face_masks
 from gfr_model.networks.chips import five_points
 from gfr_model.networks.gfrnet import GfrNet, Restoration
 from gfr_model.networks.points import Landmarks
@@ -183,7 +183,7 @@ def other_guides(persons: np.ndarray) -> np.ndarray:
 def measure(made: Restoration, truth: Tensor, at: Tensor, to: Tensor) -> dict[str, np.ndarray]:
     """The figures of a batch by name, (B,) each."""
     restored, target = (made.restored.clamp(0, 1) * 255).round(), truth.float()
-    face = torch.stack([face_mask(to_pixels(points), 256) for points in at])[:, None].float()
+    face = face_masks(to_pixels(at), 256)[:, None].float()
     error = ((restored - target).square() * face).sum((1, 2, 3)) / (3 * face.sum((1, 2, 3)))
     figures = {
         "psnr": psnr(restored, target),

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from gfr_data.degradation.reference import degrade_image
+from gfr_model.degradation import batch
 from gfr_model.degradation.batch import _groups, _low_resolution, degrade_arrays, degrade_batch, upsample
 from gfr_model.degradation.matrices import operators
 from gfr_model.degradation.noise import noise_of
@@ -85,11 +86,11 @@ def test_five_hundred_draws_equal_the_reference_on_rendered_faces(tmp_path, devi
 @pytest.mark.parametrize("device", DEVICES)
 def test_low_resolution_images_are_the_files_pixels(device):
     images, draws = shapes(PART), drawn(PART, copy=3)
-    batch = tensor(images).to(device)
-    ops = operators(PAPER_SPACE, batch.shape[-1], batch.device)
+    there = tensor(images).to(device)
+    ops = operators(PAPER_SPACE, there.shape[-1], there.device)
     low = {}
-    for group in _groups(draws, batch.shape[-1], ops, batch.device):
-        made = _low_resolution(batch[group.index], group, ops).permute(0, 2, 3, 1).cpu().numpy()
+    for group in _groups(draws, there.shape[-1], ops, there.device):
+        made = _low_resolution(there[group.index], group, ops).permute(0, 2, 3, 1).cpu().numpy()
         low |= dict(zip(group.index.tolist(), made, strict=True))
     for number in range(PART):
         reference = degrade_image(images[number], draws.at(number))
@@ -107,6 +108,13 @@ def test_a_sample_does_not_depend_on_its_company(device):
     for number in (0, 7, 23):
         alone = draw_many(PAPER_SPACE, pair_keys(0, [f"pair {number}"]), 5)
         assert torch.equal(degrade_batch(images[number : number + 1], alone)[0], together[number])
+
+
+def test_a_gpu_s_groups_give_the_bits_of_a_core_s(monkeypatch):
+    images, draws = tensor(shapes(24)), drawn(24, copy=5)
+    wanted = degrade_batch(images, draws)
+    monkeypatch.setattr(batch, "ON_CPU", batch.ON_GPU)
+    assert torch.equal(degrade_batch(images, draws), wanted)
 
 
 def test_a_smaller_space_gives_what_the_whole_one_gives():

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from gfr_model.landmarks import face_mask
+from gfr_model.landmarks import face_masks
 from gfr_model.networks.warp import identity_flow, normalise
 from gfr_model.scoring import metrics
 from gfr_model.training.losses import landmark_loss
@@ -72,9 +72,9 @@ def test_the_face_is_what_the_hull_of_its_landmarks_holds():
         inside = spatial.Delaunay(points).find_simplex(pixels) >= 0
         assert inside.any()
         assert not inside.all()
-        np.testing.assert_array_equal(face_mask(torch.from_numpy(points), 48)[:40], inside)
+        np.testing.assert_array_equal(face_masks(torch.from_numpy(points[None]), 48)[0, :40], inside)
     unknown = torch.from_numpy(points).index_fill(0, torch.tensor([3]), float("nan"))
-    assert not face_mask(unknown, 48).any()
+    assert not face_masks(unknown[None], 48).any()
 
 
 @pytest.mark.parametrize("kind", ["noise", "waves"])

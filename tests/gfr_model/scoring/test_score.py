@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gfr_data.degradation.reference import decode, upsample
-from gfr_model.landmarks import face_mask
+from gfr_model.landmarks import face_masks
 from gfr_model.scoring import job as score_job
 from gfr_model.scoring.score import plan, score
 from manifests import DEGRADED, DEGRADED_FILE, SCORES, SCORES_FILE, ConfigError, DataError, read_table
@@ -64,7 +64,7 @@ def test_a_row_has_the_scores_of_its_target_s_face(config, evaluation):
     source = {r["pair_id"]: r for r in read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist()}
     for row in rows_of(config, "net"):
         points = torch.tensor(source[row["pair_id"]]["target_landmarks"]).view(68, 2)
-        inside = face_mask(points, 256).numpy()
+        inside = face_masks(points[None], 256)[0].numpy()
         truth, output = (image(config.out / row["panel"] / f"{name}.png").astype(float) for name in ("truth", "output"))
         assert row["psnr_face"] == pytest.approx(10 * np.log10(255**2 / ((truth - output)[inside] ** 2).mean()))
         assert -1 <= row["ssim_face"] <= 1
