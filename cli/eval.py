@@ -57,13 +57,14 @@ def main() -> None:
 )
 @click.option(
     "--identity-weights",
-    type=GivenPath(dir_okay=False),
-    help="TorchScript file, RGB in [0, 1] (B, 3, 256, 256) to embeddings (B, D): adds the identity similarity.",
+    metavar="sface|dlib-recognition|FILE",
+    help="Adds the identity similarity, by these weights of gfr-data weights, or by a TorchScript file, RGB in [0, 1] "
+    "(B, 3, 256, 256) to embeddings (B, D).",
 )
 @click.option(
     "--lpips-weights",
-    type=GivenPath(dir_okay=False),
-    help="TorchScript file, two such batches to distances (B,): adds the perceptual distance.",
+    metavar="vgg16-hed|vgg-face|FILE",
+    help="Adds the perceptual distance, by these weights, or by a TorchScript file, two batches to distances (B,).",
 )
 @trust_option
 @device_option

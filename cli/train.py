@@ -59,8 +59,9 @@ def _list_settings() -> str:
 )
 @click.option(
     "--vgg-face",
-    metavar="PATH|off",
-    help="Weights of VGG-Face for the perceptual loss, if not the downloaded ones, or 'off'.",
+    metavar="PATH|vgg16-hed|off",
+    help="Weights of VGG-Face for the perceptual loss, if not the downloaded ones; VGG-16 of an edge detector in their "
+    "place; or 'off'.",
 )
 @click.option("--config", "file", type=GivenPath(), help="TOML file of settings.")
 @click.option(

@@ -114,7 +114,9 @@ class TrainConfig:
     )
     label_real: Annotated[NotNegative, about("smoothed label of real images, §3.3")] = 0.9
     label_fake: Annotated[NotNegative, about("label of restored images, §3.3")] = 0.0
-    vgg_face: Annotated[Text, about("weights of VGG-Face, or 'off'; empty: the downloaded ones")] = ""
+    vgg_face: Annotated[Text, about("weights of VGG-Face, 'vgg16-hed' in their place, or 'off'; empty: downloaded")] = (
+        ""
+    )
     vgg_layer: Annotated[Text, about("whose activation eq. 5 compares: the last of the paper's Conv-4")] = "conv4_3"
 
     # Schedule (§4.2)

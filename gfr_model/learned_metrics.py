@@ -1,33 +1,89 @@
-"""Metrics whose weights the user supplies, as TorchScript files: perceptual distance and identity similarity.
+"""Metrics that a network makes: identity similarity and perceptual distance.
 
-Both see RGB in [0, 1], (B, 3, S, S); whatever resizing and normalisation their network needs is part of the file. Such
-a file is a program: it runs only where its user says that it is trusted.
+Each is asked by the name of its weights, which `gfr-data weights` explains, or as a TorchScript file of the user's,
+which maps RGB in [0, 1] (B, 3, S, S) and does whatever resizing and normalisation its network needs. Such a
+file is a program: it runs only where its user says that it is trusted.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from gfr_model.networks.chips import five_points
+from gfr_model.networks.dlib_face import load_dlib_face
+from gfr_model.networks.sface import SFace
+from gfr_model.networks.vggface.files import load_vggface
+from gfr_model.networks.vggface.network import ENDS, feature_distance
 from manifests import DataError, hash_file
 from manifests.programs import is_program, require_trust
+from manifests.weights import require
+
+IDENTITY, PERCEPTUAL = ("sface", "dlib-recognition"), ("vgg16-hed", "vgg-face")  # names of weights
 
 
 @dataclass(frozen=True)
 class LearnedMetric:
-    """A TorchScript network and the hash of its file."""
+    """A measure of two batches of images (B, 3, S, S), RGB in [0, 1], whose faces have the landmarks (B, 68, 2).
+
+    Landmarks are in [-1, 1], which is the image. A value for each pair of images, (B,) float64.
+    """
+
+    measure: Callable[[Tensor, Tensor, Tensor], Tensor]
+    name: str  # of the weights, or the file's hash, shortened
+
+
+@dataclass(frozen=True)
+class Program:
+    """A TorchScript network and its file."""
 
     network: torch.jit.ScriptModule
-    file_hash: str
     path: Path
 
 
-def open_metric(path: Path, device: torch.device, trusted: bool) -> LearnedMetric:
+def open_identity(given: Path | str, device: torch.device, trusted: bool) -> LearnedMetric:
+    """The cosine of two faces' embeddings, by the weights of IDENTITY or a TorchScript file: images to (B, D).
+
+    Raises DataError when the file is missing, something else, or a program that is not trusted.
+    """
+    path = require("--identity-weights", given, *IDENTITY)
+    embed: Callable[[Tensor, Tensor], Tensor]
+    if path.suffix == ".onnx":
+        sface = SFace(path)
+        embed = lambda images, points: sface.embed_batch(255 * images.cpu(), five_points(points.cpu()))  # noqa: E731
+    elif path.suffix == ".bin":
+        embed = load_dlib_face(path).to(device).requires_grad_(False)
+    else:
+        program = open_program(path, device, trusted)
+        embed = lambda images, points: _call(program, images).flatten(1)  # noqa: E731
+
+    def similarity(first: Tensor, second: Tensor, points: Tensor) -> Tensor:
+        return F.cosine_similarity(embed(first, points).double(), embed(second, points).double(), dim=1)
+
+    return LearnedMetric(similarity, _named(given, path, IDENTITY))
+
+
+def open_perceptual(given: Path | str, device: torch.device, trusted: bool) -> LearnedMetric:
+    """A perceptual distance, by the weights of PERCEPTUAL or a TorchScript file: two batches to one value each.
+
+    Raises DataError as `open_identity` does.
+    """
+    path = require("--lpips-weights", given, *PERCEPTUAL)
+    if is_program(path):
+        program = open_program(path, device, trusted)
+        return LearnedMetric(lambda first, second, _: _call(program, first, second).flatten(), _named(given, path, ()))
+    network = load_vggface(path, ENDS[-1]).to(device).requires_grad_(False)
+    return LearnedMetric(
+        lambda first, second, _: feature_distance(network, first, second).double(), _named(given, path, PERCEPTUAL)
+    )
+
+
+def open_program(path: Path, device: torch.device, trusted: bool) -> Program:
     """Load a TorchScript file. Raises DataError when it is missing, not such a file, or not trusted."""
-    if not path.is_file():
-        raise DataError(f"{path} does not exist; give a TorchScript file (torch.jit.trace(...).save(FILE))")
     if not is_program(path):
         raise DataError(f"{path} is not a TorchScript file (it holds no code); save it with torch.jit.trace(...).save")
     require_trust(path, trusted)
@@ -40,30 +96,24 @@ def open_metric(path: Path, device: torch.device, trusted: bool) -> LearnedMetri
         raise DataError(
             f"{path} is not a TorchScript file ({reason}); save it with torch.jit.trace(...).save"
         ) from error
-    return LearnedMetric(network, hash_file(path), path)
+    return Program(network, path)
 
 
-def perceptual_distance(metric: LearnedMetric, image: Tensor, truth: Tensor) -> Tensor:
-    """LPIPS or its like, (B,): the file maps (image, truth) to one value for each pair of images."""
-    return _call(metric, (image, truth), len(image)).flatten()
+def _named(given: Path | str, path: Path, names: tuple[str, ...]) -> str:
+    return str(given) if str(given) in names else hash_file(path)[:12]
 
 
-def identity_similarity(metric: LearnedMetric, image: Tensor, truth: Tensor) -> Tensor:
-    """Cosine of the two faces' embeddings, (B,): the file maps images to (B, D)."""
-    first, second = (_call(metric, (part,), len(image)).flatten(1) for part in (image, truth))
-    return torch.nn.functional.cosine_similarity(first, second, dim=1)
-
-
-def _call(metric: LearnedMetric, inputs: tuple[Tensor, ...], count: int) -> Tensor:
+def _call(program: Program, *inputs: Tensor) -> Tensor:
+    count = len(inputs[0])
     with torch.inference_mode():
         try:
-            found = metric.network(*inputs)
+            found = program.network(*inputs)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise DataError(
-                f"{metric.path} does not take {len(inputs)} batch{'es' * (len(inputs) > 1)} of RGB images "
+                f"{program.path} does not take {len(inputs)} batch{'es' * (len(inputs) > 1)} of RGB images "
                 f"{tuple(inputs[0].shape)} in [0, 1]: {reason}"
             ) from error
     if not isinstance(found, Tensor) or found.numel() < count or len(found) != count:
-        raise DataError(f"{metric.path} must return one tensor with a value or a row for each of {count} images")
+        raise DataError(f"{program.path} must return one tensor with a value or a row for each of {count} images")
     return found.double()

@@ -35,11 +35,11 @@ FLOORS = {
         ("gfr_data",),  # what programs take from it without naming a room
     ),
     "gfr_model": (
-        ("default", "device", "landmarks", "learned_metrics", "models", "pictures", "torch7"),
+        ("default", "device", "landmarks", "models", "pictures", "torch7"),
         ("config", "degradation", "results"),
         ("readings",),
         ("checkpoint", "networks", "presets"),
-        ("inference",),
+        ("inference", "learned_metrics"),
         ("export", "imported", "restoration", "scoring", "training"),
         ("app",),
         ("default.__main__",),  # a program

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from gfr_model.inference import TrainedModel
+from gfr_model.networks.sface import SFace
 from gfr_model.restoration.faces import Vision
 from gfr_model.restoration.guides import Guides, read_guides
-from gfr_model.restoration.identity import Persons
 from gfr_model.restoration.metadata import encode, read_metadata
 from gfr_model.restoration.need import weakened
 from gfr_model.restoration.restore import Options, RestoredFace, restore_photograph
@@ -58,7 +58,7 @@ class Made:
 class Desk:
     """Restores what is uploaded; one photograph at a time, because one network does all of them."""
 
-    def __init__(self, model: TrainedModel, vision: Vision, folder: Path, persons: Persons | None = None) -> None:
+    def __init__(self, model: TrainedModel, vision: Vision, folder: Path, persons: SFace | None = None) -> None:
         """Work in `folder`, which holds what was uploaded and made."""
         self.model, self.vision, self.folder, self.persons = model, vision, folder, persons
         self._guides: OrderedDict[str, Guides] = OrderedDict()

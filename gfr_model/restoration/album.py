@@ -19,11 +19,12 @@ import numpy as np
 
 from gfr_model.device import open_device
 from gfr_model.inference import load_model
+from gfr_model.networks.sface import SFace
 from gfr_model.restoration.album_log import LOG_FILE, Entry, append, read_log
 from gfr_model.restoration.album_page import described, face_pictures, page_pictures, write_page
 from gfr_model.restoration.faces import Vision
 from gfr_model.restoration.guides import Guides, guide_files, read_guides
-from gfr_model.restoration.identity import Persons, open_persons
+from gfr_model.restoration.identity import open_persons
 from gfr_model.restoration.jobs import PICTURES, AlbumConfig, Job, left_out, plan_jobs
 from gfr_model.restoration.marks import Copied, copy_kept, read_marks
 from gfr_model.restoration.metadata import Metadata, encode, read_made_from, read_metadata
@@ -150,7 +151,7 @@ class _Album:
         self.guide_hashes = lru_cache(maxsize=1)(lambda path: sorted(map(_hash_of_guide, guide_files(path))))
 
     @cached_property
-    def persons(self) -> Persons | None:
+    def persons(self) -> SFace | None:
         """What tells persons apart, where its weights are there."""
         return open_persons()
 

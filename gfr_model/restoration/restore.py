@@ -9,13 +9,14 @@ import torch
 from gfr_model.device import repeatable
 from gfr_model.inference import TrainedModel
 from gfr_model.networks.gfrnet import Restoration
+from gfr_model.networks.sface import SFace
 from gfr_model.pictures import grid, to_levels
 from gfr_model.restoration.blend import blend
 from gfr_model.restoration.colour import change_brightness_alone, tint_of
 from gfr_model.restoration.doubt import doubt, five_points, unbent
 from gfr_model.restoration.faces import FoundFace, Quality, Vision, look
 from gfr_model.restoration.guides import Choice, Guide, Guides, choose
-from gfr_model.restoration.identity import Persons, least_alike
+from gfr_model.restoration.identity import least_alike
 from gfr_model.restoration.need import explain_strength, need_of, weakened
 from manifests import DataError
 
@@ -68,7 +69,7 @@ def restore_photograph(
     model: TrainedModel,
     vision: Vision,
     options: Options,
-    persons: Persons | None = None,
+    persons: SFace | None = None,
 ) -> RestoredPhotograph:
     """Restore `image` (H, W, 3) uint8 RGB. guides: None where there are none; persons: tells whether theirs is its.
 
@@ -189,7 +190,7 @@ def _with_strength(face: RestoredFace, need: float, asked: float | None) -> Rest
     return replace(face, restored=restored, need=need, strength=strength, notes=notes)
 
 
-def _another_person(made: RestoredFace, face: FoundFace, quality: Quality, persons: Persons) -> str:
+def _another_person(made: RestoredFace, face: FoundFace, quality: Quality, persons: SFace) -> str:
     """A warning where photograph and guide seem to show two persons; empty where they do not, or nobody can tell."""
     least, guide = least_alike(quality), made.guide
     if least is None or guide is None or guide.keypoints is None or face.keypoints is None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gfr_model.device import open_device
-from gfr_model.learned_metrics import LearnedMetric, open_metric
+from gfr_model.learned_metrics import LearnedMetric, open_identity, open_perceptual
 from gfr_model.scoring.methods import Method, gather
 from gfr_model.scoring.observations import Folder, read_folder
 from manifests import SCORES, ConfigError, DataError, read_table
@@ -34,9 +34,9 @@ class ScoreConfig:
     limit: int | None = None  # observations of each split and folder
     seed: int = 0  # keys the random guides
     panels: int = 24  # observations whose pictures are kept
-    identity_weights: Path | None = None  # TorchScript: images -> embeddings
-    lpips_weights: Path | None = None  # TorchScript: two batches of images -> distances
-    trust_program: bool = False  # run these two
+    identity_weights: Path | str | None = None  # name of weights that tell persons apart, or a TorchScript file
+    lpips_weights: Path | str | None = None  # name of weights that see detail, or a TorchScript file
+    trust_program: bool = False  # run such files
     device: str = "cpu"
     overwrite: bool = False  # replace a folder of other inputs
 
@@ -88,13 +88,12 @@ def prepare(config: ScoreConfig) -> Job:
     folders = tuple(read_folder(path, config.splits, config.limit) for path in config.folders)
     if len({folder.path.resolve().name for folder in folders}) < len(folders):
         raise ConfigError("two of the degraded folders have the same name; rename one, or score them apart")
-    identity, lpips = (
-        open_metric(path, device, config.trust_program) if path else None
-        for path in (config.identity_weights, config.lpips_weights)
-    )
+    embedder, eye = config.identity_weights, config.lpips_weights
+    identity = open_identity(embedder, device, config.trust_program) if embedder else None
+    lpips = open_perceptual(eye, device, config.trust_program) if eye else None
     protocol = PROTOCOL
-    protocol += f"; identity similarity by {identity.file_hash[:12]}" if identity else ""
-    protocol += f"; perceptual distance by {lpips.file_hash[:12]}" if lpips else ""
+    protocol += f"; identity similarity by {identity.name}" if identity else ""
+    protocol += f"; perceptual distance by {lpips.name}" if lpips else ""
     several = len(folders) > 1
     methods = gather(config.runs, config.restored, config.random_guide, config.seed, device, several)
     return Job(config, device, folders, methods, identity, lpips, protocol)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from gfr_model.landmarks import face_masks
-from gfr_model.learned_metrics import identity_similarity, perceptual_distance
+from gfr_model.networks.warp import normalise
 from gfr_model.scoring import metrics
 from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare, read_part
 from gfr_model.scoring.methods import Method, Output
@@ -254,11 +254,11 @@ def _measure(job: Job, output: Output, truth: Tensor, targets: Tensor) -> list[V
     """The metrics of a restored batch, image by image; `targets` (B, 68, 2) are its landmarks."""
     faces = face_masks(targets.to(truth.device), CROP_SIZE)
     found = metrics.measure(output.restored, truth, faces)
-    unit = output.restored.float() / 255, truth.float() / 255
+    unit, at = (output.restored.float() / 255, truth.float() / 255), normalise(targets).to(truth.device)
     if job.identity is not None:
-        found["identity_similarity"] = identity_similarity(job.identity, *unit)
+        found["identity_similarity"] = job.identity.measure(*unit, at)
     if job.lpips is not None:
-        found["lpips"] = perceptual_distance(job.lpips, *unit)
+        found["lpips"] = job.lpips.measure(*unit, at)
     rows = zip(*(values.tolist() for values in found.values()), strict=True)
     return [{name: value for name, value in zip(found, row, strict=True) if not math.isnan(value)} for row in rows]
 

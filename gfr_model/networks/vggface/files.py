@@ -1,4 +1,4 @@
-"""VGG-Face's weights, from whatever they are usually published as.
+"""VGG-Face's weights, from whatever they are usually published as, and those of another VGG-16 in its place.
 
 They are checked by their shapes and brought to one form, in which the network takes RGB: some of the files take BGR.
 """
@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gfr_model.networks.vggface.network import LAYERS, Layer, VggFace, layers_up_to
+from gfr_model.networks.vggface.network import BLOCKS, IMAGENET_MEAN, LAYERS, MEAN, Layer, VggFace, layers_up_to
 from gfr_model.torch7 import Torch7Object, read_torch7
 from manifests import DataError
 
 ADVICE = "`gfr-data weights get vgg-face` gets the authors' own, or pass --vgg-face off"
+HDF5 = b"\x89HDF"  # how HDF5 files begin that have no MATLAB header
 IDENTITIES = 2622  # outputs of the whole network
 Weights = dict[str, tuple[Tensor, Tensor]]  # by layer: (outputs, inputs, 3, 3) and (outputs,)
 
@@ -24,13 +25,15 @@ def load_vggface(path: Path, layer: str = "conv4_3") -> VggFace:
     """Load VGG-Face up to the convolution `layer`, its ReLU included as in Johnson et al. (2016), eq. 5's source.
 
     Reads Torch7 (.t7), MatConvNet (.mat, version 5 to 7), PyTorch (.pth; nothing in it is run) and safetensors files.
+    A Keras file (.h5) is VGG16-HED, the VGG-16 of an edge detector, which stands in where VGG-Face cannot be had.
     Raises DataError saying what to get, when the file is missing or something else.
     """
     wanted = layers_up_to(layer)
     if not path.is_file():
         raise DataError(f"there is no file {path} with VGG-Face's weights: {ADVICE}")
-    weights = _read(path)
+    weights, mean = _read(path)
     network = VggFace(layer)
+    network.mean.copy_(torch.tensor(mean).view_as(network.mean))
     for one in wanted:
         module = network.layers[one.place]
         assert isinstance(module, nn.Conv2d)
@@ -56,8 +59,8 @@ def _checked(found: tuple[Tensor, Tensor] | None, layer: Layer, path: Path) -> t
     return kernel, bias.reshape(-1)
 
 
-def _read(path: Path) -> Weights:
-    """Read a file by what it begins with; its name says nothing."""
+def _read(path: Path) -> tuple[Weights, tuple[float, float, float]]:
+    """Read a file by what it begins with; its name says nothing. Returns the weights and the mean to subtract."""
     with path.open("rb") as file:
         head = file.read(128)
     readers: list[tuple[bool, Callable[[Path], Weights]]] = [
@@ -66,14 +69,39 @@ def _read(path: Path) -> Weights:
         (head[8:9] == b"{", _read_safetensors),
         (head[:4] in (b"\x03\x00\x00\x00", b"\x04\x00\x00\x00"), _read_torch7),
     ]
-    if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
+    if head.startswith(HDF5):
+        return _read_hed(path), IMAGENET_MEAN
+    if head.startswith(b"MATLAB 7.3"):
         raise DataError(
             f"{path} is a MATLAB 7.3 file; load it in MATLAB and save it with save(..., '-v7'), or {ADVICE}"
         )
     for fits, reader in readers:
         if fits:
-            return reader(path)
-    raise DataError(f"{path} is not a Torch7, MatConvNet, PyTorch or safetensors file; {ADVICE}")
+            return reader(path), MEAN
+    raise DataError(f"{path} is not a Torch7, MatConvNet, PyTorch, safetensors or Keras file; {ADVICE}")
+
+
+def _read_hed(path: Path) -> Weights:
+    """The Keras file of an edge detector, HED (Xie and Tu, 2015): VGG-16's blocks, fine-tuned. It takes BGR."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError(f"reading {path} needs h5py: pip install 'gfrnet-toolkit[hed]'") from error
+
+    weights: Weights = {}
+    try:
+        with h5py.File(path) as file:
+            for block, (_, count) in enumerate(BLOCKS, start=1):
+                for number in range(count):
+                    kept = file.get(f"block{block}/layers/conv2d{f'_{number}' if number else ''}/vars")
+                    if kept is not None:
+                        kernel = _tensor(kept["0"][()].transpose(3, 2, 0, 1))  # (height, width, inputs, outputs)
+                        weights[f"conv{block}_{number + 1}"] = kernel, _tensor(kept["1"][()])
+    except Exception as error:  # h5py raises whatever a damaged or foreign file makes it stumble over
+        raise DataError(
+            f"{path} is no Keras file of HED's weights ({error}); `gfr-data weights get vgg16-hed` gets them"
+        ) from error
+    return _from_bgr(weights)
 
 
 def _read_torch7(path: Path) -> Weights:

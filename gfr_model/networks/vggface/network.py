@@ -1,4 +1,4 @@
-"""VGG-Face (Parkhi et al., "Deep Face Recognition", BMVC 2015) up to its fourth block: the features of eq. 5.
+"""VGG-Face (Parkhi et al., "Deep Face Recognition", BMVC 2015), whose features eq. 5 compares, or another VGG-16.
 
 Its weights may not be shipped; `files.py` reads them.
 """
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from manifests import ConfigError
 
 MEAN = (129.1863, 104.7624, 93.5940)  # red, green, blue of 0 to 255, subtracted: averageImage of the authors' file
+IMAGENET_MEAN = (123.68, 116.779, 103.939)  # the same of the networks that began with ImageNet's VGG-16
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions of each block
 
 
@@ -34,6 +36,7 @@ def _layers() -> Iterator[Layer]:
 
 
 LAYERS = tuple(_layers())
+ENDS = tuple(f"conv{block}_{count}" for block, (_, count) in enumerate(BLOCKS, start=1))  # the last of each block
 
 
 class VggFace(nn.Module):
@@ -52,8 +55,29 @@ class VggFace(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the feature map of images (B, 3, H, W), RGB in [0, 1]; at conv4_3 it is (B, 512, H/8, W/8)."""
-        features: Tensor = self.layers(255 * image.to(self.mean.dtype) - self.mean)
+        features: Tensor = self.layers(self.centred(image))
         return features
+
+    def centred(self, image: Tensor) -> Tensor:
+        """What the first layer sees of images (B, 3, H, W), RGB in [0, 1]."""
+        return 255 * image.to(self.mean.dtype) - self.mean
+
+
+def feature_distance(network: VggFace, first: Tensor, second: Tensor) -> Tensor:
+    """How far apart two batches of images (B, 3, H, W), RGB in [0, 1], look to a network up to conv5_3: (B,), 0 to 20.
+
+    The squared distance of the features of each place, scaled to length 1, mean over places, summed over the ends of
+    the five blocks: the form of LPIPS (Zhang et al., CVPR 2018), whose weights are all 1 here, fitted to nothing.
+    """
+    x = torch.cat((network.centred(first), network.centred(second)))
+    ends = [layer.place + 1 for layer in LAYERS if layer.name in ENDS]  # of the ReLU behind it
+    total = torch.zeros(len(first), device=x.device, dtype=x.dtype)
+    for place, layer in enumerate(network.layers):
+        x = layer(x)
+        if place in ends:
+            one, other = F.normalize(x, dim=1, eps=1e-10).chunk(2)
+            total += (one - other).square().sum(1).mean((1, 2))
+    return total
 
 
 def layers_up_to(name: str) -> tuple[Layer, ...]:

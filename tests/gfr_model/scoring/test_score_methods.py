@@ -164,6 +164,6 @@ def test_what_is_not_a_learned_metric_is_refused(config, tmp_path):
     (tmp_path / "junk.pt").write_bytes(b"\x80\x04junk")
     with pytest.raises(DataError, match="not a TorchScript file"):
         score(replace(config, identity_weights=tmp_path / "junk.pt"))
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="there is no such file"):
         score(replace(config, lpips_weights=tmp_path / "nothing.pt"))
     assert not config.out.exists()

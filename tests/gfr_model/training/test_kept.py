@@ -12,7 +12,7 @@ import torch
 from gfr_model import checkpoint
 from gfr_model.presets import resolve
 from gfr_model.training import train as training
-from gfr_model.training.kept import judges_of
+from gfr_model.training.judges import judges_of
 from gfr_model.training.run import read_metrics
 from gfr_model.training.train import train
 from manifests import ConfigError, DataError, hash_file

@@ -8,9 +8,10 @@ from gfr_model.networks.window import corners, cut
 from gfr_model.presets import resolve
 from gfr_model.training import losses
 from gfr_model.training.batches import Inputs
+from gfr_model.training.judges import load_identity, load_perceptual
 from gfr_model.training.objective import Judges, view
 from gfr_model.training.processes import World
-from gfr_model.training.step import Learner, load_identity, load_perceptual
+from gfr_model.training.step import Learner
 from manifests import DataError
 
 SETTINGS = {"image_size": 64, "width": 4, "discriminator_width": 4, "vgg_face": "off", "lambda_perceptual": 0.0}

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from scipy.io import savemat
 
 from gfr_model.networks.vggface.files import load_vggface
-from gfr_model.networks.vggface.network import LAYERS, MEAN
+from gfr_model.networks.vggface.network import IMAGENET_MEAN, LAYERS, MEAN
 from gfr_model.torch7 import read_torch7
 from manifests import ConfigError, DataError
 from tests.gfr_model.torch7_files import save_torch7
@@ -36,9 +36,9 @@ def _for_bgr(weights):
     return weights | {"conv1_1": (weights["conv1_1"][0].flip(1), weights["conv1_1"][1])}
 
 
-def _expected(image, weights):
+def _expected(image, weights, mean=MEAN):
     """The features by themselves: mean subtracted in 0 to 255, convolutions, ReLU, pooling before a block."""
-    x = image * 255 - torch.tensor(MEAN).view(1, 3, 1, 1)
+    x = image * 255 - torch.tensor(mean).view(1, 3, 1, 1)
     for name, (kernel, bias) in weights.items():
         if name == "conv2_1":
             x = F.max_pool2d(x, 2)
@@ -123,6 +123,23 @@ def test_every_kind_of_file_gives_the_same_features(write, weights, tmp_path):
     found = load_vggface(path, UP_TO)(image)
     assert found.shape == (2, 128, 8, 8)
     torch.testing.assert_close(found, _expected(image, weights), rtol=1e-4, atol=1e-3)
+
+
+def test_the_keras_file_of_an_edge_detector_takes_bgr_and_the_mean_of_imagenet(weights, tmp_path):
+    h5py = pytest.importorskip("h5py", reason="needs h5py: pip install 'gfrnet-toolkit[hed]'")
+    with h5py.File(tmp_path / "hed.h5", "w") as file:
+        for name, (kernel, bias) in _for_bgr(weights).items():
+            block, number = name[4], int(name[6]) - 1
+            layer = f"block{block}/layers/conv2d{f'_{number}' if number else ''}/vars"
+            file[f"{layer}/0"], file[f"{layer}/1"] = kernel.numpy().transpose(2, 3, 1, 0), bias.numpy()
+    image = torch.rand(2, 3, 12, 20, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        found = load_vggface(tmp_path / "hed.h5", UP_TO)(image)
+    torch.testing.assert_close(found, _expected(image, weights, IMAGENET_MEAN), atol=1e-3, rtol=1e-5)
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "hed.h5").read_bytes()[:5000])
+    for wrong, saying in (("hed.h5", "it has no conv3_1"), ("cut.h5", "gfr-data weights get vgg16-hed")):
+        with pytest.raises(DataError, match=saying):
+            load_vggface(tmp_path / wrong)
 
 
 def test_the_whole_network_has_the_layers_of_vgg_16():
