@@ -11,6 +11,7 @@ from manifests.files import hash_file
 from manifests.progress import Progress, silent
 from manifests.tables.io import key_of, read_table
 from manifests.tables.schemas import FILES, REASONS, SCHEMAS, STATUSES
+from manifests.tables.seal import is_intact
 
 # (path column, hash column) of each table: files that must exist with these bytes.
 HASHED = {
@@ -22,7 +23,7 @@ HASHED = {
 
 
 def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[str]:
-    """Check every table in `folder`: schema, keys, files, hashes, and that no person is in two splits.
+    """Check every table in `folder`: bytes, schema, keys, files, hashes, and that no person is in two splits.
 
     Returns the problems, a line each; an empty list means that the folder is sound.
     Raises DataError when the folder holds none of the tables.
@@ -40,7 +41,7 @@ def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[st
             continue
         where = FILES[name]
         problems += [f"{where}: {problem}" for problem in _problems(name, table, folder, progress)]
-    return problems
+    return [*problems, *_damaged_parts(folder)]
 
 
 def _problems(name: str, table: pa.Table, folder: Path, progress: Progress) -> Iterator[str]:
@@ -51,6 +52,17 @@ def _problems(name: str, table: pa.Table, folder: Path, progress: Progress) -> I
         yield from _shared(table, "person {!r}", ["person"])
         yield from _shared(table, "one photograph (crop hash {})", ["target_hash", "guide_hash"])
     yield from _bad_files(name, table, folder, progress)
+
+
+def _damaged_parts(folder: Path) -> Iterator[str]:
+    """The other tables below the folder, from which a command goes on, that are not as they were written."""
+    for path in sorted(folder.rglob("*.parquet")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            if path.is_file() and name not in FILES.values() and not is_intact(path):
+                yield f"{name} has other bytes than when it was written"
+        except OSError as error:
+            yield f"{name} cannot be read ({error.strerror})"
 
 
 def _repeated(table: pa.Table, key: Sequence[str]) -> Iterator[str]:

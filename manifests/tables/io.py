@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from manifests.errors import DataError
 from manifests.files import atomic_path, hash_bytes, unsafe_path
+from manifests.tables import seal
 from manifests.tables.provenance import Provenance
 from manifests.tables.schemas import KEY, LANDMARKS, SCHEMA_VERSION
 
@@ -54,6 +55,7 @@ def write_parts(
         finally:
             if writer is not None:
                 writer.close()
+        seal.seal(file)
 
 
 def _checked(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -75,6 +77,7 @@ def _metadata(made_by: Provenance) -> dict[bytes, bytes]:
         b"gfr.version": made_by.version.encode(),
         b"gfr.config": made_by.config.encode(),
         b"gfr.config_hash": made_by.config_hash.encode(),
+        seal.KEY: seal.OPEN,  # the last
     }
 
 
@@ -97,9 +100,12 @@ def read_table(
     _check_columns(path, found, pa.schema([column for column in wanted if column not in added]))
     names = [name for name in (found.names if columns is None else columns) if name in found.names]
     try:
+        whole = seal.is_intact(path)
         table = pq.read_table(path, columns=names, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is damaged: {_first_line(error)}; make it again") from error
+    if not whole:
+        raise DataError(f"{path} is damaged: its bytes are not those that were written; make it again")
     if added:
         for column in added:
             table = table.append_column(column, pa.nulls(table.num_rows, column.type))

@@ -102,6 +102,12 @@ static int operation(const char *name, const char *path) {
 
 static int die(void) { return kill(getpid(), SIGKILL); }
 
+/* What is not divisible: torn is the same as killed. */
+static int refused(const char *name, const char *path) {
+    int told = operation(name, path);
+    return told > 0 ? die() : told;
+}
+
 static int makes(int flags) { return (flags & O_ACCMODE) != O_RDONLY && (flags & (O_CREAT | O_TRUNC)); }
 
 #define OPENER(name)                                                                   \
@@ -110,7 +116,7 @@ static int makes(int flags) { return (flags & O_ACCMODE) != O_RDONLY && (flags &
         va_start(rest, flags);                                                         \
         mode_t mode = va_arg(rest, mode_t);                                            \
         va_end(rest);                                                                  \
-        if (makes(flags) && operation("create", path)) return -1;                      \
+        if (makes(flags) && refused("create", path)) return -1;                        \
         return real_open(path, flags, mode);                                           \
     }
 OPENER(open)
@@ -124,7 +130,7 @@ OPENER(open64)
         va_start(rest, flags);                                                         \
         mode_t mode = va_arg(rest, mode_t);                                            \
         va_end(rest);                                                                  \
-        if (makes(flags) && operation("create", whole(folder, path, place))) return -1;\
+        if (makes(flags) && refused("create", whole(folder, path, place))) return -1;  \
         return real(folder, path, flags, mode);                                        \
     }
 OPENER_AT(openat)
@@ -133,7 +139,7 @@ OPENER_AT(openat64)
 #define STREAM_OPENER(name)                                                            \
     FILE *name(const char *path, const char *mode) {                                   \
         REAL(FILE *, name, const char *, const char *);                                \
-        if (mode[0] != 'r' && operation("create", path)) return NULL;                  \
+        if (mode[0] != 'r' && refused("create", path)) return NULL;                    \
         return real(path, mode);                                                       \
     }
 STREAM_OPENER(fopen)
@@ -198,12 +204,6 @@ ssize_t copy_file_range(int from, off64_t *start, int to, off64_t *place, size_t
     }
 SENDER(sendfile)
 SENDER(sendfile64)
-
-/* What is not divisible: torn is the same as killed. */
-static int refused(const char *name, const char *path) {
-    int told = operation(name, path);
-    return told > 0 ? die() : told;
-}
 
 int rename(const char *from, const char *to) {
     REAL(int, rename, const char *, const char *);

@@ -61,3 +61,15 @@ def test_missing_and_changed_files_and_repeated_keys_are_found(tmp_path: Path) -
 def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds none of"):
         validate_dataset(tmp_path)
+
+
+def test_damage_to_a_part_that_no_table_names_is_found(tmp_path: Path) -> None:
+    """Shards and parts of scores: a command would go on from them."""
+    save(tmp_path, [row(tmp_path, 0, "train", "ada")])
+    part = tmp_path / "work" / "00000.parquet"
+    write_table(part, to_table([row(tmp_path, 1, "val", "bob")], PAIRS), PAIRS, provenance("test", {}))
+    assert validate_dataset(tmp_path) == []
+    content = bytearray(part.read_bytes())
+    content[content.index(b"gfr.version")] ^= 1
+    part.write_bytes(content)
+    assert validate_dataset(tmp_path) == ["work/00000.parquet has other bytes than when it was written"]
