@@ -14,7 +14,7 @@ The folder a build writes:
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from gfr_data.pairs.tables import (
     write_crops,
 )
 from gfr_data.report.build_page import write_report
-from gfr_data.report.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise
+from gfr_data.report.summary import SUMMARY_FILE, BuildSummary, read_summary, summarise, write_summary
 from gfr_data.settle import begun_with, device_here
 from gfr_data.sources.layouts import list_identities
 from gfr_data.sources.source import Identity
@@ -55,7 +55,6 @@ from manifests import (
     silent,
     write_parts,
     write_table,
-    write_text,
 )
 from manifests.folders import Kind, claimed, remove
 
@@ -182,14 +181,20 @@ def _is_finished(job: _Job) -> bool:
     out = job.config.out
     try:
         read_summary(out)
-        pairs = read_table(out / PAIRS_FILE, PAIRS).select(["target_path", "guide_path"])
+        pairs = read_table(out / PAIRS_FILE, PAIRS)
     except DataError:
         return False
     if not (job.work.is_indexed() and is_whole(out / REPORT_FILE)):
         return False
     if not all(is_made_by(out / name, job.work.made_by) for name in (FACES_FILE, PAIRS_FILE)) or job.work.missing():
         return False
-    return all(is_whole(out / path) for path in {path for column in pairs.columns for path in column.to_pylist()})
+    noted = job.work.all_noted_crops()
+    crops = {
+        crop
+        for role in ("target", "guide")
+        for crop in zip(*(pairs[f"{role}_{name}"].to_pylist() for name in ("path", "hash")), strict=True)
+    }
+    return all(noted.get(path) == digest and is_whole(out / path) for path, digest in crops)
 
 
 def _begin(job: _Job) -> None:
@@ -257,7 +262,7 @@ def _write(
     summary = summarise(out, choice.without_pair)
     write_report(out, out / REPORT_FILE, summary)
     progress("write", 2, 3)
-    write_text(out / SUMMARY_FILE, _json(asdict(summary)))
+    write_summary(out, summary)
     progress("write", 3, 3)
     return summary
 

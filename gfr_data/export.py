@@ -177,7 +177,7 @@ def _require_pictures(folder: Path, table: pa.Table) -> None:
     for role in ROLES:
         for path in table[f"{role}_path"].to_pylist():
             if not (folder / path).is_file():
-                raise DataError(f"{folder / path} is missing; see gfr-data validate {folder}")
+                raise DataError(f"{folder / path} is missing; build the pairs again")
 
 
 def _named(rows: pa.Table, role: str) -> Iterator[tuple[str, str]]:
@@ -191,5 +191,5 @@ def _picture(folder: Path, path: str, digest: str) -> bytes:
         content = read_content(folder / path, digest, within=folder)
         decode_picture(content, folder / path, side=None)
     except UnusableError as error:
-        raise DataError(f"{error}; see gfr-data validate {folder}") from error
+        raise DataError(f"{error}; build the pairs again") from error
     return content

@@ -77,7 +77,7 @@ def read_content(path: Path, digest: str | None = None, within: Path | None = No
     except (OSError, RuntimeError) as error:  # the latter of links in a circle
         raise UnusableError(f"{path} cannot be read ({getattr(error, 'strerror', error)})") from error
     if digest is not None and hash_bytes(content) != digest:
-        raise UnusableError(f"{path} has other bytes than its table says")
+        raise UnusableError(f"{path} has other bytes than its table says: remove it")
     return content
 
 

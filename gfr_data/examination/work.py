@@ -26,6 +26,7 @@ from gfr_data.sources.names import text_of
 from gfr_data.sources.parts import Part, is_unchanged, read_bytes
 from gfr_data.sources.source import Identity, Source
 from manifests import DataError, Provenance, is_made_by, write_parts, write_text
+from manifests.notes import read_note, write_note
 
 WORK = "work"  # the folder's name in that of the build
 SHARD_PHOTOGRAPHS = 512  # a shard ends with the identity that reaches this: minutes of work that a kill can cost
@@ -154,15 +155,20 @@ class Work:
 
     def note_crops(self, number: int, made: dict[str, tuple[str, str]]) -> None:
         """Note the crops of a shard: path -> hash of the photograph, hash of the crop's file."""
-        write_text(self._crops(number), json.dumps(made))
+        write_note(self._crops(number), dict(made))
 
     def noted_crops(self, number: int) -> dict[str, tuple[str, str]]:
         """What was noted of a shard's crops; {} where nothing was, or the note is damaged."""
         try:
-            made = json.loads(self._crops(number).read_bytes())
+            made = read_note(self._crops(number)) or {}
             return {path: (photograph, crop) for path, (photograph, crop) in made.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (OSError, ValueError, TypeError):
             return {}
+
+    def all_noted_crops(self) -> dict[str, str]:
+        """The hash of each crop's file that was noted, by its path."""
+        notes = (self.noted_crops(number) for number in range(self.count()))
+        return {path: crop for note in notes for path, (_, crop) in note.items()}
 
     def forget_shards(self, numbers: Iterable[int]) -> None:
         """Examine shards anew."""

@@ -26,6 +26,7 @@ from manifests import (
     read_table,
     write_text,
 )
+from manifests.crops import UnusableError, read_picture
 from manifests.pages.charts import data_uri, histogram
 from manifests.pages.frame import render
 
@@ -68,11 +69,11 @@ class Build:
 
 
 def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -> None:
-    """Write the page of the build in `folder`. Photographs that are not there any more are left blank.
+    """Write the page of the build in `folder`. Photographs that are not there as they were examined are left blank.
 
     `summary`: the build's, None reads the one that the finished build left.
 
-    Raises DataError when the folder holds no build.
+    Raises DataError when the folder holds no build, or a crop that is shown is missing or damaged.
     """
     if summary is None:
         summary = read_summary(folder)
@@ -137,9 +138,12 @@ def _pairs(build: Build) -> list[dict[str, Any]]:
 
 
 def _half(folder: Path, row: dict[str, Any], role: str) -> dict[str, Any]:
-    image = _open(folder / row[f"{role}_path"])
+    try:
+        image = read_picture(folder / row[f"{role}_path"], row[f"{role}_hash"], within=folder)
+    except UnusableError as error:
+        raise DataError(f"{error}; build the pairs again") from error
     return {
-        "uri": "" if image is None else data_uri(image, 256),
+        "uri": data_uri(image, 256),
         "points": np.asarray(row[f"{role}_landmarks"]).reshape(68, 2).tolist(),
         "pose": " ".join(f"{angle} {row[f'{role}_{angle}']:+.0f}°" for angle in ("yaw", "pitch", "roll")),
         "source": row[f"{role}_source_path"],
@@ -184,26 +188,23 @@ def _photographs(build: Build, rows: Sequence[int]) -> list[Photograph]:
 
 
 def _face_image(photograph: Photograph, row: dict[str, Any]) -> np.ndarray | None:
+    """The face, or the photograph where it has none; None where the photograph is not the one that was examined.
+
+    A table of somebody else's may not put any file of the machine into a page.
+    """
     from gfr_data.faces.crop import crop, row_geometry
     from gfr_data.faces.decode import Unreadable, read_photograph
 
     try:
-        image, _ = read_photograph(photograph.read)
+        image, digest = read_photograph(photograph.read)
     except (Unreadable, DataError):
+        return None
+    if digest != row["content_hash"]:
         return None
     if row["box"] is None:
         return image
     geometry = row_geometry(photograph.source.layout, np.array(row["box"]), row["height"], row["width"])
     return crop(image, geometry, THUMBNAIL)
-
-
-def _open(path: Path) -> np.ndarray | None:
-    from gfr_data.faces.decode import Unreadable, read_image
-
-    try:
-        return read_image(path)
-    except Unreadable:
-        return None
 
 
 def _measures(build: Build) -> Iterator[tuple[str, str, str, Any]]:

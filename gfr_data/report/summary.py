@@ -1,17 +1,18 @@
 """The counts of a build, beside the paper's where it gives them (§4.1)."""
 
-import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, REASONS, STATUSES, DataError, read_table
+from manifests.notes import read_note, write_note
 from manifests.paper import PAPER_PAIRS
 
 SUMMARY_FILE = "summary.json"
+INDENT = 2
 PAPER_TESTS = {name for name in PAPER_PAIRS if name.startswith("test-")}
 
 
@@ -47,14 +48,21 @@ class BuildSummary:
 
 
 def read_summary(folder: Path) -> BuildSummary:
-    """The summary that a finished build left in `folder`. Raises DataError when there is none."""
+    """The summary that a finished build left in `folder`. Raises DataError when there is none, or it is damaged."""
     path = folder / SUMMARY_FILE
     try:
-        return BuildSummary(**json.loads(path.read_text(encoding="utf-8")))
+        if (values := read_note(path, INDENT)) is None:
+            raise ValueError("it is not as it was written")
+        return BuildSummary(**values)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
             f"{path} is not the summary of a finished build ({error}); run gfr-data build-pairs again"
         ) from error
+
+
+def write_summary(folder: Path, summary: BuildSummary) -> None:
+    """Write what `read_summary` reads."""
+    write_note(folder / SUMMARY_FILE, asdict(summary), INDENT)
 
 
 def summarise(folder: Path, without_pair: Counter[str]) -> BuildSummary:

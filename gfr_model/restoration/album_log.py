@@ -1,16 +1,14 @@
 """What a folder of restored photographs was made from: one line of JSON each, so that the same command goes on."""
 
-import json
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from manifests import DataError
-from manifests.files import hash_bytes
+from manifests.notes import from_note, to_note
 
 LOG_FILE = "restored.jsonl"
-CHECK = "check"  # BLAKE2b-128 of the other values of a line; lines of earlier versions have none
 
 
 @dataclass(frozen=True)
@@ -35,24 +33,10 @@ def read_log(folder: Path) -> dict[str, Entry]:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    for line in lines:
-        try:
-            values = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(values, dict) and _is_whole(values) and values.keys() == names and _is_sound(values):
+    for values in map(from_note, lines):
+        if values is not None and values.keys() == names and _is_sound(values):
             entries[values["output"]] = Entry(**values)
     return entries
-
-
-def _is_whole(values: dict[str, Any]) -> bool:
-    """Whether the values are those that were written; takes the check out of them."""
-    check = values.pop(CHECK, None)
-    return check is None or check == _check(values)
-
-
-def _check(values: dict[str, Any]) -> str:
-    return hash_bytes(json.dumps(values, ensure_ascii=False).encode())
 
 
 def _is_sound(values: dict[str, Any]) -> bool:
@@ -63,8 +47,7 @@ def _is_sound(values: dict[str, Any]) -> bool:
 def append(folder: Path, entry: Entry) -> None:
     """Add an entry; it is on the disk when this returns. Raises DataError."""
     path = folder / LOG_FILE
-    values = asdict(entry)
-    line = json.dumps(values | {CHECK: _check(values)}, ensure_ascii=False) + "\n"
+    line = to_note(asdict(entry)) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with open(path, "ab") as file:

@@ -34,7 +34,7 @@ AGAINST = (
 def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
     """Write the page of the scores in `folder`; returns how many rows of pictures it has.
 
-    Raises DataError when `folder` holds no scores.
+    Raises DataError when `folder` holds no scores, or a picture that is not as it was written.
     """
     scores = read_table(folder / SCORES_FILE, SCORES).to_pandas().astype({"scale": float})
     shown = _with_gains(scores)

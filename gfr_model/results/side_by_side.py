@@ -1,5 +1,6 @@
 """Restorations side by side: the pictures of each observation that were kept, each once in the page."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gfr_model.pictures import FULL_COLOUR, flow_picture
+from gfr_model.results.panel import read_panel_file
 from gfr_model.results.scores import OBSERVATION
 from manifests import Progress, hash_bytes
 from manifests.pages.charts import data_uri
@@ -33,19 +35,20 @@ class Pictures:
         self.found: dict[str, str] = {}
 
     def add(self, panel: str, name: str) -> str | None:
-        """The key of a kept picture, None where it is missing or unreadable."""
+        """The key of a kept picture, None where it is missing or unreadable. Raises DataError when it is damaged."""
         from PIL import Image
 
+        content = read_panel_file(self.folder / panel, f"{name}.png")
         try:
-            with Image.open(self.folder / panel / f"{name}.png") as file:
-                return self._keep(np.array(file.convert("RGB")))
-        except (OSError, ValueError):
+            return None if content is None else self._keep(np.array(Image.open(io.BytesIO(content)).convert("RGB")))
+        except (OSError, ValueError):  # of an earlier version, whose panels do not tell
             return None
 
     def add_flow(self, panel: str) -> tuple[str, str | None]:
-        """Title and key of a kept flow as a picture; full colour is its own longest way."""
+        """Title and key of a kept flow as a picture; full colour is its own longest way. Raises as `add` does."""
+        content = read_panel_file(self.folder / panel, FLOW_FILE)
         try:
-            flow = np.load(self.folder / panel / FLOW_FILE, allow_pickle=False).astype(np.float32)[None]
+            flow = np.load(io.BytesIO(content or b""), allow_pickle=False).astype(np.float32)[None]
         except (EOFError, OSError, ValueError):
             return "flow", None
         size = flow.shape[-1]

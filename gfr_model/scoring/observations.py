@@ -129,7 +129,7 @@ def load(
             truth = read_picture(folder.path / row["target_path"], row["target_hash"], within=folder.path)
             return low, read_picture(folder.path / guide.path, guide.digest, within=folder.path), truth
         except UnusableError as error:
-            return str(error)
+            return f"{error}; degrade the pairs again"
 
     with ThreadPoolExecutor(THREADS) as pool:
         found = dict(enumerate(pool.map(read, range(len(rows)))))

@@ -1,5 +1,6 @@
 """Pictures of some scored observations, kept for the report: input, guide, warped guide, output, truth, flow."""
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,15 +11,15 @@ import numpy as np
 import torch
 
 from gfr_model.pictures import to_levels
+from gfr_model.results.panel import is_whole, write_panel
 from gfr_model.scoring.job import PANELS, Job
 from gfr_model.scoring.methods import Method, Output
 from gfr_model.scoring.observations import load
-from manifests import Progress, atomic_path
+from manifests import Progress
 from manifests.files import safe_name
 from manifests.tables.schemas import BICUBIC, FLOW_FILE
 
 TOGETHER = 8  # observations that are read and restored at a time
-LAST = "output.png"  # written last: a panel that has it is whole
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def write_panels(job: Job, scored: Sequence[Scored], progress: Progress) -> list
     out = job.config.out
     chosen = set(choose(scored, job.config.panels))
     wanted = [one for one in scored if (one.folder, one.place) in chosen and not one.row["error"]]
-    missing = [one for one in wanted if not (out / one.panel / LAST).is_file()]
+    missing = [one for one in wanted if not is_whole(out / one.panel)]
     groups = [
         (method, list(group))
         for method in job.methods  # pictures of a method of an earlier call stay as they are
@@ -58,7 +59,7 @@ def write_panels(job: Job, scored: Sequence[Scored], progress: Progress) -> list
             _write(job, part, method)
             done += len(part)
             progress("pictures", done, total)
-    kept = {one.panel for one in wanted if (out / one.panel / LAST).is_file()}
+    kept = {one.panel for one in wanted if (out / one.panel).is_dir()}
     return [one.row | {"panel": one.panel if one.panel in kept else None} for one in scored]
 
 
@@ -105,18 +106,20 @@ def _write(job: Job, group: Sequence[Scored], method: Method) -> None:
 
 
 def _keep(panel: Path, pictures: dict[str, torch.Tensor], output: Output, number: int) -> None:
+    pictures["output"] = output.restored[number]
     if output.warped is not None:
         pictures["warped"] = output.warped[number]
-    for name, image in pictures.items():
-        _save(panel / f"{name}.png", image)
+    files = {f"{name}.png": _png(image) for name, image in pictures.items()}
     if output.flow is not None:
-        with atomic_path(panel / FLOW_FILE) as file:
-            np.save(file, output.flow[number].cpu().numpy().astype(np.float16))
-    _save(panel / LAST, output.restored[number])
+        flow = io.BytesIO()
+        np.save(flow, output.flow[number].cpu().numpy().astype(np.float16))
+        files[FLOW_FILE] = flow.getvalue()
+    write_panel(panel, files)
 
 
-def _save(path: Path, image: torch.Tensor) -> None:
+def _png(image: torch.Tensor) -> bytes:
     from PIL import Image
 
-    with atomic_path(path) as file:
-        Image.fromarray(image.permute(1, 2, 0).cpu().numpy()).save(file, format="PNG")
+    file = io.BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).cpu().numpy()).save(file, format="PNG")
+    return file.getvalue()

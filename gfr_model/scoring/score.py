@@ -37,6 +37,7 @@ from manifests import (
     read_provenance,
     read_schema,
     read_table,
+    settings_of,
     silent,
     to_table,
     write_table,
@@ -49,9 +50,10 @@ from manifests.folders import Kind, check, claimed, json_changes, remove
 TOOL = "gfr-eval score"
 SETTINGS_FILE = "score.json"
 Values = dict[str, float]  # metrics of one observation
-FILES = (SCORES_FILE, f"{PARTS}/*.parquet", f"{PANELS}/*.png", f"{PANELS}/*.npy")
+PICTURES = ("*.png", "*.npy", "*.json")
+FILES = (SCORES_FILE, f"{PARTS}/*.parquet", *(f"{PANELS}/{pattern}" for pattern in PICTURES))
 CHANGES = partial(json_changes, growing=("methods",))
-FOLDER = Kind(TOOL, SETTINGS_FILE, '{\n "degraded"', FILES)
+FOLDER = Kind(TOOL, SETTINGS_FILE, '{\n "degraded"', FILES, lambda out: settings_of(out / SCORES_FILE, TOOL))
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def _score_missing(job: Job, progress: Progress) -> int:
                 loaded[key] = load(part.folder, part.rows, guides, job.device)
             rows = score_part(job, part, method, guides, *loaded[key])
             for place, row in enumerate(rows):  # pictures of an earlier score
-                remove(job.config.out / Scored(part.number, part.start + place, row).panel, ("*.png", "*.npy"))
+                remove(job.config.out / Scored(part.number, part.start + place, row).panel, PICTURES)
             write_table(job.file(part, method), to_table(rows, SCORES), SCORES, provenance(TOOL, {}))
             scored += len(rows)
             progress("score", scored, total)

@@ -23,7 +23,12 @@ from manifests.crops import UnusableError, mirror_points, read_picture
 HELD_OUT_PAIRS = 200  # at most; the size of the paper's validation set (§4.1)
 UNKNOWN_MEMORY = 4 * 2**30  # bytes that are taken to be free where the system does not say
 RESIDENT_SHARE = 0.5  # of the free memory that crops may take
-COLUMNS = ["pair_id", "split", "person", "target_path", "guide_path", "target_landmarks", "guide_landmarks"]
+COLUMNS = [
+    "pair_id",
+    "split",
+    "person",
+    *(f"{role}_{name}" for role in ("target", "guide") for name in ("path", "hash", "landmarks")),
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class PairTable:
     folder: Path
     pair_ids: tuple[str, ...]
     paths: tuple[str, ...]  # of the distinct crops, relative to `folder`
+    digests: tuple[str, ...]  # of their files
     path_rows: tuple[str, ...]  # where each path stands, for messages: "row 3, target_path"
     target: np.ndarray  # (N,) int64, index into `paths`
     guide: np.ndarray  # (N,) int64, index into `paths`
@@ -187,7 +193,7 @@ def load(table: PairTable, size: int, storage: str, device: torch.device, progre
 def read_crop(table: PairTable, index: int, size: int) -> np.ndarray:
     """Read one crop, (size, size, 3) uint8 RGB. Raises DataError naming the manifest's row."""
     try:
-        return read_picture(table.folder / table.paths[index], side=size, within=table.folder)
+        return read_picture(table.folder / table.paths[index], table.digests[index], size, table.folder)
     except UnusableError as error:
         where = f"{table.folder / PAIRS_FILE}, {table.path_rows[index]}"
         raise DataError(f"{where}: {error}; build the pairs again, or set image_size to theirs") from error
@@ -222,12 +228,12 @@ def _coins(seed: int, epoch: int, count: int) -> np.ndarray:
 
 def make_table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
     chosen = table.take(pa.array(rows, pa.int64()))
-    paths: dict[str, tuple[int, str]] = {}
+    paths: dict[str, tuple[int, str, str]] = {}
     index: dict[str, np.ndarray] = {}
     for role in ("target", "guide"):
-        names = chosen.column(f"{role}_path").to_pylist()
-        for row, name in zip(rows, names, strict=True):
-            paths.setdefault(name, (len(paths), f"row {row}, {role}_path"))
+        names, digests = (chosen.column(f"{role}_{name}").to_pylist() for name in ("path", "hash"))
+        for row, name, digest in zip(rows, names, digests, strict=True):
+            paths.setdefault(name, (len(paths), digest, f"row {row}, {role}_path"))
         index[role] = np.array([paths[name][0] for name in names], dtype=np.int64)
     crop_points = np.empty((len(paths), 68, 2), np.float32)
     crop_persons = np.empty(len(paths), np.int64)
@@ -238,7 +244,8 @@ def make_table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
         folder=folder,
         pair_ids=tuple(chosen.column("pair_id").to_pylist()),
         paths=tuple(paths),
-        path_rows=tuple(where for _, where in paths.values()),
+        digests=tuple(digest for _, digest, _ in paths.values()),
+        path_rows=tuple(where for *_, where in paths.values()),
         target=index["target"],
         guide=index["guide"],
         crop_points=crop_points,

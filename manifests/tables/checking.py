@@ -31,7 +31,9 @@ def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[st
     folder = Path(folder)
     present = [name for name, file in FILES.items() if (folder / file).is_file()]
     if not present:
-        raise DataError(f"{folder} holds none of {', '.join(FILES.values())}; name the folder that a command wrote")
+        raise DataError(
+            f"{folder} holds none of {', '.join(FILES.values())}; name one that a command wrote, or make it again"
+        )
     problems: list[str] = []
     for name in present:
         try:

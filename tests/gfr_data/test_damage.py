@@ -1,5 +1,6 @@
 """A build knows what is its own and whole, and makes again what is not."""
 
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -92,6 +93,20 @@ def put_another(config: BuildConfig) -> None:
     place = table.schema.get_field_index("status")
     table = table.set_column(place, table.schema.field(place), pa.array(["rejected"] * table.num_rows))
     write_table(config.out / SHARD, table, SHARD_SCHEMA, replace(config, seed=1).made_by())
+
+
+@pytest.mark.parametrize("name", ["summary.json", f"{WORK}/shards/00000.crops"])
+def test_no_bit_of_a_note_changes_unnoticed(finished: BuildConfig, config: BuildConfig, name: str) -> None:
+    """A count that is another number, a hash with another digit."""
+    content = (finished.out / name).read_bytes()
+    places = random.Random(0).sample(range(len(content)), 10)
+    for damaged in (*(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :] for at in places), None):
+        (config.out / name).unlink()
+        if damaged is not None:
+            (config.out / name).write_bytes(damaged)
+        assert not plan(config).finished
+    build_pairs(config)
+    assert contents(config.out) == contents(finished.out)
 
 
 def test_a_shard_of_other_settings_or_weights_is_examined_anew(finished: BuildConfig, config: BuildConfig) -> None:

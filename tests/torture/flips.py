@@ -17,13 +17,14 @@ LOOKED_AT = (
     "report.html",
     "summary.html",
     "samples/*.png",
-    "panels/*",
     "*.csv",
     "*/names.txt",
     "metrics.parquet",
     "index.html",
     "index_files/*",
 )
+# Read only where a newer one is damaged, too.
+SPARES = ("checkpoints/step-00000002.safetensors",)
 # What tells whose a folder is: without it a folder may be anybody's, and the way on is another folder.
 MARKS = ("sample.json", "build.json", "degrade.json", "config.toml", "score.json", "restored.jsonl")
 DAMAGES = ("bit", "bit", "bit", "bits", "cut", "empty", "gone", "zeros", "longer")
@@ -67,6 +68,8 @@ def _meet(world: World, owner: Command, name: str, reader: Command) -> str:
         return "did not matter" if left else "made again"
     if not read:
         return "not read by any command"
+    if name in SPARES:
+        return "a spare, not read while the newest is whole"
     return _validate(world, owner)
 
 

@@ -15,10 +15,10 @@ AGAIN = (
     (re.compile(r"train (the run|it) again|gfr-train"), TRAIN),
     (re.compile(r"score (it |them )?again|gfr-eval score"), SCORE),
 )
-MAKE_AGAIN = re.compile(r"make (it|them|what is wrong|the table|that) (again|anew)|make the table again|again, make it")
+MAKE_AGAIN = re.compile(r"make (it|them|what is wrong|the table|that) (again|anew|first)|again, make it")
 REMOVE_NAMED = re.compile(r"remove the files named")
 REMOVE = re.compile(r"remove (it|the link|[^ ]*/[^ ;,]+)")
-ELSEWHERE = re.compile(r"(give|choose|name) another (folder|--out|one)|another folder, or")
+NOT_OURS = re.compile(r"did not write; give another folder")
 ONLY_AGAIN = re.compile(r"run (it |this |the same command )?again|the same command|wait for it")
 
 
@@ -84,6 +84,9 @@ def _do(world: World, command: Command, line: str, depth: int, elsewhere: bool) 
         if place:
             world.clear(place.removeprefix(f"{world.room}/"))
             return command
+    if elsewhere and NOT_OURS.search(line):
+        world.clear(command.writes)
+        return command
     makers = [maker for pattern, maker in AGAIN if pattern.search(line)]
     if not makers and MAKE_AGAIN.search(line):
         makers = [maker for place in _places(world, line) if (maker := maker_of(place)) is not None][:1]
@@ -96,9 +99,6 @@ def _do(world: World, command: Command, line: str, depth: int, elsewhere: bool) 
     if "--overwrite" in line and command.writes:
         return command.plus("--overwrite")
     if ONLY_AGAIN.search(line) or REMOVE_NAMED.search(line):
-        return command
-    if elsewhere and ELSEWHERE.search(line):
-        world.clear(command.writes)
         return command
     raise LostError(f"{command.name} refuses, and says nothing that could be done: {line}")
 

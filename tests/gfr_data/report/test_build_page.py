@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
 from gfr_data.report.build_page import _splits, write_report
 from gfr_data.report.summary import BuildSummary
 from gfr_data.sources.layouts import parse_source
-from manifests import DataError
+from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, DataError, read_table
 from manifests.pages.charts import binned, histogram
 
 
@@ -88,6 +89,38 @@ def test_page_is_drawn_anew_alike_and_without_the_photographs(folder: Path, tmp_
     finally:
         (folder.parent / "away").rename(people)
     assert Page((tmp_path / "later.html").read_text(encoding="utf-8")).open == []
+
+
+def test_a_damaged_crop_is_not_shown(folder: Path, tmp_path: Path) -> None:
+    """One bit of it would be another picture; a missing one a gap that nobody explains."""
+    pairs = tmp_path / "pairs"
+    shutil.copytree(folder, pairs)
+    crop = pairs / read_table(pairs / PAIRS_FILE, PAIRS)["target_path"][0].as_py()
+    content = crop.read_bytes()
+    crop.write_bytes(content[:-30] + bytes([content[-30] ^ 1]) + content[-29:])
+    with pytest.raises(DataError, match="other bytes than its table says: remove it; build the pairs again"):
+        write_report(pairs, tmp_path / "page.html")
+    crop.unlink()
+    with pytest.raises(DataError, match="is missing; build the pairs again"):
+        write_report(pairs, tmp_path / "page.html")
+
+
+def test_no_photograph_is_shown_but_the_one_that_was_examined(folder: Path, tmp_path: Path) -> None:
+    """The folder may be somebody else's: its tables shall not put any picture of this machine into a page."""
+    faces = read_table(folder / FACES_FILE, FACES).to_pylist()
+    row = next(row for row in faces if row["reason"] in ("blurred", "no_face", "extreme_pose", "occluded"))
+    photograph = folder.parent / "people" / row["dataset"] / row["source_path"]
+    content = photograph.read_bytes()
+    Image.new("RGB", (200, 200), "red").save(photograph, format="JPEG")
+    try:
+        write_report(folder, tmp_path / "page.html")
+    finally:
+        photograph.write_bytes(content)
+    pictures = [
+        text.count("data:image/")
+        for text in ((folder / "report.html").read_text(), (tmp_path / "page.html").read_text())
+    ]
+    assert pictures[1] == pictures[0] - 1
 
 
 def test_folder_without_a_build_is_an_error(tmp_path: Path) -> None:

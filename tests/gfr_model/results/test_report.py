@@ -167,10 +167,27 @@ def test_page_is_drawn_without_pictures_that_are_gone(scores, tmp_path):
     shutil.copytree(scores, tmp_path / "scores")
     panels = sorted((tmp_path / "scores/panels/net").iterdir())
     shutil.rmtree(panels[0])
+    for panel in panels[1:4]:
+        (panel / "panel.json").unlink()  # as an earlier version left it: nothing tells what it was
     (panels[1] / "output.png").write_bytes(b"torn")
     (panels[2] / "flow.npy").write_bytes(b"torn")
     (panels[3] / "flow.npy").write_bytes(b"")
     assert write_report(tmp_path / "scores", tmp_path / "page.html") == 26
+
+
+@pytest.mark.parametrize("name", ["flow.npy", "output.png", "panel.json"])
+def test_a_picture_that_is_not_as_it_was_kept_is_not_shown(scores, tmp_path, name):
+    """One flipped bit of a flow would be another picture of what the network did."""
+    shutil.copytree(scores, tmp_path / "scores")
+    file = min((tmp_path / "scores/panels/net").iterdir()) / name
+    content = file.read_bytes()
+    file.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    with pytest.raises(DataError, match=rf"{re.escape(name)} .*score again"):
+        write_report(tmp_path / "scores", tmp_path / "page.html")
+    file.unlink()
+    if name != "panel.json":
+        with pytest.raises(DataError, match=rf"{re.escape(name)} is missing; score again"):
+            write_report(tmp_path / "scores", tmp_path / "page.html")
 
 
 def test_folder_without_scores_is_an_error(tmp_path):

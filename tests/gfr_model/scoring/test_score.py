@@ -93,6 +93,18 @@ def test_the_same_command_does_nothing_and_another_folder_gets_the_same_bytes(co
     assert (other.out / SCORES_FILE).read_bytes() == before[0]
 
 
+@pytest.mark.parametrize("damage", ["gone", "cut", "bit"])
+def test_a_lost_mark_is_what_the_table_says(config, damage):
+    score(config)
+    mark = config.out / "score.json"
+    content = mark.read_bytes()
+    mark.unlink()
+    if damage != "gone":
+        mark.write_bytes(content[:20] if damage == "cut" else b"[" + content[1:])
+    assert score(config).scored == 0
+    assert mark.read_bytes() == content
+
+
 @pytest.mark.parametrize("stage", ["score", "pictures"])
 def test_a_killed_run_continues_to_the_same_bytes(config, tmp_path, monkeypatch, stage):
     monkeypatch.setattr(score_job, "PART", 2)

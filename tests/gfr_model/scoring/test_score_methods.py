@@ -126,11 +126,22 @@ def test_pictures_of_the_best_and_the_worst_are_kept(config):
     for row in kept:
         panel = config.out / row["panel"]
         assert {p.name for p in panel.iterdir()} == {
-            *("input.png", "guide.png", "warped.png", "output.png", "truth.png", "flow.npy")
+            *("input.png", "guide.png", "warped.png", "output.png", "truth.png", "flow.npy", "panel.json")
         }
         truth, output = image(panel / "truth.png").astype(float), image(panel / "output.png").astype(float)
         assert 10 * np.log10(255**2 / ((truth - output) ** 2).mean()) == pytest.approx(row["psnr"], abs=1e-6)
         assert np.load(panel / "flow.npy").shape == (2, 256, 256)
+
+
+@pytest.mark.parametrize("name", ["flow.npy", "guide.png", "panel.json"])
+def test_a_damaged_picture_is_kept_anew_by_the_same_command(config, name):
+    score(config)
+    file = min((config.out / "panels/net").iterdir()) / name
+    content = file.read_bytes()
+    for damaged in (content[:-9] + bytes([content[-9] ^ 1]) + content[-8:], b"", None):
+        file.unlink() if damaged is None else file.write_bytes(damaged)
+        score(config)
+        assert file.read_bytes() == content
 
 
 def test_learned_metrics_that_the_user_supplies_are_asked(config, tmp_path):

@@ -78,6 +78,16 @@ def test_a_missing_crop_names_its_row(make_pairs, storage):
         load(table, 64, storage, CPU).batch(np.arange(6), np.zeros(6, dtype=bool), CPU)
 
 
+@pytest.mark.parametrize("storage", ["host", "disk"])
+def test_a_crop_that_is_not_what_its_table_says_is_not_trained_on(make_pairs, storage):
+    """It is a picture, of the right size: nothing but its hash tells that it is another one."""
+    folder = make_pairs()
+    shutil.copy(folder / "crops/003-target.png", folder / "crops/004-target.png")
+    table = read_splits(folder, 0.0, 0).train
+    with pytest.raises(DataError, match=r"row 4, target_path: .*other bytes than its table says: remove it; build the"):
+        load(table, 64, storage, CPU).batch(np.arange(6), np.zeros(6, dtype=bool), CPU)
+
+
 def test_crops_of_another_size_or_kind_are_refused(make_pairs):
     folder = make_pairs()
     with pytest.raises(DataError, match="is 64x64 px, but must be 32x32"):

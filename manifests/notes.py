@@ -1,0 +1,37 @@
+"""Notes: JSON objects that carry the hash of themselves, so that damage does not pass for what was written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from manifests.files import hash_bytes, write_text
+
+CHECK = "check"  # BLAKE2b-128 of the other values; notes of earlier versions have none
+
+
+def to_note(values: dict[str, Any], indent: int | None = None) -> str:
+    """`values` as JSON, with the hash of themselves behind them."""
+    check = hash_bytes(json.dumps(values, ensure_ascii=False, indent=indent).encode())
+    return json.dumps(values | {CHECK: check}, ensure_ascii=False, indent=indent)
+
+
+def from_note(text: str, indent: int | None = None) -> dict[str, Any] | None:
+    """The values of a note; None where it is not the text that `to_note` made of them. One without a hash is taken."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict):
+        return None
+    checked = values.pop(CHECK, None) is not None
+    return None if checked and to_note(values, indent) != text else values
+
+
+def write_note(path: Path, values: dict[str, Any], indent: int | None = None) -> None:
+    """Write a note atomically, as one file."""
+    write_text(path, to_note(values, indent) + "\n")
+
+
+def read_note(path: Path, indent: int | None = None) -> dict[str, Any] | None:
+    """The values of a note's file; None where it is damaged. Raises OSError when it cannot be read."""
+    return from_note(path.read_text("utf-8", errors="replace").removesuffix("\n"), indent)
