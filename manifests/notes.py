@@ -1,9 +1,11 @@
 """Notes: JSON objects that carry the hash of themselves, so that damage does not pass for what was written."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from manifests.errors import DataError
 from manifests.files import hash_bytes, write_text
 
 CHECK = "check"  # BLAKE2b-128 of the other values; notes of earlier versions have none
@@ -25,6 +27,32 @@ def from_note(text: str, indent: int | None = None) -> dict[str, Any] | None:
         return None
     checked = values.pop(CHECK, None) is not None
     return None if checked and to_note(values, indent) != text else values
+
+
+def append_note(path: Path, values: dict[str, Any]) -> None:
+    """Add a note as a line of a file; it is on the disk when this returns. Raises DataError when that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab") as file:
+            # After a line that was cut short, a new one begins.
+            torn = file.tell() > 0 and not path.read_bytes().endswith(b"\n")
+            file.write((b"\n" if torn else b"") + to_note(values).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise DataError(
+            f"cannot write {path}: {error.strerror}; free space or choose another folder, then run again"
+        ) from error
+
+
+def read_notes(path: Path) -> list[dict[str, Any]]:
+    """The notes that were added to a file, without those that were cut short or damaged. Raises DataError."""
+    try:
+        # A name may hold what else ends a line for `splitlines`.
+        lines = path.read_text("utf-8", errors="replace").split("\n") if path.exists() else []
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    return [values for values in map(from_note, lines) if values is not None]
 
 
 def write_note(path: Path, values: dict[str, Any], indent: int | None = None) -> None:

@@ -4,24 +4,24 @@ DIR2/degraded.parquet     one row per observation; written last
 DIR2/lq/<pair_id>-<copy>  the low-resolution file itself: .jpg, or .png when q = 0
 DIR2/crops/...            the targets and guides, as in the pairs' folder
 DIR2/degrade.json         what the folder is made with, so that two settings never mix
+DIR2/done.jsonl           hashes of the low-resolution files as they are made; gone once the table has them
 
 Every file is whole or absent and depends on its own key alone: killed anywhere and run again, what is missing is made.
-So is what was cut since, or, where the table says what it was, changed.
+So is what is not as it was made: a file of which neither the table nor the notes tell may be anything.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from gfr_data.degradation.crops import Crop, keep_crops, read_crop
-from gfr_data.degradation.reference import encode, low_resolution
+from gfr_data.degradation.crops import Crop, keep_crops
+from gfr_data.degradation.observations import Observation, degrade_pairs
 from gfr_data.engine import Engine, WorkerDiedError, run
 from manifests import (
     DEGRADED,
@@ -40,19 +40,19 @@ from manifests import (
     read_table,
     settings_of,
     silent,
-    write_bytes,
     write_table,
 )
-from manifests.crops import UnusableError
-from manifests.degradation.draws import Degradation, Draws, draw_many, pair_keys
+from manifests.degradation.draws import Draws, draw_many, pair_keys
 from manifests.degradation.space import PARAMETERS, DegradationSpace, describe
-from manifests.folders import Kind, check, claimed
+from manifests.folders import Kind, check, claimed, remove
+from manifests.notes import append_note, read_notes
 
 SETTINGS_FILE = "degrade.json"
+DONE_FILE = "done.jsonl"
 TOOL = "gfr-data degrade"
 TASK_PAIRS = 16  # pairs that a worker does at a time
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
-FILES = (DEGRADED_FILE, "lq/*.jpg", "lq/*.png", "crops/*.png")
+FILES = (DEGRADED_FILE, DONE_FILE, "lq/*.jpg", "lq/*.png", "crops/*.png")
 FOLDER = Kind(TOOL, SETTINGS_FILE, '{"blur_sigma"', FILES, lambda out: settings_of(out / DEGRADED_FILE, TOOL))
 
 
@@ -89,9 +89,6 @@ class _Job:
     made_by: Provenance
 
 
-Observation = tuple[Crop, str, Degradation, str | None]  # target, lq_path, draw, hash of the file where it is known
-
-
 def degrade_dataset(
     pairs_dir: Path,
     out: Path,
@@ -111,24 +108,28 @@ def degrade_dataset(
     """
     job = _prepare(pairs_dir, out, splits, space, copies, seed)
     with claimed(out, FOLDER, job.made_by.config, overwrite):
-        if _finished(job):
-            return _summary(job, written=0, changed=False)
-        return _make(job, seed, Engine(jobs=jobs), progress)
+        finished = _finished(job)
+        summary = _summary(job, 0, changed=False) if finished else _make(job, seed, Engine(jobs=jobs), progress)
+        remove(out, (DONE_FILE,))
+        return summary
 
 
 def _make(job: _Job, seed: int, engine: Engine, progress: Progress) -> DegradeSummary:
     """Make all that is not there yet, the table last."""
-    kept = _run_all(keep_crops, list(_crop_tasks(job)), engine, "crops", progress)
-    done = _run_all(_degrade_pairs, list(_tasks(job)), engine, "degrade", progress)
+    kept = list(_run_all(keep_crops, list(_crop_tasks(job)), engine, "crops", progress))
+    hashes: dict[str, str] = {}
+    written = 0
+    for part, new in _run_all(degrade_pairs, list(_tasks(job)), engine, "degrade", progress):
+        if new:
+            append_note(job.out / DONE_FILE, part)
+        hashes |= part
+        written += new
     problems = sorted(problem for part in kept for problem in part)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise DataError(f"{problems[0][1]}{more}; build the pairs again, then run this again: what is done stays")
-    hashes: dict[str, str] = {}
-    for part, _ in done:
-        hashes |= part
     write_table(job.out / DEGRADED_FILE, _table(job, hashes, seed), DEGRADED, job.made_by)
-    return _summary(job, written=sum(written for _, written in done), changed=True)
+    return _summary(job, written, changed=True)
 
 
 def plan(
@@ -143,7 +144,8 @@ def plan(
     """What `degrade_dataset` would do; writes nothing. Raises what it would raise before it begins."""
     job = _prepare(pairs_dir, out, splits, space, copies, seed)
     stays = bool(check(out, FOLDER, job.made_by.config, overwrite))
-    missing = sum(not (stays and is_whole(out / name)) for name in job.names)
+    known = _known_hashes(job) if stays else {}
+    missing = sum(not (name in known and is_whole(out / name)) for name in job.names)
     return _summary(job, written=missing, changed=not (stays and _finished(job)))
 
 
@@ -191,14 +193,22 @@ def _plain(pair_id: str) -> str:
 
 def _finished(job: _Job) -> bool:
     """Whether `out` holds the result: a table that can be read, and all its files, as far as their ends tell."""
-    if not _known_hashes(job):
+    if not _hashes_of_table(job):
         return False
     crops = {path for role in ("target", "guide") for path in job.table[f"{role}_path"].to_pylist()}
     return all(is_whole(job.out / name) for name in (*job.names, *crops))
 
 
 def _known_hashes(job: _Job) -> dict[str, str]:
-    """The hash of each file by its lq_path, as the table has it; {} where there is no table."""
+    """The hash of each file that was made, by its lq_path: of all from the table, before that as they were noted."""
+    if known := _hashes_of_table(job):
+        return known
+    notes = read_notes(job.out / DONE_FILE)
+    return {path: digest for note in notes for path, digest in note.items() if isinstance(digest, str)}
+
+
+def _hashes_of_table(job: _Job) -> dict[str, str]:
+    """The hash of each file by its lq_path; {} where there is no table."""
     path = job.out / DEGRADED_FILE
     if not is_made_by(path, job.made_by):
         return {}
@@ -234,40 +244,16 @@ def _tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Observation, ...]]]:
         yield job.folder, job.out, observations[start : start + size]
 
 
-def _degrade_pairs(task: tuple[Path, Path, tuple[Observation, ...]]) -> tuple[dict[str, str], int]:
-    """Make what is not there yet; return the hash of each file by its lq_path, and how many are new."""
-    folder, out, observations = task
-    hashes: dict[str, str] = {}
-    written = 0
-    for crop, copies in groupby(observations, key=lambda observation: observation[0]):
-        image = None
-        for _, name, draw, digest in copies:
-            found = hash_file(out / name) if is_whole(out / name) else None
-            if found is None or digest not in (None, found):
-                try:
-                    image = read_crop(folder, crop) if image is None else image
-                except UnusableError:  # the task that keeps the crop reports it
-                    break
-                content = encode(low_resolution(image, draw), draw.jpeg_quality)[0]
-                write_bytes(out / name, content)
-                written += 1
-                found = hash_bytes(content)
-            hashes[name] = found
-    return hashes, written
-
-
 def _run_all(
     function: Callable[[Task], Result], tasks: list[Task], engine: Engine, stage: str, progress: Progress
-) -> list[Result]:
-    done = []
+) -> Iterator[Result]:
     progress(stage, 0, len(tasks))
     try:
-        for result in run(function, tasks, engine):
-            done.append(result)
-            progress(stage, len(done), len(tasks))
+        for done, result in enumerate(run(function, tasks, engine), start=1):
+            yield result
+            progress(stage, done, len(tasks))
     except WorkerDiedError as error:
         raise DataError(f"a worker process ended ({error}); run again with fewer --jobs: what is done stays") from error
-    return done
 
 
 def _table(job: _Job, hashes: dict[str, str], seed: int) -> pa.Table:

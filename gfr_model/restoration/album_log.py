@@ -1,12 +1,10 @@
 """What a folder of restored photographs was made from: one line of JSON each, so that the same command goes on."""
 
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from manifests import DataError
-from manifests.notes import from_note, to_note
+from manifests.notes import append_note, read_notes
 
 LOG_FILE = "restored.jsonl"
 
@@ -27,16 +25,8 @@ def read_log(folder: Path) -> dict[str, Entry]:
     """The last entry of each output. A line that was cut short or damaged tells nothing. Raises DataError."""
     path = folder / LOG_FILE
     names = {field.name for field in fields(Entry)}
-    entries = {}
-    try:
-        # A name may hold what else ends a line for `splitlines`.
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    for values in map(from_note, lines):
-        if values is not None and values.keys() == names and _is_sound(values):
-            entries[values["output"]] = Entry(**values)
-    return entries
+    notes = (values for values in read_notes(path) if values.keys() == names and _is_sound(values))
+    return {values["output"]: Entry(**values) for values in notes}
 
 
 def _is_sound(values: dict[str, Any]) -> bool:
@@ -46,15 +36,4 @@ def _is_sound(values: dict[str, Any]) -> bool:
 
 def append(folder: Path, entry: Entry) -> None:
     """Add an entry; it is on the disk when this returns. Raises DataError."""
-    path = folder / LOG_FILE
-    line = to_note(asdict(entry)) + "\n"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab") as file:
-            # After a line that was cut short, a new one begins.
-            torn = file.tell() > 0 and not path.read_bytes().endswith(b"\n")
-            file.write((b"\n" if torn else b"") + line.encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}; free space or choose another --out") from error
+    append_note(folder / LOG_FILE, asdict(entry))

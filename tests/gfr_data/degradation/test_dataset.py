@@ -157,6 +157,29 @@ def test_a_changed_file_does_not_pass_for_what_the_table_says_when_another_is_ma
     assert files_of(out) == whole
 
 
+def test_of_an_unfinished_set_only_files_that_are_as_they_were_made_are_kept(pairs, tmp_path, monkeypatch):
+    """No table vouches for them yet: a damaged file would get its own hash there, and be sound for ever."""
+    monkeypatch.setattr("gfr_data.degradation.dataset.TASK_PAIRS", 1)
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    splits = ["train", "val", "test-a"]
+    degrade_dataset(pairs, whole, splits, SPACE, copies=2)
+
+    def stops(stage, done, total):
+        if stage == "degrade" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        degrade_dataset(pairs, out, splits, SPACE, copies=2, progress=stops)
+    first, second, third, *_ = made = sorted((out / "lq").iterdir())
+    before = {path: path.stat().st_mtime_ns for path in made}
+    content = first.read_bytes()
+    first.write_bytes(content[: len(content) // 2] + b"!" + content[len(content) // 2 + 1 :])
+    shutil.copy(third, second)  # another picture, whole in itself
+    degrade_dataset(pairs, out, splits, SPACE, copies=2)
+    assert files_of(out) == files_of(whole)
+    assert {path for path in made if path.stat().st_mtime_ns != before[path]} == {first, second}
+
+
 def test_of_two_commands_in_one_folder_the_second_is_told_who_has_it(pairs, tmp_path):
     asked = []
 
