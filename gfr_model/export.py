@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from gfr_model.inference import TrainedModel, load_model
-from manifests import DataError, atomic_path, hash_file, project_version, write_text
+from manifests import DataError, hash_file, project_version
+from manifests.files import lone_path, write_lone
 
 OPSET = 18  # of ONNX; grid_sample needs 16
 MOST_DIFFERENCE = 1e-4  # between the file's outputs and torch's, of values in [0, 1] and [-1, 1]
@@ -87,7 +88,7 @@ def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> 
     with torch.inference_mode():
         count = len(plain(*_example(model, inputs)))
     outputs = ("restored", "warped", "flow")[:count]
-    with atomic_path(out) as part, _quiet():
+    with lone_path(out) as part, _quiet():
         if form == "onnx":
             _write_onnx(plain, model, inputs, outputs, part)
         else:
@@ -100,7 +101,7 @@ def export_network(run: Path, form: str, out: Path, overwrite: bool = False) -> 
             raise DataError(f"{out} was not written: its outputs differ from torch's by {difference:.1e}")
         size, digest = part.stat().st_size, hash_file(part)
         exported = Exported(str(out), form, inputs, outputs, size, difference, _facts(model), digest)
-        write_text(_note(out), json.dumps(asdict(exported), indent=1, ensure_ascii=False) + "\n")
+        write_lone(_note(out), (json.dumps(asdict(exported), indent=1, ensure_ascii=False) + "\n").encode())
     return exported
 
 

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import stat
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from manifests.errors import DataError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".html": b"</html>\n", ".parquet": b"PAR1"}
 MOST_INPUT = 400_000_000  # bytes of a photograph: no reader takes a larger one
@@ -26,7 +32,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises DataError when the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.stem[:80]}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
+    begin, end = _ends_of_part(path)
+    part = path.with_name(f"{begin}{uuid.uuid4().hex[:12]}{end}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -42,6 +49,29 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     except BaseException:
         _discard(part)
         raise
+
+
+@contextmanager
+def lone_path(path: str | Path) -> Iterator[Path]:
+    """`atomic_path` for a file in a folder that no command holds: removes what killed processes left of it, too.
+
+    What this process has not finished yet is locked, so that another one at the same file leaves it alone.
+    """
+    path, handle = Path(path), None
+    _remove_abandoned(path)
+    try:
+        with atomic_path(path) as part:
+            handle = _hold(part)
+            yield part
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def write_lone(path: str | Path, content: bytes) -> None:
+    """Write `content` to `path` atomically, see `lone_path`."""
+    with lone_path(path) as part:
+        part.write_bytes(content)
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -136,6 +166,41 @@ def _require_regular(mode: int, path: str | Path) -> None:
 def _open_at_once(path: str, flags: int) -> int:
     """Open without waiting, should the file have become a fifo meanwhile."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _ends_of_part(path: Path) -> tuple[str, str]:
+    """How the name of an unfinished file begins and ends; between them are 12 hexadecimal digits."""
+    return f".{path.stem[:80]}.", f".part{path.suffix}"
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the unfinished files of `path` that no living process holds."""
+    if fcntl is None:
+        return
+    begin, end = map(re.escape, _ends_of_part(path))
+    pattern = re.compile(f"{begin}[0-9a-f]{{12}}{end}")
+    try:
+        parts = [part for part in path.parent.iterdir() if pattern.fullmatch(part.name)]
+    except OSError:  # the folder is not there yet, or may not be read
+        return
+    for part in parts:
+        # What is held, or cannot be removed now, stays: it is in nobody's way.
+        with suppress(OSError), part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+
+
+def _hold(part: Path) -> int | None:
+    """Make an unfinished file and lock it until what is returned is closed; None on systems without locks."""
+    if fcntl is None:
+        return None
+    while True:
+        handle = os.open(part, os.O_CREAT | os.O_RDWR, 0o666)
+        with suppress(OSError):  # of a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # nobody took it for abandoned before it was locked
+            return handle
+        os.close(handle)
 
 
 def _discard(part: Path) -> None:

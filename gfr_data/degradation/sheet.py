@@ -9,10 +9,11 @@ import numpy as np
 from gfr_data.degradation.crops import Crop, read_crop
 from gfr_data.degradation.dataset import splits_to_degrade
 from gfr_data.degradation.reference import degrade_image
-from manifests import PAIRS, PAIRS_FILE, DataError, atomic_path, read_table
+from manifests import PAIRS, PAIRS_FILE, DataError, read_table
 from manifests.crops import CROP_SIZE, UnusableError
 from manifests.degradation.draws import Degradation, Draws, draw, stack
 from manifests.degradation.space import PAPER_SPACE
+from manifests.files import lone_path
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,7 +52,7 @@ def preview_pairs(
         image = read_crop(folder, Crop(target, digest, folder / PAIRS_FILE, row, "target_path"))
     except UnusableError as error:
         raise DataError(f"{error}; build the pairs again") from error
-    with atomic_path(path) as part:
+    with lone_path(path) as part:
         draw_sheet(image, batched).save(part)
 
 

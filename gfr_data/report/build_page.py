@@ -24,9 +24,9 @@ from manifests import (
     Provenance,
     read_provenance,
     read_table,
-    write_text,
 )
 from manifests.crops import UnusableError, read_picture
+from manifests.files import write_lone
 from manifests.pages.charts import data_uri, histogram
 from manifests.pages.frame import render
 
@@ -97,7 +97,7 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
         most_persons=PERSONS_SHOWN,
         settings=json.dumps(build.settings, indent=2),
     )
-    write_text(out, page)
+    write_lone(out, page.encode())
 
 
 def _steps(summary: BuildSummary) -> list[tuple[str, int, str]]:

@@ -30,7 +30,7 @@ from gfr_model.restoration.marks import Copied, copy_kept, read_marks
 from gfr_model.restoration.metadata import Metadata, encode, read_made_from, read_metadata
 from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph, comparison, restore_photograph
 from manifests import ConfigError, DataError, Progress, hash_bytes, hash_file, project_version, silent, write_bytes
-from manifests.files import hash_input
+from manifests.files import hash_input, write_lone
 from manifests.folders import held, remove_unfinished
 
 RESTORED, KEPT, FAILED = "restored", "kept", "failed"
@@ -272,7 +272,7 @@ def _write(
         entry = Entry(album.name(job.out), hashes, made_from, str(job.photo), list(faces), list(made.notes))
         append(folder, entry)
     for path, content in contents.items():
-        write_bytes(path, content)
+        write_lone(path, content) if folder is None else write_bytes(path, content)
     return outcome
 
 

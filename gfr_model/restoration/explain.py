@@ -16,7 +16,8 @@ from gfr_model.restoration.doubt import doubt, spread_of
 from gfr_model.restoration.faces import Vision, look
 from gfr_model.restoration.guides import Choice, choose, read_guides
 from gfr_model.restoration.restore import no_guide, pick, restored_image, run_network, to_image
-from manifests import ConfigError, DataError, hash_file, write_bytes
+from manifests import ConfigError, DataError, hash_file
+from manifests.files import write_lone
 
 SIDE = 3.2  # inches of a cell
 LINES = 17  # of the grid, along each side
@@ -85,7 +86,7 @@ def explain(config: ExplainConfig, open_vision: Callable[[], Vision]) -> Explain
         others["another person's guide"] = _first_guide(config.other_guide, model, vision)
     outputs = {name: restored_image(seen, run_network(model, seen, image)) for name, image in others.items()}
     aligned = [*_aligned(choice.guide.image, made), Cell("output", output)]
-    write_bytes(config.out, draw([_found(seen, choice.guide.image, made), aligned, _compared(output, outputs)]))
+    write_lone(config.out, draw([_found(seen, choice.guide.image, made), aligned, _compared(output, outputs)]))
     found = {"photograph": made.target_landmarks, "guide": made.guide_landmarks}
     return Explained(
         str(config.out),

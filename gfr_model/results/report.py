@@ -12,7 +12,8 @@ from gfr_model.results.scores import FACE, OBSERVATION
 from gfr_model.results.side_by_side import Pictures, side_by_side
 from gfr_model.results.statistics import bootstrap
 from gfr_model.results.table import tabulate
-from manifests import SCORES, SCORES_FILE, Progress, read_table, silent, write_text
+from manifests import SCORES, SCORES_FILE, Progress, read_table, silent
+from manifests.files import write_lone
 from manifests.pages.charts import COLOURS, FEW, Line, lines
 from manifests.pages.frame import render
 from manifests.tables.schemas import BICUBIC
@@ -56,7 +57,7 @@ def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
         colours=colours,
         figures=list(_figures(finite, colours)) if colours else [],
     )
-    write_text(out, page)
+    write_lone(out, page.encode())
     return len(restored)
 
 

@@ -1,6 +1,8 @@
 """Files are whole or absent, and what was cut is seen."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from PIL import Image
 
 from manifests import DataError, atomic_path, is_whole
+from manifests.files import write_lone
 
 
 def picture(form: str) -> bytes:
@@ -33,3 +36,32 @@ def test_a_part_that_cannot_be_removed_does_not_hide_why(tmp_path: Path, monkeyp
     monkeypatch.setattr(Path, "unlink", refuses)
     with pytest.raises(DataError, match="No space left on device"), atomic_path(tmp_path / "a"):
         raise OSError(28, "No space left on device")
+
+
+KILLED = """
+import os, signal, sys
+from manifests.files import lone_path
+with lone_path(sys.argv[1]) as part:
+    part.write_bytes(b"half")
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_left_of_a_file_goes_and_what_another_is_at_stays(tmp_path: Path) -> None:
+    """Of a page or a picture that lies among the user's files: nobody else would remove it."""
+    page, other = tmp_path / "a page [1].html", tmp_path / "a page [1].txt"
+    child = subprocess.Popen([sys.executable, "-c", KILLED, page], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    (tmp_path / ".a page [1].0123456789ab.part.html").write_bytes(b"of one that is dead")
+    (tmp_path / ".a page [1].0123456789ab.part.txt").write_bytes(b"of another file")
+    write_lone(page, b"first")
+    assert len([path for path in tmp_path.iterdir() if path.name.endswith(".part.html")]) == 1  # it is written still
+    child.kill()
+    child.wait()
+    write_lone(page, b"second")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a page [1].0123456789ab.part.txt", page.name]
+    write_lone(other, b"third")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [page.name, other.name]
+    assert page.read_bytes() == b"second"

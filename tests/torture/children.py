@@ -15,7 +15,8 @@ from pathlib import Path
 from tests.torture.shim import Trap
 
 PROGRAMS = {"gfr-data": "cli.data", "gfr-train": "cli.train", "gfr-eval": "cli.eval"}
-SECONDS = 120.0  # after which a command hangs
+BUSY = 120.0  # seconds of CPU after which a command hangs: others may be at work on the machine
+IDLE = 60.0  # seconds in which one that hangs has used none
 ADDRESSES = 6 << 30  # bytes of address space that a command may take beyond its parent's
 MEMORY = 2 << 30  # bytes of memory that it may have, at most
 
@@ -57,9 +58,10 @@ class Child:
             _become(arguments, room, self.files, trap)
         self.stopped = False
 
-    def wait(self, seconds: float = SECONDS, until_stopped: bool = False) -> Outcome | None:
+    def wait(self, until_stopped: bool = False) -> Outcome | None:
         """What came of it. None: it stopped itself, which happens only `until_stopped`."""
         hung = False
+        busy, since = 0.0, time.monotonic()
         while True:
             number, status, used = os.wait4(self.number, os.WNOHANG | os.WUNTRACED)
             if number and os.WIFSTOPPED(status):
@@ -68,7 +70,9 @@ class Child:
                     return None
             elif number:
                 break
-            elif time.monotonic() - self.began > seconds and not hung:
+            elif (now := _busy(self.number)) > busy:
+                busy, since = now, time.monotonic()
+            if (busy > BUSY or time.monotonic() - since > IDLE) and not hung:
                 hung = True
                 os.killpg(self.number, signal.SIGKILL)
             time.sleep(0.002)
@@ -107,6 +111,12 @@ def _become(arguments: tuple[str, ...], room: Path, files: list[Path], trap: Tra
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _busy(number: int) -> float:
+    """Seconds of CPU that a process has used."""
+    used = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
 
 def _addresses() -> int:

@@ -122,7 +122,9 @@ def _places(world: World, line: str) -> Iterator[str]:
 
 
 def demand_same(world: World, command: Command) -> None:
-    """Raise LostError where the result in the room is not the undisturbed one."""
+    """Raise LostError where the result in the room is not the undisturbed one, or something unfinished lies about."""
+    if left := [path.name for path in world.room.rglob(".*.part*")]:
+        raise LostError(f"{command.name} ends well and leaves {left[0]}")
     if different := world.differences(command):
         more = f" and {len(different) - 4} more" if len(different) > 4 else ""
         raise LostError(f"{command.name} ends well with another result: {'; '.join(different[:4])}{more}")
