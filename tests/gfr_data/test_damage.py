@@ -151,7 +151,11 @@ def test_a_lost_index_of_photographs_that_changed_since_takes_no_shard_for_anoth
     points = Path(finished.landmarks.removeprefix("file:"))
     landmarks.write_text(points.read_text().replace("casia-webface/", "casia/"))
     config = replace(
-        finished, sources=(replace(source, root=root),), out=out, landmarks=f"file:{landmarks}", shard_photographs=1
+        finished,
+        sources=(replace(source, root=str(root)),),
+        out=out,
+        landmarks=f"file:{landmarks}",
+        shard_photographs=1,
     )
     build_pairs(config)
     work = Work(out / WORK, config.made_by())
@@ -198,7 +202,7 @@ def test_a_crop_of_a_photograph_that_was_replaced_is_made_again(finished: BuildC
     shutil.copytree(source.root, root)
     points = tmp_path / "landmarks68.csv"
     shutil.copy(finished.landmarks.removeprefix("file:"), points)
-    config = replace(finished, sources=(replace(source, root=root),), out=out, landmarks=f"file:{points}")
+    config = replace(finished, sources=(replace(source, root=str(root)),), out=out, landmarks=f"file:{points}")
     build_pairs(config)
     photograph = root / Path(read_table(out / "pairs.parquet", PAIRS)["target_source_path"][0].as_py())
     with Image.open(photograph) as image:
