@@ -38,14 +38,24 @@ def _list_rules() -> str:
     help="A dataset: vggface2, casia-webface, lfw, celeba or folder (one folder per person), and where it lies: a "
     "folder, a .tar, .tar.gz or .zip of it, a folder of these, or an address (s3://, hf://, https://, ...). Or files "
     "with a label for each photograph: webdataset shards, parquet as datasets writes it; ROOT/*.parquet takes some. "
-    "Give it several times for several datasets; LAYOUT:NAME=ROOT names one.",
+    "Or mapping: pairs that are given, see --mapping. Give it several times for several datasets; LAYOUT:NAME=ROOT "
+    "names one.",
+)
+@click.option(
+    "--mapping",
+    "mappings",
+    multiple=True,
+    metavar="[NAME:]FILE",
+    help="CSV or Parquet of a target and its references a row, paths in the ROOT of --source mapping=ROOT; ref-ldm's "
+    "files are read as they are.  [default: those that lie in ROOT]",
 )
 @click.option(
     "--columns",
     "columns",
     multiple=True,
-    metavar="[NAME:]image=COLUMN,identity=COLUMN",
-    help="What parquet's columns, or webdataset's files and keys of json, are called.  [default: image, identity]",
+    metavar="[NAME:]ROLE=COLUMN,...",
+    help="What parquet's columns (image, identity), webdataset's files and keys of json, or the columns of --mapping "
+    "(target, references, identity, split) are called, if not so.",
 )
 @click.option("--out", required=True, type=GivenPath(), help="Folder to write.")
 @click.option(
@@ -98,6 +108,7 @@ def _list_rules() -> str:
 @reports_errors
 def build_pairs_command(
     sources: tuple[str, ...],
+    mappings: tuple[str, ...],
     columns: tuple[str, ...],
     settings: tuple[str, ...],
     backend: str,
@@ -115,11 +126,12 @@ def build_pairs_command(
     from gfr_data.config import BuildConfig
     from gfr_data.engine import Engine, cores
     from gfr_data.rules import read_rules
-    from gfr_data.sources.layouts import left_out, parse_source, with_columns
+    from gfr_data.sources.layouts import left_out
+    from gfr_data.sources.options import parse_source, with_columns, with_tables
 
     thresholds, rules = read_rules(settings)
     config = BuildConfig(
-        sources=with_columns([parse_source(text) for text in sources], columns),
+        sources=with_columns(with_tables([parse_source(text) for text in sources], mappings), columns),
         thresholds=thresholds,
         rules=rules,
         engine=Engine(backend, jobs or cores(), scheduler),

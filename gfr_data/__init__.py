@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gfr_data.build import build_pairs as build_pairs
     from gfr_data.config import BuildConfig as BuildConfig
-    from gfr_data.sources.layouts import parse_source as parse_source
+    from gfr_data.sources.options import parse_source as parse_source
 
 HOMES = {
     "BuildConfig": "gfr_data.config",

@@ -20,8 +20,9 @@ from typing import Any
 
 from gfr_data.config import TOOL, WEIGHTS, BuildConfig, check
 from gfr_data.engine import run
+from gfr_data.examination.index import changed_files, read_photographs, write_index
 from gfr_data.examination.shard import ExaminationSettings
-from gfr_data.examination.work import WORK, Work, changed_files, read_photographs, write_index
+from gfr_data.examination.work import WORK, Work
 from gfr_data.examination.workers import drop_misfits, examine_all, examine_unreadable_again
 from gfr_data.faces.providers import AUTO, choose_provider, hash_weights, require_points, require_weights
 from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gfr_data.engine import Engine
+from gfr_data.examination.index import SHARD_PHOTOGRAPHS
 from gfr_data.examination.shard import ExaminationSettings
-from gfr_data.examination.work import SHARD_PHOTOGRAPHS
 from gfr_data.faces.providers import AUTO, points_file, unknown_provider
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
@@ -50,7 +50,7 @@ class BuildConfig:
 
     def result_settings(self) -> dict[str, Any]:
         """The settings that change the result, as JSON values."""
-        settings = {
+        settings: dict[str, Any] = {
             "sources": [source.to_json() for source in self.sources],
             "landmarks": self.landmarks,
             "landmarks_hash": _hash_of_points(self.landmarks),
@@ -63,6 +63,8 @@ class BuildConfig:
             "selection": asdict(self.rules),
             "shard_photographs": self.shard_photographs,
         }
+        if tables := [table for source in self.sources for table in source.tables]:
+            settings["tables_hash"] = [_hash_of_table(table) for table in tables]
         return dict(json.loads(json.dumps(settings)))  # as it is read back: lists for tuples
 
 
@@ -95,6 +97,13 @@ def _overlap(source: Source, out: Path) -> str | None:
     if root.is_relative_to(out):
         return f"--out {out} holds the source {root}; give a folder beside it"
     return None
+
+
+def _hash_of_table(table: str) -> str:
+    try:
+        return hash_file(table)
+    except OSError as error:
+        raise DataError(f"cannot read the pairs {table}: {error.strerror}") from error
 
 
 def _hash_of_points(landmarks: str) -> str | None:

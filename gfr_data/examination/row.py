@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from gfr_data.examination.work import Photograph, Work, damaged
+from gfr_data.examination.index import Photograph
+from gfr_data.examination.work import Work, damaged
 from gfr_data.quality.judge import Measures, overall
 from manifests import FACES, DataError, read_table, to_table, write_table
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from gfr_data.examination.index import Photograph, read_again, read_photographs, require_source
 from gfr_data.examination.row import (
     Detection,
     ExaminedFace,
@@ -20,7 +21,7 @@ from gfr_data.examination.row import (
     read_known_rows,
     write_shard,
 )
-from gfr_data.examination.work import Photograph, Work, read_again, read_photographs, require_source
+from gfr_data.examination.work import Work
 from gfr_data.quality.judge import Thresholds, judge, measure_crop, measure_landmarks, overall
 from gfr_data.sources.source import Source
 from manifests import DataError, keep_freed_memory
@@ -124,7 +125,9 @@ def _examine_identity(photographs: Sequence[Photograph], task: ShardTask) -> lis
     for batch in _batches([photo for photo in photographs if photo.row not in skipped], task):
         faces |= _by_row(_look(batch, tools))
     faces |= _by_row(_copies(_acceptable(faces)))
-    for batch in _batches([face.photograph for face in _acceptable(faces)[:MOST_LANDMARKS]], task):
+    # Of given pairs every photograph may be needed.
+    most = None if photographs[0].source.layout == "mapping" else MOST_LANDMARKS
+    for batch in _batches([face.photograph for face in _acceptable(faces)[:most]], task):
         faces |= _by_row(_find_landmarks([faces[photo.row] for photo in batch], tools))
     return [faces[photo.row] for photo in photographs]
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import pyarrow.compute as pc
 
 from gfr_data.engine import Engine, WorkerDiedError, run
+from gfr_data.examination.index import read_photographs
 from gfr_data.examination.row import read_shard
 from gfr_data.examination.shard import ExaminationSettings, ShardTask, examine_shard
-from gfr_data.examination.work import Work, read_photographs
+from gfr_data.examination.work import Work
 from gfr_data.sources.source import Source
 from manifests import DataError, Progress
 

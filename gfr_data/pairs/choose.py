@@ -4,15 +4,16 @@ Holds the candidates of all identities (at most 24 of each), not the photographs
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
 
 import pyarrow.compute as pc
 
+from gfr_data.examination.index import given_pairs
 from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work
-from gfr_data.pairs.guide import Candidate, Selection, SelectionRules, select
+from gfr_data.pairs.guide import Candidate, SelectionRules, rank_guides, select
 from gfr_data.pairs.splits import Group, Place, assign_splits, home, precedence
 from gfr_data.quality.copies import find_copies
 from gfr_data.sources.source import Source
@@ -36,6 +37,7 @@ class Entry:
     face: Candidate
     hash: int
     picture: bytes
+    references: tuple[RowKey, ...] = ()  # where pairs are given: those of this target
 
     @property
     def identity_key(self) -> IdentityKey:
@@ -61,30 +63,40 @@ class Choice:
         return {pair.target.row: "target" for pair in self.pairs} | {pair.guide.row: "guide" for pair in self.pairs}
 
 
+@dataclass(frozen=True)
+class Selected:
+    """What an identity gives."""
+
+    guided: tuple[tuple[Entry, Entry], ...]  # a target and its guide each, in the order they were chosen
+    reason: str | None  # why there is no pair
+
+
 def choose_pairs(entries: Sequence[Entry], sources: Sequence[Source], rules: SelectionRules, seed: int) -> Choice:
     """Which faces become pairs of which split, and why the others do not."""
     layouts = {source.dataset: source.layout for source in sources}
     copies = _copies(entries, layouts, seed)
     kept = sorted((entry for entry in entries if entry.row not in copies), key=lambda entry: entry.identity_key)
-    selected: dict[IdentityKey, tuple[list[Entry], Selection]] = {}
+    selected: dict[IdentityKey, Selected] = {}
     for whose, group in groupby(kept, key=lambda entry: entry.identity_key):
-        faces = list(group)
-        selected[whose] = faces, select([entry.face for entry in faces], rules)
-    giving = [(faces[0], selection) for faces, selection in selected.values() if selection.guide is not None]
-    groups = [
-        Group(entry.dataset, layouts[entry.dataset], entry.subset, entry.identity, entry.person, len(selection.targets))
-        for entry, selection in giving
-    ]
-    places = assign_splits(groups, seed)
+        choose = _given if layouts[whose[0]] == "mapping" else _best
+        selected[whose] = choose(list(group), rules)
+    giving = [one for one in selected.values() if one.guided]
+    places = assign_splits([_group(one, layouts) for one in giving], seed)
     pairs: list[Pair] = []
     excluded: dict[IdentityKey, Place] = {}
-    for (entry, selection), place in zip(giving, places, strict=True):
+    for one, place in zip(giving, places, strict=True):
         if place.split is None:
-            excluded[entry.identity_key] = place
+            excluded[one.guided[0][0].identity_key] = place
         else:
-            pairs += _pairs(place.split, selected[entry.identity_key][0], selection)
-    reasons = [selection.reason for _, selection in selected.values()] + [place.reason for place in excluded.values()]
+            pairs += [Pair(place.split, target, guide) for target, guide in one.guided]
+    reasons = [one.reason for one in selected.values()] + [place.reason for place in excluded.values()]
     return Choice(tuple(pairs), copies, excluded, Counter(reason for reason in reasons if reason is not None))
+
+
+def _group(one: Selected, layouts: dict[str, str]) -> Group:
+    whose = one.guided[0][0]
+    layout = layouts[whose.dataset]
+    return Group(whose.dataset, layout, whose.subset, whose.identity, whose.person, len(one.guided))
 
 
 def read_entries(work: Work) -> list[Entry]:
@@ -92,11 +104,13 @@ def read_entries(work: Work) -> list[Entry]:
     entries: list[Entry] = []
     for number in range(work.count()):
         table = read_shard(work, number, ["status", *_COLUMNS, *_NUMBERS])
+        given = given_pairs(work, number)
         rows = pc.indices_nonzero(pc.and_(pc.equal(table["status"], "spare"), pc.is_valid(table["yaw"])))
         for row, face in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
             dataset, subset, identity, person, path, code, picture = (face[name] for name in _COLUMNS)
             candidate = Candidate(path, **{name: face[name] for name in _NUMBERS})
-            entries.append(Entry((number, row), dataset, subset, identity, person, candidate, code, picture))
+            own = tuple((number, other) for other in given.get(row, ()))
+            entries.append(Entry((number, row), dataset, subset, identity, person, candidate, code, picture, own))
     return entries
 
 
@@ -116,7 +130,23 @@ def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dic
     }
 
 
-def _pairs(split: str, faces: Iterable[Entry], selection: Selection) -> list[Pair]:
+def _best(faces: list[Entry], rules: SelectionRules) -> Selected:
+    """The identity's best frontal face as the guide of others of its best."""
+    selection = select([entry.face for entry in faces], rules)
+    if selection.guide is None:
+        return Selected((), selection.reason)
     by_face = {id(entry.face): entry for entry in faces}
     guide = by_face[id(selection.guide)]
-    return [Pair(split, by_face[id(target)], guide) for target in selection.targets]
+    return Selected(tuple((by_face[id(target)], guide) for target in selection.targets), None)
+
+
+def _given(faces: list[Entry], rules: SelectionRules) -> Selected:
+    """The targets that were given, each with the fittest of its references; what is not acceptable is neither."""
+    by_row = {entry.row: entry for entry in faces}
+    guided = []
+    for target in faces:
+        others = {entry.face.key: entry for row in target.references if (entry := by_row.get(row)) is not None}
+        if ranked := rank_guides(target.face, [entry.face for entry in others.values()], rules):
+            guided.append((target, others[ranked[0].key]))
+    reason = "no_guide" if any(entry.references for entry in faces) else "too_few_faces"
+    return Selected(tuple(guided), None if guided else reason)

@@ -9,6 +9,8 @@ from pydantic.dataclasses import dataclass as settings
 
 from manifests.settings import FORBID, Count, NotNegative, Positive, about
 
+QUALITY_UNIT = 0.5  # overall quality that counts as much as a `pose_unit`, where guides of a target are ranked
+
 
 @settings(frozen=True, config=FORBID)
 class SelectionRules:
@@ -63,6 +65,15 @@ def may_guide(face: Candidate, rules: SelectionRules) -> bool:
         abs(face.yaw) <= rules.guide_yaw and abs(face.pitch) <= rules.guide_pitch and abs(face.roll) <= rules.guide_roll
     )
     return frontal and min(face.eye_open_left, face.eye_open_right) >= rules.guide_eyes
+
+
+def rank_guides(target: Candidate, others: Sequence[Candidate], rules: SelectionRules) -> list[Candidate]:
+    """`others` as guides of `target`, the fittest first: alike in pose and expression, and good."""
+
+    def cost(face: Candidate) -> tuple[float, str]:
+        return _unlikeness(target, face, rules) - face.quality / QUALITY_UNIT, face.key
+
+    return sorted(others, key=cost)
 
 
 def _varied(guide: Candidate, rest: list[Candidate], rules: SelectionRules) -> list[Candidate]:

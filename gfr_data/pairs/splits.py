@@ -1,7 +1,7 @@
 """Split identities by person: nobody is in two splits.
 
-VGGFace2 and CASIA-WebFace go where the paper sends them (§4.1). Persons of other datasets are dealt 80/10/10 by a keyed
-hash of their name, so that adding photographs or datasets moves nobody.
+VGGFace2 and CASIA-WebFace go where the paper sends them (§4.1), given pairs where their tables send them. Persons of
+other datasets are dealt 80/10/10 by a keyed hash of their name, so that adding photographs or datasets moves nobody.
 """
 
 import hashlib
@@ -48,6 +48,8 @@ def home(layout: str, dataset: str, subset: str, person: str, seed: int) -> str:
         return "test-vggface2" if subset == "test" else "train"
     if layout == POOL:
         return "pool"
+    if layout == "mapping" and subset:
+        return f"test-{dataset}" if subset == "test" else subset
     draw = _hash(seed, "split", person) % 100
     if draw < TRAIN_SHARE:
         return "train"

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gfr_data.examination.index import read_again, read_photographs
 from gfr_data.examination.row import read_shard
-from gfr_data.examination.work import Work, read_again, read_photographs
+from gfr_data.examination.work import Work
 from gfr_data.pairs.choose import Choice, Pair, RowKey
 from gfr_data.sources.source import Source
 from manifests import FACES, PAIRS, hash_bytes, hash_file, to_table, write_bytes

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gfr_data.examination.work import WORK, Photograph, Work, read_some
+from gfr_data.examination.index import Photograph, read_some
+from gfr_data.examination.work import WORK, Work
 from gfr_data.report.summary import BuildSummary, read_summary
 from gfr_data.sources.names import name_of
 from gfr_data.sources.source import source_from_json

@@ -5,71 +5,20 @@ identity's photographs, and those of the identities (or, for CelebA, its identit
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from gfr_data.sources.addresses import is_address, require_harmless
-from gfr_data.sources.archives import SUFFIXES
 from gfr_data.sources.boxes import Box, BoxFile, read_celeba_boxes
-from gfr_data.sources.labelled import IDENTITY, IMAGE, PARQUETS, TARS, parquet, unlabelled, webdataset
+from gfr_data.sources.labelled import parquet, unlabelled, webdataset
+from gfr_data.sources.mapping import read_persons
 from gfr_data.sources.persons import person_of, read_celeba_identities, read_numbered_names, read_vggface2_names
 from gfr_data.sources.source import Identity, Source
 from gfr_data.sources.trees import Found, Tree, lines_of, tree_of
-from manifests import ConfigError, DataError
+from manifests import DataError
 
 _PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif"}
-ROLES = (IMAGE, IDENTITY)  # of --columns
 _NAMED = 5  # of those that are left out
-
-
-def parse_source(text: str) -> Source:
-    """Read 'LAYOUT=ROOT' or 'LAYOUT:NAME=ROOT'.
-
-    Raises ConfigError for another form, DataError for an unknown layout or when ROOT is nothing that can be read.
-    """
-    head, equals, root = text.partition("=")
-    layout, _, name = head.partition(":")
-    if not equals or not root or not layout:
-        raise ConfigError(f"--source {text!r}: expected LAYOUT=ROOT, with LAYOUT one of {', '.join(LAYOUTS)}")
-    if layout not in LAYOUTS:
-        raise DataError(f"--source {text!r}: unknown layout {layout!r}; choose one of {', '.join(LAYOUTS)}")
-    if name and not re.fullmatch(r"[\w.-]+", name):
-        raise ConfigError(f"--source {text!r}: the name {name!r} may hold letters, digits, '.', '_' and '-' only")
-    folder, _, last = root.rpartition("/")
-    root, pattern = (folder or "/" * root.startswith("/") or ".", last) if "*" in last else (root, "")
-    if is_address(root):
-        require_harmless(root)
-        return Source(layout, root.rstrip("/"), name or layout, pattern)
-    path = Path(root).expanduser()
-    suffixes = _FILES.get(layout, SUFFIXES)
-    if not path.is_dir() and not (path.is_file() and path.name.lower().endswith(suffixes)):
-        raise DataError(
-            f"--source {text}: {path} is not a folder, nor a {', '.join(suffixes)}; give what holds the dataset"
-        )
-    return Source(layout, str(path.resolve()), name or layout, pattern)
-
-
-def with_columns(sources: Sequence[Source], texts: Sequence[str]) -> tuple[Source, ...]:
-    """`sources` with what '[NAME:]ROLE=COLUMN,...' says that their own tables call things; without NAME, all of them.
-
-    Raises ConfigError naming what cannot be used.
-    """
-    changed = list(sources)
-    for text in texts:
-        name, colon, rest = text.rpartition(":")
-        given = dict(part.partition("=")[::2] for part in rest.split(","))
-        if wrong := [role for role, column in given.items() if role not in ROLES or not column]:
-            raise ConfigError(f"--columns {text!r}: {wrong[0]!r} is no ROLE=COLUMN with ROLE one of {', '.join(ROLES)}")
-        meant = [n for n, s in enumerate(changed) if s.layout in _FILES and (not colon or s.dataset == name)]
-        if not meant:
-            raise ConfigError(
-                f"--columns {text!r}: no source of {', '.join(_FILES)}" + f" is called {name!r}" * bool(colon)
-            )
-        for number in meant:
-            both = dict(changed[number].columns) | given
-            changed[number] = replace(changed[number], columns=tuple(sorted(both.items())))
-    return tuple(changed)
 
 
 def list_identities(source: Source, limit: int | None = None) -> Iterator[Identity]:
@@ -92,7 +41,12 @@ def left_out(source: Source) -> str:
 
     They lie in the root of a source with a folder per person, or have no label where each has to have one.
     """
-    if source.layout in _FILES:
+    if source.layout == "mapping":
+        lost = read_persons(source)[1]
+        return (
+            f"left out, because their persons are in an earlier split: {lost} targets of {source.root}" if lost else ""
+        )
+    if source.layout in ("webdataset", "parquet"):
         count = unlabelled(source)
         return f"left out, because they have no label in {source.root}: {count} photographs" if count else ""
     if source.layout not in ("folder", "lfw", "casia-webface"):
@@ -181,6 +135,16 @@ def _parquet(source: Source) -> Iterator[Identity]:
         yield from _identity(source, "", name, name, found)
 
 
+def _mapping(source: Source) -> Iterator[Identity]:
+    """Photographs of pairs that are given: `*.csv` or `*.parquet` with target, references, and identity and split."""
+    tree = tree_of(source)
+    for person in read_persons(source)[0]:
+        name = person.name if person.named else None
+        found = [tree.photograph(path) for path in person.paths]
+        for identity in _identity(source, person.split, person.name, name, found):
+            yield replace(identity, references=person.references)
+
+
 LAYOUTS: dict[str, Callable[[Source], Iterator[Identity]]] = {
     "vggface2": _vggface2,
     "casia-webface": _casia,
@@ -189,8 +153,8 @@ LAYOUTS: dict[str, Callable[[Source], Iterator[Identity]]] = {
     "folder": _folder,
     "webdataset": _webdataset,
     "parquet": _parquet,
+    "mapping": _mapping,
 }
-_FILES = {"webdataset": TARS, "parquet": PARQUETS}  # that these layouts are made of; the others: archives
 
 
 def _identity(

@@ -37,6 +37,9 @@ class Tree(Protocol):
     def photographs(self, at: str) -> list[Found]:
         """Files below the folder `at`, sorted. What they hold is found out when they are decoded."""
 
+    def photograph(self, path: str) -> Found:
+        """The photograph that is called so, whether it is there or not: that is found out when it is read."""
+
     def files(self) -> list[str]:
         """Names of the files in the root itself, sorted."""
 
@@ -123,6 +126,9 @@ class Folder:
     def photographs(self, at: str) -> list[Found]:
         return [Found(name, None) for name in sorted(self._below(at))]
 
+    def photograph(self, path: str) -> Found:
+        return Found(path, None)
+
     def files(self) -> list[str]:
         with os.scandir(self.root) as entries:
             return sorted(entry.name for entry in entries if entry.is_file() and not entry.name.startswith("."))
@@ -184,6 +190,10 @@ class Members:
             (path, row) for path, row in found if all(_counts(name) for name in path[len(at) :].split("/") if name)
         ]
         return [self._found(path, row) for path, row in below]
+
+    def photograph(self, path: str) -> Found:
+        absent = Found(path, None if not self.archives else Part("", "", "!No such file in the archive", 0, 0))
+        return self._file(path) or absent
 
     def files(self) -> list[str]:
         names = (os.fsdecode(path) for path in self.paths.to_pylist() if b"/" not in path)

@@ -18,7 +18,8 @@ PER_IDENTITY = 100
 MEASURE = """
 import resource, sys, time
 from pathlib import Path
-from gfr_data.examination.work import Work, write_index
+from gfr_data.examination.index import write_index
+from gfr_data.examination.work import Work
 from gfr_data.sources.layouts import list_identities
 from gfr_data.sources.source import Source
 from manifests import provenance

@@ -19,10 +19,12 @@ import pytest
 from gfr_data.build import build_pairs, plan, settled
 from gfr_data.config import BuildConfig
 from gfr_data.engine import Engine
+from gfr_data.examination.index import write_index
 from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
-from gfr_data.examination.work import Work, write_index
+from gfr_data.examination.work import Work
 from gfr_data.examination.workers import examine_all
-from gfr_data.sources.layouts import list_identities, parse_source
+from gfr_data.sources.layouts import list_identities
+from gfr_data.sources.options import parse_source
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, ConfigError, DataError, read_table, silent, validate_dataset
 
 KILLS = int(os.environ.get("GFR_KILLS", "3"))  # set it to 20 for the long form of the test that kills the build

@@ -15,7 +15,7 @@ from gfr_data.config import BuildConfig
 from gfr_data.examination.row import SHARD as SHARD_SCHEMA
 from gfr_data.examination.shard import ShardTask, examine_shard
 from gfr_data.examination.work import Work
-from gfr_data.sources.layouts import parse_source
+from gfr_data.sources.options import parse_source
 from manifests import PAIRS, DataError, read_table, validate_dataset, write_table
 
 SHARD, INDEX = f"{WORK}/shards/00000.parquet", f"{WORK}/index.parquet"

@@ -9,7 +9,7 @@ import pytest
 
 from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
-from gfr_data.sources.layouts import parse_source
+from gfr_data.sources.options import parse_source
 from manifests import FACES, FACES_FILE, read_table, validate_dataset
 
 

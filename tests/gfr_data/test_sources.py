@@ -19,8 +19,8 @@ from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
 from gfr_data.engine import Engine
 from gfr_data.report.build_page import write_report
-from gfr_data.sources.layouts import parse_source, with_columns
-from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, DataError, read_table, validate_dataset
+from gfr_data.sources.options import parse_source, with_columns, with_tables
+from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, ConfigError, DataError, read_table, validate_dataset
 from tests.gfr_data.packing import dealt, files_in, pack, shard, tabulate
 
 KILLS = int(os.environ.get("GFR_KILLS", "2"))
@@ -204,3 +204,35 @@ def test_columns_are_part_of_what_a_build_is_made_with(people: Path, tmp_path: P
     other = replace(config, sources=with_columns(config.sources, ["identity=who"]))
     assert config.made_by() != other.made_by()
     assert "columns" not in config.result_settings()["sources"][0]
+
+
+def test_given_pairs_are_made_as_given_and_checked_as_all_others(people: Path, tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    packed(people, room, "folder")
+    root = room / "album.folder"
+    (one, two) = sorted(path.name for path in root.iterdir())
+    good = {name: [f"{name}/{p.name}" for p in sorted((root / name).glob("0*.jpg"))] for name in (one, two)}
+    rows = [
+        (good[one][0], [good[one][1], good[one][2], f"{one}/broken.jpg"], "test"),
+        (good[one][1], [f"{one}/broken.jpg"], "test"),  # no reference of it can be used
+        (good[two][0], [good[two][1]], "train"),
+        (good[two][2], [good[two][1], good[two][0]], "train"),
+    ]
+    with open(room / "pairs.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("gt_image", "ref_image", "split"), *rows])
+    (source,) = with_tables([parse_source(f"mapping:album={root}")], [str(room / "pairs.csv")])
+    config = replace(config_of(f"folder:album={root}", tmp_path / "pairs"), sources=(source,))
+    summary = build_pairs(config)
+    assert validate_dataset(config.out) == []
+    pairs = read_table(config.out / PAIRS_FILE, PAIRS).to_pylist()
+    given = {row[0]: (row[1], row[2]) for row in rows}
+    assert {row["target_source_path"] for row in pairs} <= {good[one][0], good[two][0], good[two][2]}
+    assert pairs, summary
+    for row in pairs:
+        references, split = given[row["target_source_path"]]
+        assert row["guide_source_path"] in references
+        assert row["split"] == {"test": "test-album", "train": "train"}[split] or row["split"] == "val"
+    assert not build_pairs(config).changed
+    (room / "pairs.csv").write_text((room / "pairs.csv").read_text() + "\n")
+    with pytest.raises(ConfigError, match="tables_hash"):
+        build_pairs(config)

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pyarrow as pa
 import pytest
 
+from gfr_data.examination.index import Photograph
 from gfr_data.examination.row import (
     SHARD,
     Detection,
@@ -14,7 +15,6 @@ from gfr_data.examination.row import (
     Fingerprint,
     PhotographFile,
 )
-from gfr_data.examination.work import Photograph
 from gfr_data.quality.judge import Measures
 from gfr_data.sources.source import Source
 

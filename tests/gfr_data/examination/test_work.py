@@ -5,8 +5,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gfr_data.examination.index import write_index
 from gfr_data.examination.row import write_shard
-from gfr_data.examination.work import Work, write_index
+from gfr_data.examination.work import Work
 from gfr_data.sources.source import Identity
 from manifests import provenance
 

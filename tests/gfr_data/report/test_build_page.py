@@ -15,7 +15,7 @@ from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
 from gfr_data.report.build_page import _splits, write_report
 from gfr_data.report.summary import BuildSummary
-from gfr_data.sources.layouts import parse_source
+from gfr_data.sources.options import parse_source
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, DataError, read_table
 from manifests.pages.charts import binned, histogram
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from gfr_data.sample.defects import ACCEPT, DEFECTS
 from gfr_data.sample.write import plan_sample, render_sample
-from gfr_data.sources.layouts import list_identities, parse_source
+from gfr_data.sources.layouts import list_identities
+from gfr_data.sources.options import parse_source
 from manifests import ConfigError, DataError
 
 SETTINGS = {"identities": 3, "photos": 2, "seed": 5}

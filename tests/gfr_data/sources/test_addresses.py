@@ -11,7 +11,8 @@ import pytest
 from gfr_data.faces.landmark_file import LandmarkFile
 from gfr_data.faces.landmarks import LandmarkRequest
 from gfr_data.sources import addresses
-from gfr_data.sources.layouts import left_out, list_identities, parse_source
+from gfr_data.sources.layouts import left_out, list_identities
+from gfr_data.sources.options import parse_source
 from gfr_data.sources.parts import read_bytes
 from gfr_data.sources.source import Source
 from manifests import ConfigError, DataError

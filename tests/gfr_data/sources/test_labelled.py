@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gfr_data.sources.layouts import left_out, list_identities, parse_source, with_columns
+from gfr_data.sources.layouts import left_out, list_identities
+from gfr_data.sources.options import parse_source, with_columns
 from gfr_data.sources.parts import read_bytes
 from gfr_data.sources.source import Source
 from manifests import ConfigError, DataError

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gfr_data.sources.layouts import LAYOUTS, left_out, list_identities, parse_source
+from gfr_data.sources.layouts import LAYOUTS, left_out, list_identities
+from gfr_data.sources.options import parse_source
 from gfr_data.sources.source import Identity, Source
 from manifests import ConfigError, DataError
 
@@ -103,7 +104,7 @@ def test_limit_takes_the_first_identities_of_each_subset(tmp_path) -> None:
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
 def test_wrong_tree_says_what_was_expected(tmp_path, layout: str) -> None:
-    with pytest.raises(DataError, match=r"expected .*\.jpg|holds no file that ends with"):
+    with pytest.raises(DataError, match=r"expected .*\.jpg|holds no file that ends with|no table of pairs"):
         listed(layout, tmp_path)
 
 

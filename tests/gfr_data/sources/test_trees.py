@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gfr_data.sources.layouts import left_out, list_identities, parse_source
+from gfr_data.sources.layouts import left_out, list_identities
+from gfr_data.sources.options import parse_source
 from gfr_data.sources.parts import read_bytes
 from gfr_data.sources.source import Identity, Source
 from manifests import DataError
