@@ -1,8 +1,8 @@
 """68 landmarks by the 2D-FAN-4 network (Bulat & Tzimiropoulos 2017) of the face-alignment package, on our own boxes.
 
 The package goes photograph by photograph and finds the faces anew. Here the boxes are given, a GPU gets batches of
-faces, and a face and its mirror image go through the network together. The points are the package's for the same boxes,
-with its habit of cutting them to whole px of the photograph.
+faces, and a face and its mirror image go through the network together. The points are the package's for the same boxes;
+but it cuts them to whole px of the photograph, and these are not cut.
 """
 
 from collections.abc import Sequence
@@ -124,9 +124,9 @@ def _peaks(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _to_source(points: np.ndarray, centre: np.ndarray, side: float) -> np.ndarray:
-    """Points (68, 2) of the heatmaps as whole px of the photograph."""
+    """Points (68, 2) of the heatmaps in px of the photograph, whose first pixel has its centre, not its edge, at 0."""
     back = np.linalg.pinv(_into(centre, side, MAP))
-    return np.trunc(np.concatenate([points, np.ones((POINTS, 1))], axis=1) @ back.T)[:, :2]
+    return (np.concatenate([points, np.ones((POINTS, 1))], axis=1) @ back.T)[:, :2] - 0.5
 
 
 def require_harmless(path: Path, trust_program: bool) -> None:

@@ -42,9 +42,27 @@ def sample_flow(flow: Tensor, points: Tensor) -> Tensor:
     return _sample(flow, points[:, :, None].to(flow.dtype))[..., 0].transpose(1, 2)
 
 
+def in_frame(points: Tensor) -> Tensor:
+    """Whether points (B, N, 2) in [-1, 1] lie inside the image, (B, N) bool; those that are not known do not."""
+    return (points.abs() <= 1).all(dim=-1)
+
+
 def normalise(points: Tensor, size: int = 256) -> Tensor:
     """Bring pixel coordinates (centres at integers) of a square of `size` px to [-1, 1]."""
     return points * (2 / (size - 1)) - 1
+
+
+def landmark_error(flow: Tensor, target_points: Tensor, guide_points: Tensor, size: int) -> Tensor:
+    """Distance of where the flow looks at the target's landmarks from the guide's, (B,) px, mean over points.
+
+    What eq. 9 squares and sums: points outside either crop stay out, and it is NaN where all do. Flow (B, 2, H, W) in
+    [-1, 1], points (B, N, 2) in px of a crop of `size` px.
+    """
+    target, guide = (normalise(points.double(), size) for points in (target_points, guide_points))
+    known = in_frame(target) & in_frame(guide)
+    target = torch.where(known[..., None], target, 0)
+    distance = torch.where(known, (sample_flow(flow, target) - guide).norm(dim=-1), 0)
+    return distance.sum(dim=1) / known.sum(dim=1) * ((size - 1) / 2)
 
 
 def to_pixels(points: Tensor, size: int = 256) -> Tensor:

@@ -1,4 +1,4 @@
-"""How close a restoration is to the truth: PSNR, SSIM (Wang et al. 2004), on RGB, luma and the face; landmark error.
+"""How close a restoration is to the truth: PSNR, SSIM (Wang et al. 2004), on RGB, luma and the face.
 
 Images are grey levels, (B, C, H, W), 0 to `data_range`. Everything is computed in float64, and each function returns
 one value per image; who reports them averages.
@@ -10,8 +10,6 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from gfr_model.networks.warp import normalise, sample_flow
 
 RADIUS = 5  # of the 11x11 window
 SIGMA = 1.5  # px, of its Gaussian
@@ -104,20 +102,6 @@ def luma(image: Tensor) -> Tensor:
     red, green, blue = (weight / 255 for weight in LUMA)
     y = image[:, :1].double() * red + 16
     return y.add_(image[:, 1:2], alpha=green).add_(image[:, 2:3], alpha=blue)
-
-
-def landmark_error(flow: Tensor, target_points: Tensor, guide_points: Tensor, size: int) -> Tensor:
-    """Distance of where the flow looks at the target's landmarks from the guide's, (B,) px, mean over points.
-
-    What eq. 9 squares and sums. Flow (B, 2, H, W) in [-1, 1], points (B, N, 2) in px of a crop of `size` px.
-    """
-    looked_at = sample_flow(flow, normalise(target_points, size))
-    return point_distance(looked_at, normalise(guide_points, size)) * ((size - 1) / 2)
-
-
-def point_distance(points: Tensor, others: Tensor) -> Tensor:
-    """Mean distance of two sets of points (B, N, 2), (B,) in their unit."""
-    return (points.double() - others.double()).norm(dim=-1).mean(dim=1)
 
 
 def _parts(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:

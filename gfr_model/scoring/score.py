@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from gfr_model.landmarks import face_masks
-from gfr_model.networks.warp import normalise
+from gfr_model.networks.warp import identity_flow, landmark_error, normalise
 from gfr_model.scoring import metrics
 from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare, read_part
 from gfr_model.scoring.methods import Method, Output
@@ -274,9 +274,10 @@ def _add_landmarks(values: dict[int, Values], targets: Tensor, guides: Sequence[
         assert guide is not None, "an observation without a guide has an error"
         wanted, points = targets[number : number + 1], torch.from_numpy(guide.landmarks)[None]
         if wanted.isfinite().all() and points.isfinite().all():
-            flow = output.flow[number : number + 1].cpu()
-            values[place]["landmark_error"] = float(metrics.landmark_error(flow, wanted, points, CROP_SIZE))
-            values[place]["landmark_error_initial"] = float(metrics.point_distance(wanted, points))
+            flows = {"": output.flow[number : number + 1].cpu(), "_initial": identity_flow(CROP_SIZE, CROP_SIZE)}
+            for name, flow in flows.items():
+                error = float(landmark_error(flow, wanted, points, CROP_SIZE))
+                values[place] |= {} if math.isnan(error) else {f"landmark_error{name}": error}
 
 
 def _row(

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gfr_model.device import full_precision
-from gfr_model.networks.warp import identity_flow, sample_flow
+from gfr_model.networks.warp import identity_flow, in_frame, sample_flow
 
 
 def l2_loss(restored: Tensor, target: Tensor) -> Tensor:
@@ -51,10 +51,15 @@ def generator_loss(fake: Tensor, label: float = 0.9) -> Tensor:
 def landmark_loss(flow: Tensor, target_points: Tensor, guide_points: Tensor, *, reduction: str = "sum") -> Tensor:
     """eq. 9: at the target's landmarks the flow should look at the guide's.
 
-    Flow (B, 2, H, W), points (B, 68, 2); sum or mean over points and coordinates, mean over the batch.
+    Flow (B, 2, H, W), points (B, 68, 2); sum or mean over points and coordinates, mean over the batch. A point outside
+    either crop stays out: the flow is not defined there, and no flow should be drawn beyond the guide.
     """
-    missed = sample_flow(flow, target_points) - full_precision(guide_points)
-    return missed.square().mean() if reduction == "mean" else missed.square().sum() / len(flow)
+    known = (in_frame(target_points) & in_frame(guide_points))[..., None]
+    target_points, guide_points = (torch.where(known, points, 0) for points in (target_points, guide_points))
+    missed = (sample_flow(flow, target_points) - full_precision(guide_points)).square() * known
+    if reduction == "mean":
+        return missed.sum() / (2 * known.sum()).clamp_min(1)
+    return missed.sum() / len(flow)
 
 
 def tv_loss(flow: Tensor, *, literal: bool = False, reduction: str = "sum") -> Tensor:

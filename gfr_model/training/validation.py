@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gfr_model.landmarks import INNER
 from gfr_model.networks.spline import similarity
-from gfr_model.networks.warp import identity_flow, sample_flow, to_pixels
+from gfr_model.networks.warp import identity_flow, landmark_error, sample_flow, to_pixels
 from gfr_model.pictures import flow_picture, grid, to_levels, with_points
 from gfr_model.training.batches import Feed, Inputs
 from gfr_model.training.losses import tv_loss
@@ -87,13 +87,15 @@ def _of_flow(flow: Tensor, inputs: Inputs) -> dict[str, Tensor]:
     size = flow.shape[-1]
     half = (size - 1) / 2
     target, guide = inputs.target_points, inputs.guide_points
+    in_px = to_pixels(target, size), to_pixels(guide, size)
+    still = identity_flow(size, size, flow.device, flow.dtype)
     looked_at = sample_flow(flow, target)
     matrix, shift = similarity(target[:, INNER], guide[:, INNER])
     moved = target @ matrix.transpose(1, 2) + shift[:, None]
-    shifts = (flow - identity_flow(size, size, flow.device, flow.dtype)) * half
+    shifts = (flow - still) * half
     return {
-        "landmark_error": _distance(looked_at, guide).sum() * half,
-        "landmark_error_unwarped": _distance(target, guide).sum() * half,
+        "landmark_error": landmark_error(flow, *in_px, size).nan_to_num().sum(),
+        "landmark_error_unwarped": landmark_error(still.expand_as(flow), *in_px, size).nan_to_num().sum(),
         "landmark_error_inner": _inner(looked_at, guide) * half,
         "landmark_error_inner_unwarped": _inner(target, guide) * half,
         "landmark_error_inner_similarity": _inner(moved, guide) * half,
@@ -124,12 +126,8 @@ def _psnr(image: Tensor, truth: Tensor) -> Tensor:
     return -10 * torch.log10(error.clamp_min(1e-10))
 
 
-def _distance(points: Tensor, others: Tensor) -> Tensor:
-    return (points - others).norm(dim=-1).mean(dim=1)
-
-
 def _inner(points: Tensor, others: Tensor) -> Tensor:
-    return _distance(points[:, INNER], others[:, INNER]).sum()
+    return (points[:, INNER] - others[:, INNER]).norm(dim=-1).mean(dim=1).sum()
 
 
 def _picture(learner: Learner, inputs: Inputs) -> np.ndarray:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from gfr_model.landmarks import face_masks
-from gfr_model.networks.warp import identity_flow, normalise
+from gfr_model.networks.warp import identity_flow, landmark_error, normalise
 from gfr_model.scoring import metrics
 from gfr_model.training.losses import landmark_loss
 
@@ -189,10 +189,18 @@ def test_landmark_error_is_the_distance_in_pixels_after_the_flow():
     target = torch.rand(2, 68, 2) * 40 + 10
     guide = target + torch.tensor([3.0, -4.0])
     still = identity_flow(size, size).expand(2, -1, -1, -1)
-    assert metrics.landmark_error(still, target, guide, size).tolist() == pytest.approx([5.0, 5.0], abs=1e-4)
-    assert metrics.point_distance(target, guide).tolist() == pytest.approx([5.0, 5.0], abs=1e-5)
+    assert landmark_error(still, target, guide, size).tolist() == pytest.approx([5.0, 5.0], abs=1e-4)
     moved = still + torch.tensor([3.0, -4.0]).view(1, 2, 1, 1) * 2 / (size - 1)
-    assert metrics.landmark_error(moved, target, guide, size).tolist() == pytest.approx([0.0, 0.0], abs=1e-4)
+    assert landmark_error(moved, target, guide, size).tolist() == pytest.approx([0.0, 0.0], abs=1e-4)
+
+
+def test_landmarks_outside_either_crop_are_left_out():
+    still = identity_flow(64, 64)
+    target = torch.rand(1, 5, 2) * 40 + 10
+    guide = target + torch.tensor([3.0, -4.0])
+    target[0, 0], guide[0, 1] = torch.tensor([-1.0, 5.0]), torch.tensor([70.0, 5.0])
+    assert landmark_error(still, target, guide, 64).item() == pytest.approx(5.0, abs=1e-4)
+    assert landmark_error(still, target - 100, guide, 64).isnan().all()
 
 
 def test_landmark_error_measures_what_eq_9_squares():
@@ -201,4 +209,4 @@ def test_landmark_error_measures_what_eq_9_squares():
     target, guide = (torch.rand(1, 1, 2) * 60 for _ in range(2))
     squared = landmark_loss(flow, normalise(target, size), normalise(guide, size))
     half = (size - 1) / 2
-    assert float(metrics.landmark_error(flow, target, guide, size)) == pytest.approx(float(squared.sqrt()) * half, 1e-4)
+    assert float(landmark_error(flow, target, guide, size)) == pytest.approx(float(squared.sqrt()) * half, 1e-4)

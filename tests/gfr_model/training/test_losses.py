@@ -94,6 +94,20 @@ def test_landmark_loss_is_zero_for_the_exact_flow(generator):
     assert loss.item() == pytest.approx(0, abs=1e-20)
 
 
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_landmarks_outside_either_crop_do_not_enter_equation_9(generator, reduction):
+    flow = _random(generator, 1, 2, 6, 7, grad=True)
+    target, guide = _points(generator, 1, 6, 2), _points(generator, 1, 6, 2)
+    wanted = losses.landmark_loss(flow, target[:, :4], guide[:, :4], reduction=reduction)
+    target[0, 4, 0], guide[0, 5, 1] = -1.01, torch.nan
+    found = losses.landmark_loss(flow, target, guide, reduction=reduction)
+    torch.testing.assert_close(found, wanted)
+    (gradient,) = torch.autograd.grad(found, flow)
+    torch.testing.assert_close(gradient, torch.autograd.grad(wanted, flow)[0])
+    outside = torch.full_like(guide, 2.0)
+    assert losses.landmark_loss(flow, target, outside, reduction=reduction).item() == 0
+
+
 def test_landmark_loss_counts_a_pixel_as_the_paper_normalises_it():
     flow = identity_flow(256, 256)
     target = normalise(torch.full((1, 68, 2), 100.0))
