@@ -18,13 +18,10 @@ from typing import Any
 
 import pyarrow as pa
 import torch
-from torch import Tensor
 
-from gfr_model.landmarks import face_masks
-from gfr_model.networks.warp import identity_flow, landmark_error, normalise
-from gfr_model.scoring import metrics
 from gfr_model.scoring.job import PANELS, PARTS, Job, Part, ScoreConfig, prepare, read_part
-from gfr_model.scoring.methods import Method, Output
+from gfr_model.scoring.measuring import Values, add_landmarks, measure
+from gfr_model.scoring.methods import Method
 from gfr_model.scoring.observations import Batch, Guide, load, pose_difference, pose_of
 from gfr_model.scoring.panels import Scored, write_panels
 from manifests import (
@@ -43,13 +40,11 @@ from manifests import (
     write_table,
     write_text,
 )
-from manifests.crops import CROP_SIZE
 from manifests.files import safe_name
 from manifests.folders import Kind, check, claimed, json_changes, remove
 
 TOOL = "gfr-eval score"
 SETTINGS_FILE = "score.json"
-Values = dict[str, float]  # metrics of one observation
 PICTURES = ("*.png", "*.npy", "*.json")
 FILES = (SCORES_FILE, f"{PARTS}/*.parquet", *(f"{PANELS}/{pattern}" for pattern in PICTURES))
 CHANGES = partial(json_changes, growing=("methods",))
@@ -244,40 +239,12 @@ def score_part(
             truth = batch.truth[[batch.places.index(place) for place in output.places]]
             points = [part.rows[place]["target_landmarks"] for place in output.places]
             targets = torch.tensor(points, dtype=torch.float32).unflatten(1, (-1, 2))
-            values = dict(zip(output.places, _measure(job, output, truth, targets), strict=True))
-            _add_landmarks(values, targets, guides, output)
+            values = dict(zip(output.places, measure(job, output, truth, targets), strict=True))
+            add_landmarks(values, targets, guides, output)
     return [
         _row(job, row, method, guides[place], hashes.get(place), values.get(place, {}), errors.get(place))
         for place, row in enumerate(part.rows)
     ]
-
-
-def _measure(job: Job, output: Output, truth: Tensor, targets: Tensor) -> list[Values]:
-    """The metrics of a restored batch, image by image; `targets` (B, 68, 2) are its landmarks."""
-    faces = face_masks(targets.to(truth.device), CROP_SIZE)
-    found = metrics.measure(output.restored, truth, faces)
-    unit, at = (output.restored.float() / 255, truth.float() / 255), normalise(targets).to(truth.device)
-    if job.identity is not None:
-        found["identity_similarity"] = job.identity.measure(*unit, at)
-    if job.lpips is not None:
-        found["lpips"] = job.lpips.measure(*unit, at)
-    rows = zip(*(values.tolist() for values in found.values()), strict=True)
-    return [{name: value for name, value in zip(found, row, strict=True) if not math.isnan(value)} for row in rows]
-
-
-def _add_landmarks(values: dict[int, Values], targets: Tensor, guides: Sequence[Guide | None], output: Output) -> None:
-    """Add the landmark error of the guide, warped and as it was, where there is a flow and all points are known."""
-    if output.flow is None:
-        return
-    for number, place in enumerate(output.places):
-        guide = guides[place]
-        assert guide is not None, "an observation without a guide has an error"
-        wanted, points = targets[number : number + 1], torch.from_numpy(guide.landmarks)[None]
-        if wanted.isfinite().all() and points.isfinite().all():
-            flows = {"": output.flow[number : number + 1].cpu(), "_initial": identity_flow(CROP_SIZE, CROP_SIZE)}
-            for name, flow in flows.items():
-                error = float(landmark_error(flow, wanted, points, CROP_SIZE))
-                values[place] |= {} if math.isnan(error) else {f"landmark_error{name}": error}
 
 
 def _row(
