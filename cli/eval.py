@@ -39,7 +39,8 @@ def main() -> None:
     "runs",
     metavar="[NAME=]RUN",
     multiple=True,
-    help="A run folder, a checkpoint or `default`, the model that ships; repeatable.",
+    help="A run folder, a checkpoint or `default`, the model that ships; repeatable. NAME=RUN1,RUN2,... are runs of "
+    "one method with other seeds: tables show their mean and spread.",
 )
 @click.option(
     "--restored",

@@ -24,9 +24,10 @@ ESCAPES = {
     "latex": {
         **{character: rf"\{character}" for character in "&%$#_{}"},
         **{"~": r"\textasciitilde{}", "\\": r"\textbackslash{}", "^": r"\textasciicircum{}"},
-        **{"×": r"$\times$", "–": "--"},
+        **{"×": r"$\times$", "–": "--", "±": r"$\pm$"},
     },
 }
+PLUS_MINUS = {"text": "±", "markdown": "±", "latex": r"$\pm$"}
 BEST = {
     "text": "* best, + second best of its block.",
     "markdown": "**Best**, _second best_ of the measured and of the paper's rows.",
@@ -117,9 +118,10 @@ def _cell(row: dict[str, Any], form: str) -> str:
     texts, marks = [], []
     for name, digits in DIGITS.items():
         low, high = row[f"{name}_low"], row[f"{name}_high"]
+        spread = "" if pd.isna(row[f"{name}_spread"]) else f" {PLUS_MINUS[form]} {row[f'{name}_spread']:.{digits}f}"
         mark = MARKS[form].get(row[f"{name}_rank"], ("", " " if form == "text" and name == "psnr" else ""))
         bounds = "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-        texts.append((f"{row[name]:.{digits}f}", bounds))
+        texts.append((f"{row[name]:.{digits}f}", f"{spread}{bounds}"))
         marks.append(mark)
     (psnr, psnr_bounds), (ssim, ssim_bounds) = texts
     (first, last), (before, after) = marks

@@ -13,6 +13,7 @@ RGB, LUMA, FACE = ("psnr", "ssim"), ("psnr_y", "ssim_y"), ("psnr_face", "ssim_fa
 SSIMS = {"wang-rgb": "ssim", "wang-y": "ssim_y", "matlab-volume": "ssim_volume"}
 FURTHER = (*FACE, "ssim_volume", "landmark_error", "landmark_error_initial", "lpips", "identity_similarity")
 MOST_SCALES = 4  # of a split that have a column each; more were drawn from a range, and share one
+SEED = r"^(?P<name>.+)#(?P<seed>\d+)(?P<guide>\(R\))?$"
 READ = "how the paper is read: "  # begins the part of a protocol that a run brings along
 FIRST_SPLITS = ("test-vggface2", "test-webface")  # in the paper's order
 OBSERVATION = ["split", "pair_id", "copy", "blur_sigma", "scale", "noise_sigma", "jpeg_quality"]  # what identifies one
@@ -22,10 +23,13 @@ COLUMN = ["split", "column"]  # of Table 1's form: a split at one scale, or at a
 
 @dataclass(frozen=True)
 class Scores:
-    """Score tables as one. `column` of their rows is the scale where it has a column of its own, else '2–8×'."""
+    """Score tables as one. `column` of their rows is the scale where it has a column of its own, else '2–8×'.
+
+    Methods NAME#1, NAME#2, ... are one method NAME; `seed` of its rows tells them apart.
+    """
 
     methods: list[str]  # in the tables' order
-    rows: pd.DataFrame  # with a score: COLUMNS and `column`
+    rows: pd.DataFrame  # with a score: COLUMNS, `column` and `seed`
     failed: pd.DataFrame  # without a score
     images: pd.Series  # number of observations by (split, column), in the order of the columns
 
@@ -38,16 +42,30 @@ def merge(folders: Sequence[Path]) -> Scores:
         raise DataError(f"{folders[0] / SCORES_FILE} has no rows; score something first")
     listed = ", ".join(str(folder) for folder in folders)
     _check(tables, rows, listed)
-    methods = rows["method"].unique().tolist()
     # One that succeeded rather than one that failed.
     order = rows["error"].notna().sort_values(kind="stable").index
     rows = rows.loc[order].drop_duplicates(["method", *OBSERVATION]).sort_index()
+    rows = _by_seed(rows)
+    methods = rows["method"].unique().tolist()
     good, failed = rows[rows["error"].isna()], rows[rows["error"].notna()]
     scales = good.groupby("split")["scale"]
     shared = scales.transform(lambda found: f"{found.min():g}–{found.max():g}×").astype(object)
     good = good.assign(column=good["scale"].astype(object).where(scales.transform("nunique") <= MOST_SCALES, shared))
     images = good.drop_duplicates(OBSERVATION).groupby(COLUMN, sort=False).size()
     return Scores(methods, good, failed, images.loc[sorted(images.index, key=_place)])
+
+
+def over_seeds(rows: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """One row for each observation of a method: the mean of its seeds."""
+    return rows.groupby([*OBSERVATION, "column", "person"], sort=False, as_index=False)[list(metrics)].mean()
+
+
+def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
+    """With the column `seed`, '' where a method has one run."""
+    parts = rows["method"].str.extract(SEED)
+    names = parts["name"] + parts["guide"].fillna("")
+    several = rows["method"].groupby(names).transform("nunique").gt(1)
+    return rows.assign(method=names.where(several, rows["method"]), seed=parts["seed"].where(several, ""))
 
 
 def label(column: float | str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from gfr_model.results.scores import COLUMN, FURTHER, OBSERVATION, READ, RGB, SSIMS, Scores, label, merge
+from gfr_model.results.scores import COLUMN, FURTHER, OBSERVATION, READ, RGB, SSIMS, Scores, label, merge, over_seeds
 from gfr_model.results.statistics import Interval, bootstrap, compare
 from manifests import ConfigError, DataError
 from manifests.paper import OURS, ROWS, result
@@ -28,7 +28,7 @@ MEASURES = {
 }
 # Further metrics, as notes name them.
 TOLD = {"lpips": "perceptual distance {:.4f}", "identity_similarity": "identity similarity {:.4f}"}
-VALUES = [f"{name}{part}" for name in RGB for part in ("", "_low", "_high", "_rank")]
+VALUES = [f"{name}{part}" for name in RGB for part in ("", "_low", "_high", "_spread", "_rank")]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class Table:
 
     `results` has a row for each method and column in which it was tried: source ('measured' here, or 'paper'), group
     (the paper's), method, split, scale ('2–8×' where a split was degraded with many), images (none in the paper's
-    rows), psnr and ssim, each with the bounds of its interval (NaN where none were asked for) and its rank among the
-    rows of its source (1: best, 2: second best), and the means of FURTHER.
+    rows), seeds (runs of the method), psnr and ssim, each with the bounds of its interval (NaN where none were asked
+    for), the standard deviation of its seeds' means (NaN of one), and its rank among the rows of its source (1: best,
+    2: second best), and the means of FURTHER.
     """
 
     results: pd.DataFrame
@@ -75,8 +76,8 @@ def tabulate(
     scores = merge(folders)
     columns = scores.images.index.tolist()
     records = list(_measured(scores, metrics, intervals, seed)) + (list(_printed(columns)) if paper else [])
-    names = ["source", "group", "method", "split", "scale", "images", *VALUES, *FURTHER]
-    counts = dict.fromkeys(["images", *(f"{name}_rank" for name in RGB)], "Int64")
+    names = ["source", "group", "method", "split", "scale", "images", "seeds", *VALUES, *FURTHER]
+    counts = dict.fromkeys(["images", "seeds", *(f"{name}_rank" for name in RGB)], "Int64")
     results = pd.DataFrame(records, columns=names).astype({"scale": object} | counts | dict.fromkeys(FURTHER, float))
     for _, block in results.groupby(["source", "split", "scale"], sort=False):
         for name in RGB:
@@ -96,7 +97,7 @@ def compare_methods(folders: Sequence[Path], first: str, second: str, seed: int 
     scores = merge(folders)
     if unknown := [name for name in (first, second) if name not in scores.methods]:
         raise ConfigError(f"no scores of {' and '.join(unknown)}; there are {', '.join(scores.methods)}")
-    ours, others = (scores.rows[scores.rows["method"] == name] for name in (first, second))
+    ours, others = (over_seeds(scores.rows[scores.rows["method"] == name], RGB) for name in (first, second))
     both = others.merge(ours[[*OBSERVATION, *RGB]], on=OBSERVATION, suffixes=("", "_first"))
     found = []
     for (split, scale), rows in _by_column(both, scores):
@@ -123,14 +124,23 @@ def _measured(scores: Scores, metrics: tuple[str, str], intervals: bool, seed: i
     for method in scores.methods:
         known = scores.rows[(scores.rows["method"] == method) & scores.rows[list(metrics)].notna().all(axis=1)]
         for (split, scale), rows in _by_column(known, scores):
-            persons = rows["person"].to_numpy()
-            record = {"source": "measured", "group": "", "method": method, "split": split, "scale": scale}
-            record["images"] = len(rows)
+            seeds = rows.groupby("seed")[list(metrics)].mean()
+            further = {name: rows[name].mean() for name in FURTHER}
+            means = over_seeds(rows, metrics)
+            persons = means["person"].to_numpy()
+            record: dict[str, Any] = {
+                "source": "measured",
+                "group": "",
+                "method": method,
+                "split": split,
+                "scale": scale,
+            }
+            record |= {"images": len(means), "seeds": len(seeds)}
             for name, metric in zip(RGB, metrics, strict=True):
-                values = rows[metric].to_numpy()
+                values = means[metric].to_numpy()
                 found = bootstrap(values, persons, seed) if intervals else Interval(float(values.mean()), NAN, NAN)
-                record |= {name: found.mean} | _bounds(found, f"{name}_")
-            yield record | {name: rows[name].mean() for name in FURTHER}
+                record |= {name: found.mean, f"{name}_spread": seeds[metric].std()} | _bounds(found, f"{name}_")
+            yield record | further
 
 
 def _bounds(interval: Interval, prefix: str = "") -> dict[str, float]:
@@ -161,6 +171,9 @@ def _general_notes(scores: Scores, metrics: tuple[str, str], intervals: bool, pa
     yield f"PSNR in dB on {MEASURES[metrics[0]]}, means over images: {images}. (SSIM) by {MEASURES[metrics[1]]}."
     if scores.rows[metrics[1]].isna().all(axis=None):
         yield f"These tables were scored before {metrics[1]} was measured: score again with gfr-eval score."
+    runs = scores.rows[scores.rows["seed"] != ""].groupby("method", sort=False)["seed"].nunique()
+    if len(runs):
+        yield f"± the standard deviation over runs: {', '.join(f'{n} of {name}' for name, n in runs.items())}."
     if intervals:
         yield "In brackets the 95% bootstrap interval, drawing persons."
     if paper:
@@ -205,7 +218,7 @@ def _readings(scores: Scores) -> Iterator[str]:
 
 def _column_notes(scores: Scores) -> Iterator[str]:
     for (split, scale), rows in _by_column(scores.rows, scores):
-        found = rows["method"].value_counts()
+        found = rows.groupby(["method", "seed"]).size().groupby("method").min()
         images = scores.images[split, scale]
         if few := [method for method in scores.methods if 0 < found.get(method, 0) < images]:
             yield f"{split} {label(scale)}: {', '.join(few)} on a part of the images only."

@@ -61,12 +61,12 @@ def gather(
 ) -> tuple[Method, ...]:
     """Open everything that is to be scored; bicubic is always the first.
 
-    `runs` and `restored` are '[NAME=]PATH' and 'NAME=FOLDER'. With `random_guide` each network that looks at its guide
+    `runs` are '[NAME=]PATH', or 'NAME=PATH1,PATH2,...' for several seeds, `restored` 'NAME=FOLDER'. With `random_guide` each network that looks at its guide
     comes again as NAME(R), its guides keyed by `seed`. `several`: more than one degraded folder is scored.
     Raises ConfigError for a name given twice, DataError for a run or folder that cannot be used.
     """
     methods = [bicubic()]
-    for text in runs:
+    for text in (one for given in runs for one in _seeds(given)):
         method, guided = trained(text, device)
         methods.append(method)
         if random_guide and guided:
@@ -190,6 +190,14 @@ def _find(root: Path, row: dict[str, Any]) -> tuple[Path, bytes]:
                 except OSError as error:
                     raise UnusableError(f"{path} cannot be read ({error.strerror})") from error
     raise UnusableError(f"{root / short}.png is missing")
+
+
+def _seeds(text: str) -> list[str]:
+    """'NAME=RUN1,RUN2' -> 'NAME#1=RUN1', 'NAME#2=RUN2': runs of one method, which tables show as one."""
+    name, path = _named(text)
+    if not name or "," not in path or Path(path).exists():
+        return [text]
+    return [f"{name}#{number}={run}" for number, run in enumerate(path.split(","), start=1)]
 
 
 def _named(text: str) -> tuple[str, str]:

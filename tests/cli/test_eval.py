@@ -82,6 +82,14 @@ def test_the_model_that_ships_is_scored_by_its_name(folders, tmp_path, monkeypat
     assert [line["method"] for line in table] == ["bicubic", "default", "mine"]
 
 
+def test_several_runs_of_a_method_are_scored_under_one_name(folders, tmp_path):
+    runs = f"net={folders / 'run'},{folders / 'run'}"
+    found = run("score", folders / "degraded", "--limit", 1, "--run", runs, "--panels", 0, "--out", tmp_path / "scores")
+    assert found.exit_code == 0, found.output
+    (_, line) = csv.DictReader(io.StringIO(run("table", tmp_path / "scores", "--format", "csv").stdout))
+    assert (line["method"], line["seeds"], float(line["psnr_spread"])) == ("net", "2", 0.0)
+
+
 def test_a_dry_run_writes_nothing(folders, tmp_path):
     found = run("score", folders / "degraded", "--run", folders / "run", "--out", tmp_path / "scores", "--dry-run")
     assert found.exit_code == 0, found.output

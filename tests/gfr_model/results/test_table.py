@@ -83,6 +83,33 @@ def test_ssim_is_named_and_the_three_ways_are_told_where_the_paper_s_stands_besi
     assert any("score again" in note for note in tabulate([older], ("psnr", "ssim_volume")).notes)
 
 
+def test_seeds_of_a_method_are_one_row_with_their_mean_and_spread(folder):
+    offsets = {"net#1": 0.0, "net#2": 1.0, "net#3": 5.0, "net#1(R)": 0.0, "net#2(R)": 2.0, "one#7": 3.0}
+    rows = simple(("bicubic",)) + [
+        row(method, n, 26 + up + math.sin(n)) for method, up in offsets.items() for n in range(8)
+    ]
+    scores = folder(rows)
+    table = tabulate([scores], intervals=True)
+    assert [name for source, name in table.rows if source == "measured"] == ["bicubic", "net", "net(R)", "one#7"]
+    found, level = measured(table, "net"), np.mean(np.sin(range(8)))
+    assert (found.seeds, found.images) == (3, 8)
+    assert found.psnr == pytest.approx(28 + level)
+    assert found.psnr_spread == pytest.approx(np.std([0, 1, 5], ddof=1))
+    assert math.isnan(measured(table, "one#7").psnr_spread)
+    # Three runs say no more of the persons than one.
+    alone = tabulate([folder(simple(("bicubic", "net")), "alone")], intervals=True)
+    width = measured(alone, "net").psnr_high - measured(alone, "net").psnr_low
+    assert found.psnr_high - found.psnr_low == pytest.approx(width)
+    assert not any("a part of the images" in note for note in table.notes)
+    assert any("3 of net, 2 of net(R)" in note for note in table.notes)
+    for form, sign in (("text", "±"), ("markdown", "±"), ("latex", r"$\pm$")):
+        assert f"{28 + level:.2f}" in render(table, form)
+        assert f" {sign} 2.65 [" in render(table, form)
+    compared = compare_methods([scores], "net", "bicubic")
+    assert compared["difference"].iloc[0] == pytest.approx(3.0)
+    assert compared["images"].iloc[0] == 8
+
+
 def test_footnotes_say_how_each_run_reads_the_paper(folder):
     read = {"a": "eq. 9: sums", "b": "eq. 9: sums", "c": "eq. 9: means"}
     rows = simple() + [
