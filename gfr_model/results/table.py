@@ -128,13 +128,8 @@ def _measured(scores: Scores, metrics: tuple[str, str], intervals: bool, seed: i
             further = {name: rows[name].mean() for name in FURTHER}
             means = over_seeds(rows, metrics)
             persons = means["person"].to_numpy()
-            record: dict[str, Any] = {
-                "source": "measured",
-                "group": "",
-                "method": method,
-                "split": split,
-                "scale": scale,
-            }
+            record: dict[str, Any] = {"source": "measured", "group": "", "method": method}
+            record |= {"split": split, "scale": scale}
             record |= {"images": len(means), "seeds": len(seeds)}
             for name, metric in zip(RGB, metrics, strict=True):
                 values = means[metric].to_numpy()

@@ -61,8 +61,9 @@ def gather(
 ) -> tuple[Method, ...]:
     """Open everything that is to be scored; bicubic is always the first.
 
-    `runs` are '[NAME=]PATH', or 'NAME=PATH1,PATH2,...' for several seeds, `restored` 'NAME=FOLDER'. With `random_guide` each network that looks at its guide
-    comes again as NAME(R), its guides keyed by `seed`. `several`: more than one degraded folder is scored.
+    `runs` are '[NAME=]PATH', or 'NAME=PATH1,PATH2,...' for several seeds; `restored` 'NAME=FOLDER'. With `random_guide`
+    each network that looks at its guide comes again as NAME(R), its guides keyed by `seed`. `several`: more than one
+    degraded folder is scored.
     Raises ConfigError for a name given twice, DataError for a run or folder that cannot be used.
     """
     methods = [bicubic()]
