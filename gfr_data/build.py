@@ -26,6 +26,7 @@ from gfr_data.examination.work import WORK, Work
 from gfr_data.examination.workers import drop_misfits, examine_all, examine_unreadable_again
 from gfr_data.faces.providers import AUTO, choose_provider, hash_weights, require_points, require_weights
 from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
+from gfr_data.pairs.deal import LISTS, dealt, write_lists
 from gfr_data.pairs.tables import (
     CROPS,
     CropTask,
@@ -68,6 +69,7 @@ FILES = (
     PAIRS_FILE,
     REPORT_FILE,
     f"{CROPS}/*.png",
+    f"{LISTS}/*.csv",
     f"{WORK}/index.parquet",
     f"{WORK}/shards/*",
 )
@@ -131,6 +133,8 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
         for _ in range(ROUNDS):
             examine_all(job.work, job.settings, config.engine, progress)
             choice = choose_pairs(read_entries(job.work), config.sources, config.rules, config.seed)
+            if config.recipe is not None:
+                choice = replace(choice, pairs=dealt(choice.pairs, config.seed))
             paths = name_crops(choice)
             hashes, changed = _crop(job, paths, progress)
             if not changed:
@@ -188,6 +192,8 @@ def _is_finished(job: _Job) -> bool:
     if not (job.work.is_indexed() and is_whole(out / REPORT_FILE)):
         return False
     if not all(is_made_by(out / name, job.work.made_by) for name in (FACES_FILE, PAIRS_FILE)) or job.work.missing():
+        return False
+    if job.config.recipe and not all((out / LISTS / f"{split}.csv").is_file() for split in pairs["split"].unique()):
         return False
     noted = job.work.all_noted_crops()
     crops = {
@@ -259,6 +265,8 @@ def _write(
     write_parts(out / FACES_FILE, face_tables(work, choice, paths), FACES, work.made_by)
     pairs = pair_table(work, choice.pairs, paths, hashes)
     write_table(out / PAIRS_FILE, pairs, PAIRS, work.made_by)
+    if job.config.recipe is not None:
+        write_lists(out, pairs)
     progress("write", 1, 3)
     summary = summarise(out, choice.without_pair)
     write_report(out, out / REPORT_FILE, summary)

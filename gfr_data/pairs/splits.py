@@ -50,7 +50,7 @@ def home(layout: str, dataset: str, subset: str, person: str, seed: int) -> str:
         return "pool"
     if layout == "mapping" and subset:
         return f"test-{dataset}" if subset == "test" else subset
-    draw = _hash(seed, "split", person) % 100
+    draw = hashed(seed, "split", person) % 100
     if draw < TRAIN_SHARE:
         return "train"
     return "val" if draw < TRAIN_SHARE + VAL_SHARE else f"test-{dataset}"
@@ -100,7 +100,7 @@ def _take_val_from_train(groups: Sequence[Group], splits: list[str | None], seed
     sizes = _pairs_by_person(groups, splits, "train")
     if len(sizes) < 2:
         return splits
-    persons = sorted(sizes, key=lambda person: _hash(seed, "val", person))
+    persons = sorted(sizes, key=lambda person: hashed(seed, "val", person))
     few = {person: sizes[person] for person in persons[: max(1, len(sizes) * SPARE_VAL_PERCENT // 100)]}
     chosen = draw_persons(few, PAPER_VAL, seed)
     return [
@@ -111,7 +111,7 @@ def _take_val_from_train(groups: Sequence[Group], splits: list[str | None], seed
 
 def draw_persons(sizes: dict[str, int], limit: int, seed: int) -> set[str]:
     """Persons in the order of a keyed hash, each taken whole if `limit` pairs still hold them; at least one person."""
-    order = sorted(sizes, key=lambda person: _hash(seed, "val", person))
+    order = sorted(sizes, key=lambda person: hashed(seed, "val", person))
     chosen: set[str] = set()
     left = limit
     for person in order:
@@ -129,6 +129,7 @@ def _pairs_by_person(groups: Iterable[Group], splits: Iterable[str | None], want
     return dict(sizes)
 
 
-def _hash(seed: int, purpose: str, text: str) -> int:
+def hashed(seed: int, purpose: str, text: str) -> int:
+    """A draw of 64 bits that depends on its key alone."""
     digest = hashlib.blake2b(f"{seed}\0{purpose}\0{text}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")

@@ -1,5 +1,6 @@
 """A build loses nothing, ends the same whatever happens on the way, and keeps the paper's rules."""
 
+import csv
 import json
 import os
 import random
@@ -119,6 +120,23 @@ def test_dask_cluster_gives_the_same_bytes(copied: Path, built: Path, tmp_path: 
         engine = Engine(backend="dask", jobs=2, scheduler=cluster.scheduler_address)
         build_pairs(replace(config_of(copied, tmp_path / "pairs"), engine=engine))
     assert contents(tmp_path / "pairs") == contents(built)
+
+
+def test_the_paper_s_numbers_of_pairs_are_a_subset_that_is_listed(copied: Path, built: Path, tmp_path: Path) -> None:
+    whole = read_table(built / PAIRS_FILE, PAIRS).to_pylist()
+    most = max(Counter(row["split"] for row in whole).items(), key=lambda one: one[1])[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gfr_data.pairs.deal.PAPER_PAIRS", {most: 2})
+        summary = build_pairs(config_of(copied, tmp_path / "pairs", recipe="paper"))
+        assert not build_pairs(config_of(copied, tmp_path / "pairs", recipe="paper")).changed
+    assert summary.pairs[most] == 2
+    dealt = read_table(tmp_path / "pairs" / PAIRS_FILE, PAIRS).to_pylist()
+    assert [row for row in whole if row["split"] != most] == [row for row in dealt if row["split"] != most]
+    assert [row for row in whole if row in dealt] == dealt
+    with (tmp_path / "pairs" / "lists" / f"{most}.csv").open(encoding="utf-8", newline="") as file:
+        listed = list(csv.DictReader(file))
+    assert listed == [{name: row[name] for name in listed[0]} for row in dealt if row["split"] == most]
+    assert not validate_dataset(tmp_path / "pairs")
 
 
 def test_same_command_again_does_nothing(copied: Path, built: Path) -> None:
