@@ -84,7 +84,12 @@ def _witness(out: Path) -> str | None:
     return None
 
 
-FOLDER = Kind(TOOL, CONFIG_FILE, '{\n  "sources"', FILES, _witness)
+def _is_begun(out: Path) -> bool:
+    """Whether anything was examined: before that a build may be given up for one with other settings."""
+    return any((out / name).exists() for name in (FACES_FILE, PAIRS_FILE)) or any(out.glob(f"{WORK}/shards/*.parquet"))
+
+
+FOLDER = Kind(TOOL, CONFIG_FILE, '{\n  "sources"', FILES, _witness, _is_begun)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from gfr_data.engine import Engine
 from gfr_data.examination.index import SHARD_PHOTOGRAPHS
 from gfr_data.examination.shard import ExaminationSettings
-from gfr_data.faces.providers import AUTO, points_file, unknown_provider
+from gfr_data.faces.providers import AUTO, hash_points, unknown_provider
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
 from gfr_data.quality.judge import Thresholds
@@ -41,7 +41,7 @@ class BuildConfig:
 
     def examination(self, weights: str | None = None) -> ExaminationSettings:
         """The part of it that the workers need; `weights` is the hash of the landmark network's."""
-        rest = self.landmarks, self.fan_weights, self.device, self.thresholds, weights
+        rest = self.landmarks, self.fan_weights, self.device, self.thresholds, weights, hash_points(self.landmarks)
         return ExaminationSettings(self.sources, *rest, self.trust_program)
 
     def made_by(self, weights: str | None = None) -> Provenance:
@@ -53,7 +53,7 @@ class BuildConfig:
         settings: dict[str, Any] = {
             "sources": [source.to_json() for source in self.sources],
             "landmarks": self.landmarks,
-            "landmarks_hash": _hash_of_points(self.landmarks),
+            "landmarks_hash": hash_points(self.landmarks),
             "fan_weights": str(self.fan_weights) if self.fan_weights else None,
             "device": self.device,
             "seed": self.seed,
@@ -104,12 +104,3 @@ def _hash_of_table(table: str) -> str:
         return hash_file(table)
     except OSError as error:
         raise DataError(f"cannot read the pairs {table}: {error.strerror}") from error
-
-
-def _hash_of_points(landmarks: str) -> str | None:
-    if not landmarks.startswith("file:"):
-        return None
-    path = points_file(landmarks)
-    if not path.is_file():
-        raise DataError(f"--landmarks {landmarks}: {path} does not exist; give a CSV, Parquet or TCDCN text of points")
-    return hash_file(path)

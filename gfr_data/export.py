@@ -25,6 +25,7 @@ from manifests import (
     DataError,
     Progress,
     atomic_path,
+    hash_bytes,
     read_provenance,
     read_table,
     silent,
@@ -84,16 +85,19 @@ def _write_tars(folder: Path, out: Path, table: pa.Table, size: int, progress: P
             name = f"{split}-{number:06d}.tar"
             with atomic_path(out / name) as part, tarfile.open(part, "w") as archive:
                 for row, values in enumerate(rows.slice(start, size).to_pylist(), start=start):
+                    key = f"{_without_dots(split)}-{row:08d}"
                     for role in ROLES:
-                        _add(
-                            archive,
-                            f"{split}-{row:08d}.{role}.png",
-                            _picture(folder, values[f"{role}_path"], values[f"{role}_hash"]),
-                        )
-                    _add(archive, f"{split}-{row:08d}.json", json.dumps(values, ensure_ascii=False).encode())
+                        content = _picture(folder, values[f"{role}_path"], values[f"{role}_hash"])
+                        _add(archive, f"{key}.{role}.png", content)
+                    _add(archive, f"{key}.json", json.dumps(values, ensure_ascii=False).encode())
                     done += 1
                     progress("export", done, table.num_rows)
             yield name
+
+
+def _without_dots(split: str) -> str:
+    """What keys of a split begin with: webdataset ends a key at the first dot, and would join pairs of 'a.1', 'a.2'."""
+    return split if "." not in split else f"{split.replace('.', '_')}-{hash_bytes(split.encode())[:8]}"
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

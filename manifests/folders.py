@@ -1,10 +1,11 @@
 """The folder that a command writes: whose it is, who may write it now, and what --overwrite removes.
 
 A folder is one of four things: empty; this command's with the same settings, then it is continued; this command's with
-other settings, then it is refused, or replaced with --overwrite; or somebody else's, then it is refused in any case.
-Its mark tells which: a file with the settings that is written before anything else and never removed, only replaced
-once all else is gone. Where the mark was lost or damaged, what the command's tables say takes its place. While a
-command writes a folder it holds a lock on it, and a note there says who it is. A killed process holds nothing.
+other settings, then it is refused, or replaced with --overwrite or where nothing was made in it yet; or somebody
+else's, then it is refused in any case. Its mark tells which: a file with the settings that is written before anything
+else and never removed, only replaced once all else is gone. Where the mark was lost or damaged, what the command's
+tables say takes its place. While a command writes a folder it holds a lock on it, and a note there says who it is. A
+killed process holds nothing.
 
 --overwrite removes what the command wrote: the files that fit a pattern of its kind. It removes no file of the user's
 beside them, and nothing that lies behind a link.
@@ -41,6 +42,7 @@ class Kind:
     begins: str  # how every mark of this command begins
     files: tuple[str, ...]  # patterns of all other files, relative to the folder; `*` takes `/` too
     witness: Callable[[Path], str | None] = lambda out: None  # the mark, as the command's other files in `out` have it
+    begun: Callable[[Path], bool] = lambda out: True  # whether `out` holds anything that would be lost
 
 
 def json_changes(before: str, now: str, growing: Sequence[str] = ()) -> list[str]:
@@ -80,7 +82,7 @@ def check(out: Path, kind: Kind, settings: str, overwrite: bool, changes: Change
         if said is None:
             _refuse_strange(out, kind, names, text)
         text, found = (text, [DAMAGED]) if said is None else (said, list(changes(said, settings)))
-    if text is None or overwrite:
+    if text is None or overwrite or (found and not kind.begun(out)):
         return ""
     if found:
         raise ConfigError(

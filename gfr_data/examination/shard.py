@@ -27,7 +27,7 @@ from gfr_data.sources.source import Source
 from manifests import DataError, keep_freed_memory
 
 if TYPE_CHECKING:
-    from gfr_data.faces.landmarks import Landmarks, Provider
+    from gfr_data.faces.landmarks import LandmarkRequest, Landmarks, Provider
     from gfr_data.faces.mtcnn import Face, Mtcnn
 
 MOST_LANDMARKS = 24  # faces of an identity whose landmarks are computed
@@ -35,6 +35,7 @@ GPU_BATCH = 16  # photographs detected together on CUDA; on the CPU one by one i
 
 WORKER_DIED = "its worker died twice while examining it"
 CHANGED = "it was changed or removed while it was examined"
+ELSEWHERE = "its landmarks lie elsewhere than its face"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class ExaminationSettings:
     device: str  # 'cpu' or 'cuda'
     thresholds: Thresholds
     weights: str | None  # hash of the weights that find the landmarks, see `providers.hash_weights`
+    points: str | None  # hash of the file of points, see `providers.hash_points`
     trust_program: bool = False  # run weights that are a TorchScript program
 
 
@@ -102,7 +104,7 @@ def _tools(settings: ExaminationSettings) -> Tools:
     import torch
 
     from gfr_data.faces.mtcnn import Mtcnn
-    from gfr_data.faces.providers import hash_weights, open_provider
+    from gfr_data.faces.providers import hash_points, hash_weights, open_provider
 
     # One thread each: the processes are as many as the cores, and sums in another order would change the last digits.
     cv2.setNumThreads(1)
@@ -111,6 +113,11 @@ def _tools(settings: ExaminationSettings) -> Tools:
     if hash_weights(settings.landmarks, settings.fan_weights) != settings.weights:
         raise DataError(
             f"the weights of --landmarks {settings.landmarks} are others here than where the build was started; "
+            "give all machines the same file, and leave it alone until the build ends"
+        )
+    if hash_points(settings.landmarks) != settings.points:
+        raise DataError(
+            f"the points of --landmarks {settings.landmarks} are others here than where the build was started; "
             "give all machines the same file, and leave it alone until the build ends"
         )
     provider = open_provider(settings.landmarks, settings.fan_weights, settings.device, settings.trust_program)
@@ -236,17 +243,25 @@ def _find_landmarks(faces: Sequence[ExaminedFace], tools: Tools) -> list[Examine
         crops.append(crop(image, geometry))
         there.append(face)
     found = tools.landmarks(requests)
-    return gone + [_with_landmarks(*item, tools.thresholds) for item in zip(there, crops, found, strict=True)]
+    known = zip(there, requests, crops, found, strict=True)
+    return gone + [_with_landmarks(*item, tools.thresholds) for item in known]
 
 
 def _with_landmarks(
-    face: ExaminedFace, crop: np.ndarray, found: "Landmarks | None", thresholds: Thresholds
+    face: ExaminedFace,
+    request: "LandmarkRequest",
+    crop: np.ndarray,
+    found: "Landmarks | None",
+    thresholds: Thresholds,
 ) -> ExaminedFace:
+    from gfr_data.faces.landmarks import FAR, distance_to_face
     from gfr_data.faces.pose import eye_openness, head_pose, mouth_shape
 
     if found is None:
         return replace(face, reason="no_landmarks")
     points = np.asarray(found.points, np.float32)
+    if distance_to_face(points, request) > FAR:
+        return replace(face, reason="no_landmarks", message=ELSEWHERE)
     try:
         pose = head_pose(points)
     except ValueError as error:

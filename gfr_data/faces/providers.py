@@ -96,6 +96,16 @@ def hash_weights(spec: str, fan_weights: Path | None = None) -> str | None:
     return hash_file(path) if path is not None and path.is_file() else None
 
 
+def hash_points(spec: str) -> str | None:
+    """The hash of the file that 'file:PATH' names; None of any other provider. Raises DataError where it is missing."""
+    if not spec.startswith("file:"):
+        return None
+    path = points_file(spec)
+    if not path.is_file():
+        raise DataError(f"--landmarks {spec}: {path} does not exist; give a CSV, Parquet or TCDCN text of points")
+    return hash_file(path)
+
+
 def require_points(spec: str, photographs: Iterable[tuple[str, str]]) -> None:
     """Raise DataError when `spec` is a file without points of any photograph (source's root, path relative to it)."""
     if spec.startswith("file:"):

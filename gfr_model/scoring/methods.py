@@ -21,7 +21,7 @@ from gfr_model.readings import readings
 from gfr_model.results.scores import READ
 from gfr_model.scoring.observations import Batch, Folder, Guide, own_guides, random_guides, to_tensor
 from manifests import ConfigError, DataError, hash_bytes
-from manifests.crops import CROP_SIZE, UnusableError, decode_picture
+from manifests.crops import CROP_SIZE, UnusableError, decode_picture, read_content
 from manifests.tables.schemas import BICUBIC
 
 BATCH = {"cpu": 4, "cuda": 32}  # images that a network restores at a time
@@ -186,10 +186,7 @@ def _find(root: Path, row: dict[str, Any]) -> tuple[Path, bytes]:
         for suffix in SUFFIXES:
             path = root / f"{stem}{suffix}"
             if path.is_file():
-                try:
-                    return path, path.read_bytes()
-                except OSError as error:
-                    raise UnusableError(f"{path} cannot be read ({error.strerror})") from error
+                return path, read_content(path)
     raise UnusableError(f"{root / short}.png is missing")
 
 

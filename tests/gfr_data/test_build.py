@@ -21,7 +21,7 @@ from gfr_data.build import build_pairs, plan, settled
 from gfr_data.config import BuildConfig
 from gfr_data.engine import Engine
 from gfr_data.examination.index import write_index
-from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
+from gfr_data.examination.shard import ELSEWHERE, WORKER_DIED, ShardTask, examine_shard
 from gfr_data.examination.work import Work
 from gfr_data.examination.workers import examine_all
 from gfr_data.sources.layouts import list_identities
@@ -92,6 +92,42 @@ def test_broken_files_are_rows_with_their_reason(built: Path) -> None:
     for name in ("empty.jpg", "text.jpg", "cut.jpg"):
         assert (found[name]["status"], found[name]["reason"]) == ("unreadable", "unreadable")
         assert found[name]["message"]
+
+
+def test_a_face_whose_points_lie_elsewhere_falls_out(copied: Path, built: Path, tmp_path: Path) -> None:
+    """On another face, or on a shoulder: files of points hold such, and the pair would be trained on."""
+    faces = read_table(built / FACES_FILE, FACES).to_pylist()
+    row = next(row for row in faces if row["role"] == "target" and row["dataset"] == "casia-webface")
+    side = max(row["box"][2] - row["box"][0], row["box"][3] - row["box"][1])
+    head, *lines = (copied / "landmarks68.csv").read_text().splitlines()
+    points, found = tmp_path / "landmarks68.csv", {}
+    for share in (0.02, 0.6):
+        moved = []
+        for path, *values in (line.split(",") for line in lines):
+            away = share * side if path == f"casia-webface/{row['source_path']}" else 0.0
+            moved.append(",".join([str(copied / path), *(str(float(value) + away) for value in values)]))
+        points.write_text("\n".join([head, *moved, ""]))
+        config = replace(config_of(copied, tmp_path / str(share), "casia-webface"), landmarks=f"file:{points}")
+        build_pairs(config)
+        faces = read_table(config.out / FACES_FILE, FACES).to_pylist()
+        found[share] = {face["source_path"]: face for face in faces}
+    near, far = found[0.02][row["source_path"]], found[0.6][row["source_path"]]
+    assert near["status"] == "selected"
+    assert (far["status"], far["reason"], far["message"]) == ("rejected", "no_landmarks", ELSEWHERE)
+    others = [path for path, face in found[0.02].items() if face["identity"] != row["identity"]]
+    assert [found[0.02][path] for path in others] == [found[0.6][path] for path in others]
+
+
+def test_a_build_that_ended_before_it_examined_anything_does_not_block_its_folder(copied: Path, tmp_path: Path) -> None:
+    """Its points were of other photographs: with the right ones it is another build, and nothing would be lost."""
+    config = config_of(copied, tmp_path / "pairs", "casia-webface", limit=2)
+    other = tmp_path / "other.csv"
+    other.write_text((copied / "landmarks68.csv").read_text())  # its names are relative to its own folder
+    with pytest.raises(DataError, match="has points of 0 of the"):
+        build_pairs(replace(config, landmarks=f"file:{other}"))
+    assert build_pairs(config).photographs
+    with pytest.raises(ConfigError, match="made with other settings"):  # now there is something to lose
+        build_pairs(replace(config, seed=7))
 
 
 def test_copy_within_an_identity_falls_out(built: Path) -> None:

@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -19,6 +20,7 @@ from manifests import (
     hash_bytes,
     hash_file,
     provenance,
+    read_table,
     to_table,
     write_table,
 )
@@ -57,6 +59,19 @@ def test_tar_shards_hold_every_pair_with_its_pictures(folder: Path, tmp_path: Pa
             assert hash_bytes(files[f"{key}.guide.png"]) == row["guide_hash"]
             seen.append(row["pair_id"])
     assert sorted(seen) == [f"p{number}" for number in range(5)]
+
+
+def test_no_two_pairs_have_one_key_where_splits_have_dots(folder: Path, tmp_path: Path) -> None:
+    table = read_table(folder / PAIRS_FILE, PAIRS)
+    splits = pa.array(["test.1", "test.1", "test.2", "test_1", "test"])
+    table = table.set_column(table.schema.get_field_index("split"), PAIRS.field("split"), splits)
+    write_table(folder / PAIRS_FILE, table, PAIRS, provenance("test", {}))
+    keys: list[str] = []
+    for name in export(folder, tmp_path / "out", "webdataset").files:
+        with tarfile.open(tmp_path / "out" / name) as archive:
+            keys += [member.name.partition(".")[0] for member in archive if member.name.endswith(".json")]
+            assert {member.name.partition(".")[0] for member in archive} <= set(keys)
+    assert len(set(keys)) == 5
 
 
 def test_embedded_tables_hold_every_pair_with_its_pictures(folder: Path, tmp_path: Path) -> None:

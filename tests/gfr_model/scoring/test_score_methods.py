@@ -1,5 +1,6 @@
 """What is scored: runs, random guides, files that others restored, learned metrics, pictures."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,17 @@ def test_a_restored_image_of_another_size_is_an_error_of_its_row(config, evaluat
     Image.new("RGB", (128, 128)).save(tmp_path / "small" / Path(row["lq_path"]).with_suffix(".png").name)
     score(replace(config, runs=(), restored=(f"small={tmp_path / 'small'}",)))
     assert "128x128 px, but must be 256x256" in rows_of(config, "small")[0]["error"]
+
+
+def test_a_restored_file_that_never_ends_is_an_error_of_its_row(config, evaluation, tmp_path):
+    """A file of 20 GB that takes no room, or a link to a device: no more is read than a picture may hold."""
+    row = read_table(evaluation.at4 / DEGRADED_FILE, DEGRADED).to_pylist()[0]
+    (tmp_path / "huge").mkdir()
+    file = tmp_path / "huge" / Path(row["lq_path"]).with_suffix(".png").name
+    file.touch()
+    os.truncate(file, 20 << 30)
+    score(replace(config, runs=(), restored=(f"huge={tmp_path / 'huge'}",)))
+    assert "cannot be read (larger than 16 MB)" in rows_of(config, "huge")[0]["error"]
 
 
 def test_with_several_sets_restored_files_lie_apart(config, evaluation, tmp_path):
