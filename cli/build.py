@@ -101,6 +101,12 @@ def _list_rules() -> str:
     help="Another threshold, as quality.NAME=VALUE or selection.NAME=VALUE; --list-settings names them all.",
 )
 @list_settings_option(_list_rules)
+@click.option(
+    "--decisions",
+    type=GivenPath(dir_okay=False),
+    help="CSV of path, decision (keep, reject, guide), why: what you decided about photographs, as the report page "
+    "saves it. They overrule the measures; with others, the same command examines those people again.",
+)
 @click.option("--retry-failed", is_flag=True, help="Examine again the photographs that were unreadable.")
 @overwrite_option
 @dry_run_option

@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gfr_data.config import TOOL, WEIGHTS, BuildConfig, check
+from gfr_data.config import DECISIONS, TOOL, WEIGHTS, BuildConfig, check
 from gfr_data.engine import run
+from gfr_data.examination.decisions import find_decided, read_decisions
 from gfr_data.examination.index import changed_files, read_photographs, write_index
 from gfr_data.examination.shard import ExaminationSettings
 from gfr_data.examination.work import WORK, Work
-from gfr_data.examination.workers import drop_misfits, examine_all, examine_unreadable_again
+from gfr_data.examination.workers import drop_misfits, examine_again, examine_all
 from gfr_data.faces.providers import AUTO, choose_provider, hash_weights, require_points, require_weights
 from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
 from gfr_data.pairs.deal import LISTS, dealt, write_lists
@@ -49,6 +50,7 @@ from manifests import (
     PAIRS_FILE,
     DataError,
     Progress,
+    Provenance,
     folders,
     is_made_by,
     is_whole,
@@ -80,7 +82,7 @@ def _witness(out: Path) -> str | None:
     shards = sorted(out.glob(f"{WORK}/shards/*.parquet"))
     for path in (out / PAIRS_FILE, out / FACES_FILE, *shards, out / WORK / "index.parquet"):
         if (found := settings_of(path, TOOL)) is not None:
-            return _json({name: value for name, value in json.loads(found).items() if name != WEIGHTS})
+            return _json({name: value for name, value in json.loads(found).items() if name not in (WEIGHTS, DECISIONS)})
     return None
 
 
@@ -97,6 +99,7 @@ class _Job:
     config: BuildConfig
     mark: str  # what build.json holds
     work: Work
+    made_by: Provenance  # of the tables
     settings: ExaminationSettings
 
 
@@ -133,10 +136,10 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
         require_weights(config.landmarks, config.fan_weights, config.trust_program)
         _begin(job)
         _index(job, progress)
-        if config.retry_failed:
-            examine_unreadable_again(job.work, job.settings, config.engine, progress)
+        decided = find_decided(job.work, config.sources, config.decisions) if config.decisions else {}
+        examine_again(job.work, job.settings, config.engine, progress, decided, config.retry_failed)
         for _ in range(ROUNDS):
-            examine_all(job.work, job.settings, config.engine, progress)
+            examine_all(job.work, job.settings, config.engine, progress, decided=decided)
             choice = choose_pairs(read_entries(job.work), config.sources, config.rules, config.seed)
             if config.recipe is not None:
                 choice = replace(choice, pairs=dealt(choice.pairs, config.seed))
@@ -156,6 +159,8 @@ def plan(config: BuildConfig, progress: Progress = silent) -> Plan:
     stays = bool(folders.check(config.out, FOLDER, job.mark, config.overwrite))
     finished = stays and not config.retry_failed and _is_finished(job)
     require_weights(config.landmarks, config.fan_weights, config.trust_program)
+    if config.decisions:
+        read_decisions(config.decisions)
     identities: Counter[str] = Counter()
     photographs: Counter[str] = Counter()
     for _, identity in _identities(config, progress):
@@ -183,7 +188,8 @@ def _prepare(config: BuildConfig) -> _Job:
     if weights is None and (found := settings_of(config.out / PAIRS_FILE, TOOL)) is not None:
         weights = json.loads(found).get(WEIGHTS)  # a finished build does not need the file any more
     work = Work(config.out / WORK, config.made_by(weights))
-    return _Job(config, _json(config.result_settings()), work, config.examination(weights))
+    made_by = config.tables_made_by(weights)
+    return _Job(config, _json(config.result_settings()), work, made_by, config.examination(weights))
 
 
 def _is_finished(job: _Job) -> bool:
@@ -196,7 +202,7 @@ def _is_finished(job: _Job) -> bool:
         return False
     if not (job.work.is_indexed() and is_whole(out / REPORT_FILE)):
         return False
-    if not all(is_made_by(out / name, job.work.made_by) for name in (FACES_FILE, PAIRS_FILE)) or job.work.missing():
+    if not all(is_made_by(out / name, job.made_by) for name in (FACES_FILE, PAIRS_FILE)) or job.work.missing():
         return False
     if job.config.recipe and not all((out / LISTS / f"{split}.csv").is_file() for split in pairs["split"].unique()):
         return False
@@ -267,9 +273,9 @@ def _write(
     """Write tables, report and, as the last file, the summary."""
     out, work = job.config.out, job.work
     progress("write", 0, 3)
-    write_parts(out / FACES_FILE, face_tables(work, choice, paths), FACES, work.made_by)
+    write_parts(out / FACES_FILE, face_tables(work, choice, paths), FACES, job.made_by)
     pairs = pair_table(work, choice.pairs, paths, hashes)
-    write_table(out / PAIRS_FILE, pairs, PAIRS, work.made_by)
+    write_table(out / PAIRS_FILE, pairs, PAIRS, job.made_by)
     if job.config.recipe is not None:
         write_lists(out, pairs)
     progress("write", 1, 3)

@@ -18,6 +18,7 @@ from manifests import ConfigError, DataError, Provenance, hash_file, provenance
 
 TOOL = "gfr-data build-pairs"
 WEIGHTS = "weights"  # among the settings that a table carries: hash of the landmark network's
+DECISIONS = "decisions"  # the same of the file of decisions, which may change while the build stays
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class BuildConfig:
     recipe: str | None = None  # one of RECIPES: refuse what departs from it
     thresholds: Thresholds = field(default_factory=Thresholds)  # quality
     rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
+    decisions: Path | None = None  # CSV of what a person decided about photographs, see `examination.decisions`
     shard_photographs: int = SHARD_PHOTOGRAPHS  # a shard ends with the identity that reaches this
     # The settings below do not change the result.
     trust_program: bool = False  # run `fan_weights` that are a TorchScript program
@@ -45,8 +47,13 @@ class BuildConfig:
         return ExaminationSettings(self.sources, *rest, self.trust_program)
 
     def made_by(self, weights: str | None = None) -> Provenance:
-        """What every table of the build carries."""
+        """What the index and the shards of the build carry."""
         return provenance(TOOL, self.result_settings() | {WEIGHTS: weights})
+
+    def tables_made_by(self, weights: str | None = None) -> Provenance:
+        """What its tables carry: that, and the hash of the decisions where there are any."""
+        hashed = {} if self.decisions is None else {DECISIONS: _hash_of(self.decisions, "decisions")}
+        return provenance(TOOL, self.result_settings() | {WEIGHTS: weights} | hashed)
 
     def result_settings(self) -> dict[str, Any]:
         """The settings that change the result, as JSON values."""
@@ -64,7 +71,7 @@ class BuildConfig:
             "shard_photographs": self.shard_photographs,
         }
         if tables := [table for source in self.sources for table in source.tables]:
-            settings["tables_hash"] = [_hash_of_table(table) for table in tables]
+            settings["tables_hash"] = [_hash_of(table, "pairs") for table in tables]
         return dict(json.loads(json.dumps(settings)))  # as it is read back: lists for tuples
 
 
@@ -99,8 +106,8 @@ def _overlap(source: Source, out: Path) -> str | None:
     return None
 
 
-def _hash_of_table(table: str) -> str:
+def _hash_of(file: str | Path, what: str) -> str:
     try:
-        return hash_file(table)
+        return hash_file(file)
     except OSError as error:
-        raise DataError(f"cannot read the pairs {table}: {error.strerror}") from error
+        raise DataError(f"cannot read the {what} {file}: {error.strerror}") from error

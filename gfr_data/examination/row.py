@@ -1,11 +1,12 @@
 """What is found out about one photograph: a record of named parts, and the row of a shard's file that it becomes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from gfr_data.examination.decisions import Decision
 from gfr_data.examination.index import Photograph
 from gfr_data.examination.work import Work, damaged
 from gfr_data.quality.judge import Measures, overall
@@ -71,6 +72,7 @@ class ExaminedFace:
     measures: Measures | None = None
     landmarks: FaceLandmarks | None = None
     expression: Expression | None = None
+    decision: Decision | None = None  # what a person decided about it
 
     @property
     def status(self) -> str:
@@ -90,6 +92,8 @@ class ExaminedFace:
             "reason": self.reason,
             "message": self.message,
         }
+        if self.decision is not None:
+            row |= {"decision": self.decision.verdict, "decision_why": self.decision.why}
         if self.measures is not None:
             row["quality"] = overall(self.measures)
         parts = (self.file, self.detection, self.fingerprint, self.measures, self.landmarks, self.expression)
@@ -114,9 +118,22 @@ def read_shard(work: Work, number: int, columns: Sequence[str] | None = None) ->
         raise damaged(path, error.__cause__ if isinstance(error.__cause__, OSError) else error) from error
 
 
-def read_known_rows(work: Work, number: int) -> dict[int, dict[str, Any]]:
-    """The rows of a finished shard whose photographs were readable, by their number; {} where there is no shard."""
+def read_known_rows(
+    work: Work, number: int, decided: Mapping[int, Decision], unreadable: bool
+) -> dict[int, dict[str, Any]]:
+    """The rows of a finished shard that were examined with these decisions, by their number; {} where there is none.
+
+    unreadable: those whose photographs could not be read are among them.
+    """
     if not work.is_done(number):
         return {}
-    rows = enumerate(read_shard(work, number).to_pylist())
-    return {row: face for row, face in rows if face["status"] != "unreadable"}
+    known = {}
+    for row, face in enumerate(read_shard(work, number).to_pylist()):
+        if decision_of(face) == decided.get(row) and (unreadable or face["status"] != "unreadable"):
+            known[row] = face
+    return known
+
+
+def decision_of(face: dict[str, Any]) -> Decision | None:
+    """The decision that a row was examined with."""
+    return None if face["decision"] is None else Decision(face["decision"], face["decision_why"] or "")

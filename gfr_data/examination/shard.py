@@ -1,7 +1,7 @@
 """Examine photographs: decode, detect, crop, measure, and find landmarks of an identity's best. Runs in the workers."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from gfr_data.examination.decisions import DECIDED, OVERRULED, REJECT, Decision
 from gfr_data.examination.index import Photograph, read_again, read_photographs, require_source
 from gfr_data.examination.row import (
     Detection,
@@ -58,7 +59,9 @@ class ShardTask:
     number: int
     settings: ExaminationSettings
     careful: bool = False  # one photograph at a time, so that a dying worker tells which it was
-    again: bool = False  # examine only identities with an unreadable photograph, keep the other rows
+    again: bool = False  # examine only identities with other decisions, keep the other rows
+    unreadable: bool = False  # and of them those with an unreadable photograph
+    decided: Mapping[int, Decision] = field(default_factory=dict)  # by the row in the shard
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def examine_shard(task: ShardTask) -> int:
 
 def _examine(task: ShardTask) -> list[dict[str, Any]]:
     """The rows of a shard, identity by identity."""
-    known = read_known_rows(task.work, task.number) if task.again else {}
+    known = read_known_rows(task.work, task.number, task.decided, not task.unreadable) if task.again else {}
     rows: list[dict[str, Any]] = []
     photographs = read_photographs(task.work, task.number, task.settings.sources)
     for _, group in groupby(photographs, key=lambda photo: (photo.source.dataset, photo.subset, photo.identity)):
@@ -128,19 +131,31 @@ def _examine_identity(photographs: Sequence[Photograph], task: ShardTask) -> lis
     """Every photograph of one identity; landmarks for the best of those that pass the cheap checks."""
     tools = _tools(task.settings)
     skipped = task.work.skipped(task.number)
-    faces = {photo.row: _unreadable(photo, WORKER_DIED) for photo in photographs if photo.row in skipped}
+    faces = _by_row([_unreadable(photo, WORKER_DIED) for photo in photographs if photo.row in skipped], task)
     for batch in _batches([photo for photo in photographs if photo.row not in skipped], task):
-        faces |= _by_row(_look(batch, tools))
-    faces |= _by_row(_copies(_acceptable(faces)))
+        faces |= _by_row(_look(batch, tools), task)
+    faces |= _by_row(_copies(_acceptable(faces)), task)
     # Of given pairs every photograph may be needed.
     most = None if photographs[0].source.layout == "mapping" else MOST_LANDMARKS
-    for batch in _batches([face.photograph for face in _acceptable(faces)[:most]], task):
-        faces |= _by_row(_find_landmarks([faces[photo.row] for photo in batch], tools))
+    best = sorted(_acceptable(faces), key=lambda face: face.decision is None)  # first those that a person kept
+    for batch in _batches([face.photograph for face in best[:most]], task):
+        faces |= _by_row(_find_landmarks([faces[photo.row] for photo in batch], tools), task)
     return [faces[photo.row] for photo in photographs]
 
 
-def _by_row(faces: Sequence[ExaminedFace]) -> dict[int, ExaminedFace]:
-    return {face.photograph.row: face for face in faces}
+def _by_row(faces: Sequence[ExaminedFace], task: ShardTask) -> dict[int, ExaminedFace]:
+    """The faces by their rows, with what was decided about them."""
+    rows = [(face.photograph.row, face) for face in faces]
+    return {row: _overruled(face, task.decided[row]) if row in task.decided else face for row, face in rows}
+
+
+def _overruled(face: ExaminedFace, decision: Decision) -> ExaminedFace:
+    face = replace(face, decision=decision)
+    if decision.verdict == REJECT and face.detection is not None:
+        return replace(face, reason=DECIDED, message=decision.why or None)
+    if decision.verdict != REJECT and face.reason in OVERRULED:
+        return replace(face, reason=None, message=None)
+    return face
 
 
 def _acceptable(faces: dict[int, ExaminedFace]) -> list[ExaminedFace]:

@@ -1,9 +1,7 @@
 """Landmarks that exist already: a CSV, Parquet or TCDCN-style text file of paths and 136 numbers."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
-from gfr_data.sources.addresses import is_address, joined
+from gfr_data.sources.addresses import joined, path_key
 from gfr_data.sources.names import text_of
 from manifests import DataError
 
@@ -39,7 +37,7 @@ class LandmarkFile:
             raise DataError(f"{path}: no such file of landmarks; give --landmarks file:PATH of one that exists")
         keys, self.parts = [np.empty(0, np.uint64)], []
         for paths, values in _read(path):
-            keys.append(np.array([_key(str(path.parent), name) for name in paths], np.uint64))
+            keys.append(np.array([path_key(str(path.parent), name) for name in paths], np.uint64))
             self.parts.append(values)  # left as they are: to join or sort them would take the memory twice
         self.first = np.cumsum([0, *(len(part) for part in self.parts)])  # row of each part
         self.rows = np.argsort(np.concatenate(keys), kind="stable")
@@ -82,7 +80,7 @@ def require_match(path: Path, photographs: Iterable[tuple[str, str]]) -> None:
     for paths, points in _read(path):
         held += [str(path.parent / name) for name in paths[: SHOWN - len(held)]]
         whole = np.isfinite(points).all(axis=1)
-        parts.append(np.array([_key(str(path.parent), name) for name in paths], np.uint64)[whole])
+        parts.append(np.array([path_key(str(path.parent), name) for name in paths], np.uint64)[whole])
     keys = np.concatenate(parts)
     for root, asked in wanted.items():
         found = int(np.isin(np.array(asked, np.uint64), keys).sum())
@@ -99,29 +97,9 @@ def _keys(root: str, name: str) -> Iterator[int]:
 
     The latter only where no other photograph has that name.
     """
-    yield _key(root, name)
+    yield path_key(root, name)
     if (text := text_of(name)) != name and not os.path.lexists(joined(root, text)):
-        yield _key(root, text)
-
-
-def _key(folder: str, name: str) -> int:
-    """A 64-bit hash of a path, with links to folders resolved, as they are in a source's root; of an address as it is.
-
-    What lies in a file is named as if the file were a folder.
-    """
-    if is_address(name):
-        real = name
-    elif is_address(folder):
-        real = joined(folder, name)
-    else:
-        path = Path(folder) / name
-        real = f"{_real(path.parent)}/{path.name}"
-    return int.from_bytes(hashlib.blake2b(os.fsencode(real), digest_size=8).digest(), "big")
-
-
-@lru_cache(maxsize=4096)
-def _real(folder: Path) -> str:
-    return str(folder.resolve())
+        yield path_key(root, text)
 
 
 def _read(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:

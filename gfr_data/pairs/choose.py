@@ -10,6 +10,7 @@ from itertools import groupby
 
 import pyarrow.compute as pc
 
+from gfr_data.examination.decisions import GUIDE
 from gfr_data.examination.index import given_pairs
 from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work
@@ -21,7 +22,7 @@ from gfr_data.sources.source import Source
 IdentityKey = tuple[str, str, str]  # dataset, subset, identity
 RowKey = tuple[int, int]  # shard, row in the shard
 
-_COLUMNS = ["dataset", "subset", "identity", "person", "source_path", "perceptual_hash", "picture"]
+_COLUMNS = ["dataset", "subset", "identity", "person", "source_path", "perceptual_hash", "picture", "decision"]
 _NUMBERS = [item.name for item in fields(Candidate) if item.name != "key"]
 
 
@@ -38,6 +39,7 @@ class Entry:
     hash: int
     picture: bytes
     references: tuple[RowKey, ...] = ()  # where pairs are given: those of this target
+    decision: str | None = None  # 'keep' or 'guide' where a person decided so
 
     @property
     def identity_key(self) -> IdentityKey:
@@ -107,15 +109,19 @@ def read_entries(work: Work) -> list[Entry]:
         given = given_pairs(work, number)
         rows = pc.indices_nonzero(pc.and_(pc.equal(table["status"], "spare"), pc.is_valid(table["yaw"])))
         for row, face in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
-            dataset, subset, identity, person, path, code, picture = (face[name] for name in _COLUMNS)
+            dataset, subset, identity, person, path, code, picture, decision = (face[name] for name in _COLUMNS)
             candidate = Candidate(path, **{name: face[name] for name in _NUMBERS})
             own = tuple((number, other) for other in given.get(row, ()))
-            entries.append(Entry((number, row), dataset, subset, identity, person, candidate, code, picture, own))
+            who = dataset, subset, identity, person
+            entries.append(Entry((number, row), *who, candidate, code, picture, own, decision))
     return entries
 
 
 def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dict[RowKey, str]:
-    """Copies among all entries. Of two, that of the earlier split (`train` first) is kept, then the better one."""
+    """Copies among all entries. Of two, that of the earlier split (`train` first) is kept, then the better one.
+
+    One that a person kept is none of another of its identity; of one elsewhere it is, for no photograph has two splits.
+    """
 
     def rank(entry: Entry) -> tuple[int, float, str, str]:
         at = home(layouts[entry.dataset], entry.dataset, entry.subset, entry.person, seed)
@@ -126,13 +132,14 @@ def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dic
     return {
         entry.row: f"{ranked[first].dataset}/{ranked[first].face.key}"
         for entry, first in zip(ranked, found.tolist(), strict=True)
-        if first >= 0
+        if first >= 0 and not (entry.decision and entry.identity_key == ranked[first].identity_key)
     }
 
 
 def _best(faces: list[Entry], rules: SelectionRules) -> Selected:
     """The identity's best frontal face as the guide of others of its best."""
-    selection = select([entry.face for entry in faces], rules)
+    wanted = {entry.face.key for entry in faces if entry.decision == GUIDE}
+    selection = select([entry.face for entry in faces], rules, wanted)
     if selection.guide is None:
         return Selected((), selection.reason)
     by_face = {id(entry.face): entry for entry in faces}
@@ -146,7 +153,8 @@ def _given(faces: list[Entry], rules: SelectionRules) -> Selected:
     guided = []
     for target in faces:
         others = {entry.face.key: entry for row in target.references if (entry := by_row.get(row)) is not None}
-        if ranked := rank_guides(target.face, [entry.face for entry in others.values()], rules):
+        wanted = [entry for entry in others.values() if entry.decision == GUIDE] or others.values()
+        if ranked := rank_guides(target.face, [entry.face for entry in wanted], rules):
             guided.append((target, others[ranked[0].key]))
     reason = "no_guide" if any(entry.references for entry in faces) else "too_few_faces"
     return Selected(tuple(guided), None if guided else reason)

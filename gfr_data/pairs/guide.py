@@ -1,6 +1,6 @@
 """Choose an identity's guide and targets (§4.1: at most five high quality images, "a frontal image with eyes open")."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -47,12 +47,16 @@ class Selection:
     reason: str | None  # why there is no pair: 'too_few_faces' or 'no_guide'
 
 
-def select(candidates: Sequence[Candidate], rules: SelectionRules) -> Selection:
-    """Choose the guide and up to `rules.most - 1` targets; the order of `candidates` does not matter."""
+def select(candidates: Sequence[Candidate], rules: SelectionRules, wanted: Collection[str] = ()) -> Selection:
+    """Choose the guide and up to `rules.most - 1` targets; the order of `candidates` does not matter.
+
+    wanted: keys of those of which the best is the guide, whatever its pose.
+    """
     if len(candidates) < 2:
         return Selection(None, (), "too_few_faces")
     ranked = sorted(candidates, key=lambda face: (-face.quality, face.key))
-    guide = next((face for face in ranked if may_guide(face, rules)), None)
+    guides = [face for face in ranked if face.key in wanted] or [face for face in ranked if may_guide(face, rules)]
+    guide = next(iter(guides), None)
     if guide is None:
         return Selection(None, (), "no_guide")
     targets = _varied(guide, [face for face in ranked if face is not guide], rules)

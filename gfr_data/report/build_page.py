@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from gfr_data.examination.index import Photograph, read_some
 from gfr_data.examination.work import WORK, Work
 from gfr_data.report.summary import BuildSummary, read_summary
+from gfr_data.sources.addresses import joined
 from gfr_data.sources.names import name_of
 from gfr_data.sources.source import source_from_json
 from manifests import (
@@ -22,7 +23,6 @@ from manifests import (
     PAIRS_FILE,
     REASONS,
     DataError,
-    Provenance,
     read_provenance,
     read_table,
 )
@@ -62,11 +62,15 @@ class Build:
     """A build's folder, read."""
 
     folder: Path
-    made_by: Provenance
-    settings: dict[str, Any]  # that of `made_by`
+    settings: dict[str, Any]
     faces: pa.Table
     pairs: pa.Table
     summary: BuildSummary
+
+    def path_of(self, dataset: str, source_path: str) -> str:
+        """The path of a photograph as a file of decisions has it."""
+        roots = {source["dataset"]: source["root"] for source in self.settings["sources"]}
+        return joined(roots[dataset], source_path)
 
 
 def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -> None:
@@ -80,8 +84,7 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
         summary = read_summary(folder)
     faces = read_table(folder / FACES_FILE, FACES, [name for name in FACES.names if name not in _UNSHOWN])
     pairs = read_table(folder / PAIRS_FILE, PAIRS)
-    made_by = read_provenance(folder / PAIRS_FILE)
-    build = Build(folder, made_by, json.loads(made_by.config), faces, pairs, summary)
+    build = Build(folder, json.loads(read_provenance(folder / PAIRS_FILE).config), faces, pairs, summary)
     page = render(
         TEMPLATE,
         title=f"Pairs in {folder.resolve().name}",
@@ -95,6 +98,7 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
         most_faces=FACES_SHOWN,
         measures=list(_measures(build)),
         persons=_persons(build),
+        decided=_decided(build),
         most_persons=PERSONS_SHOWN,
         settings=json.dumps(build.settings, indent=2),
     )
@@ -108,6 +112,7 @@ def _steps(summary: BuildSummary) -> list[tuple[str, int, str]]:
         ("with one face", ("no_face", "multiple_faces")),
         ("good enough", _QUALITY_REASONS),
         ("not copies", ("duplicate",)),
+        ("not rejected by a person", ("decided",)),
         ("of persons free for the split", ("person_in_train", "person_in_other_split")),
     ]
     left = summary.photographs
@@ -135,15 +140,16 @@ def _pairs(build: Build) -> list[dict[str, Any]]:
         places = [place for place, split in enumerate(splits) if split == name]
         shown += _spread(places, max(4, PAIRS_SHOWN // len(build.summary.pairs)))
     rows = build.pairs.take(shown).to_pylist() if shown else []
-    return [row | {role: _half(build.folder, row, role) for role in ("target", "guide")} for row in rows]
+    return [row | {role: _half(build, row, role) for role in ("target", "guide")} for row in rows]
 
 
-def _half(folder: Path, row: dict[str, Any], role: str) -> dict[str, Any]:
+def _half(build: Build, row: dict[str, Any], role: str) -> dict[str, Any]:
     try:
-        image = read_picture(folder / row[f"{role}_path"], row[f"{role}_hash"], within=folder)
+        image = read_picture(build.folder / row[f"{role}_path"], row[f"{role}_hash"], within=build.folder)
     except UnusableError as error:
         raise DataError(f"{error}; build the pairs again") from error
     return {
+        "path": build.path_of(row["dataset"], row[f"{role}_source_path"]),
         "uri": data_uri(image, 256),
         "points": np.asarray(row[f"{role}_landmarks"]).reshape(68, 2).tolist(),
         "pose": " ".join(f"{angle} {row[f'{role}_{angle}']:+.0f}°" for angle in ("yaw", "pitch", "roll")),
@@ -163,6 +169,7 @@ def _faces(build: Build, reason: str) -> list[dict[str, str]]:
             {
                 "uri": "" if image is None else data_uri(image, THUMBNAIL),
                 "title": "\n".join([f"{row['dataset']}/{row['source_path']}", row["message"] or "", *known]),
+                "path": build.path_of(row["dataset"], row["source_path"]),
                 "name": f"{row['identity']}/{row['source_path'].rpartition('/')[2]}",
             }
         )
@@ -172,9 +179,9 @@ def _faces(build: Build, reason: str) -> list[dict[str, str]]:
 def _photographs(build: Build, rows: Sequence[int]) -> list[Photograph]:
     """The photographs of some rows of `faces`: where they are, the index knows; without it each is taken for a file."""
     sources = [source_from_json(values) for values in build.settings["sources"]]
-    work = Work(build.folder / WORK, build.made_by)
     try:
-        if work.is_indexed():
+        work = Work(build.folder / WORK, read_provenance(build.folder / WORK / "index.parquet"))
+        if rows and json.loads(work.made_by.config)["sources"] == build.settings["sources"]:
             return list(read_some(work, rows, sources))
     except DataError:
         pass
@@ -206,6 +213,14 @@ def _face_image(photograph: Photograph, row: dict[str, Any]) -> np.ndarray | Non
         return image
     geometry = row_geometry(photograph.source.layout, np.array(row["box"]), row["height"], row["width"])
     return crop(image, geometry, THUMBNAIL)
+
+
+def _decided(build: Build) -> list[tuple[str, str, str]]:
+    """Path, decision and why of all photographs that were decided about."""
+    rows = build.faces.filter(pc.is_valid(build.faces["decision"]))
+    names = ("dataset", "source_path", "decision", "decision_why")
+    columns = (rows[name].to_pylist() for name in names)
+    return [(build.path_of(dataset, path), what, why or "") for dataset, path, what, why in zip(*columns, strict=True)]
 
 
 def _measures(build: Build) -> Iterator[tuple[str, str, str, Any]]:

@@ -1,7 +1,7 @@
 """The counts of a build, beside the paper's where it gives them (§4.1)."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ class BuildSummary:
     pairs: dict[str, int]  # by split
     persons: dict[str, int]  # by split
     without_pair: dict[str, int]  # identities that gave no pair, by reason
+    decisions: dict[str, int] = field(default_factory=dict)  # by what was decided, and those not 'honoured'
     changed: bool = True  # False: the build was finished before
 
     def text(self) -> str:
@@ -33,6 +34,8 @@ class BuildSummary:
         lines += [f"  {count:>8} {status}" for status, count in self.statuses.items()]
         lines += ["fell out:"] * bool(self.reasons)
         lines += [f"  {count:>8} {reason}" for reason, count in self.reasons.items()]
+        lines += ["decided by a person:"] * bool(self.decisions)
+        lines += [f"  {count:>8} {what}" for what, count in self.decisions.items()]
         lines += ["identities without a pair:"] * bool(self.without_pair)
         lines += [f"  {count:>8} {reason}" for reason, count in self.without_pair.items()]
         lines += [f"{'pairs':<16}{'here':>8}" + f"{'paper':>8}" * bool(self.paper) + f"{'persons':>9}"]
@@ -67,7 +70,9 @@ def write_summary(folder: Path, summary: BuildSummary) -> None:
 
 def summarise(folder: Path, without_pair: Counter[str]) -> BuildSummary:
     """Count what the two tables of a build hold; `without_pair`: identities with candidates that gave no pair."""
-    faces = read_table(folder / FACES_FILE, FACES, ["dataset", "subset", "identity", "status", "reason"])
+    faces = read_table(
+        folder / FACES_FILE, FACES, ["dataset", "subset", "identity", "status", "reason", "decision", "role"]
+    )
     pairs = read_table(folder / PAIRS_FILE, PAIRS, ["split", "dataset", "identity", "person"])
     statuses, reasons = _counts(faces["status"]), _counts(faces["reason"])
     splits = _counts(pairs["split"])
@@ -85,7 +90,20 @@ def summarise(folder: Path, without_pair: Counter[str]) -> BuildSummary:
         pairs={name: splits[name] for name in sorted(splits, key=_split_order)},
         persons={name: persons[name] for name in sorted(persons, key=_split_order)},
         without_pair={name: known[name] for name in sorted(known) if known[name]},
+        decisions=_decisions(faces),
     )
+
+
+def _decisions(faces: pa.Table) -> dict[str, int]:
+    """How many photographs were decided about, and of how many the decision could not be honoured."""
+    names = ("decision", "status", "role")
+    rows = list(zip(*(faces.filter(pc.is_valid(faces["decision"]))[name].to_pylist() for name in names), strict=True))
+    counts = Counter(decision for decision, _, _ in rows)
+    lost = sum(
+        {"keep": status in ("rejected", "unreadable"), "guide": role != "guide", "reject": False}[decision]
+        for decision, status, role in rows
+    )
+    return dict(sorted(counts.items())) | ({"not honoured": lost} if lost else {})
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

@@ -3,8 +3,11 @@
 Addresses are fsspec's, whose packages read them; a path is read as it always was, without fsspec.
 """
 
+import hashlib
+import os
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -22,6 +25,26 @@ def is_address(path: str) -> bool:
 def joined(root: str, name: str) -> str:
     """What `name` is called that lies in `root`; `root` itself where the name is empty."""
     return f"{root.rstrip('/')}/{name}" if name else root
+
+
+def path_key(folder: str, name: str) -> int:
+    """A 64-bit hash of a path, with links to folders resolved, as they are in a source's root; of an address as it is.
+
+    What lies in a file is named as if the file were a folder.
+    """
+    if is_address(name):
+        real = name
+    elif is_address(folder):
+        real = joined(folder, name)
+    else:
+        path = Path(folder) / name
+        real = f"{_real(path.parent)}/{path.name}"
+    return int.from_bytes(hashlib.blake2b(os.fsencode(real), digest_size=8).digest(), "big")
+
+
+@lru_cache(maxsize=4096)
+def _real(folder: Path) -> str:
+    return str(folder.resolve())
 
 
 def require_harmless(address: str) -> None:

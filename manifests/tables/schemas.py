@@ -34,6 +34,7 @@ REASONS = (
     "no_landmarks",
     "extreme_pose",
     "duplicate",
+    "decided",
     "person_in_train",
     "person_in_other_split",
 )
@@ -90,6 +91,8 @@ FACES = pa.schema(
         field("status", pa.string(), "'selected', 'spare', 'rejected' or 'unreadable'"),
         _optional("reason", pa.string(), "why it is not selected; see REASONS"),
         _optional("message", pa.string(), "the reason in words, where there is more to say"),
+        _optional("decision", pa.string(), "what a person decided: 'keep', 'reject' or 'guide'", added=True),
+        _optional("decision_why", pa.string(), "why, in the person's words", added=True),
         _optional("role", pa.string(), "'guide' or 'target' of a selected face"),
         _optional("box", pa.list_(pa.float32(), 4), "detected face x1, y1, x2, y2 in the upright photograph", "px"),
         _optional("detector_score", pa.float32(), "face probability, 0 to 1"),

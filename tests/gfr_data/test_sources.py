@@ -30,12 +30,13 @@ TABLE = "train-00000-of-00001.parquet"
 FORMS = ("tar", "tar.gz", "zip", "webdataset", "parquet")
 
 
-def points_of(people: Path, names: dict[str, str], out: Path) -> None:
-    """The points of CASIA-WebFace's photographs, by what `names` calls them."""
+def points_of(people: Path, names: dict[str, str], copies: dict[str, str], out: Path) -> None:
+    """The points of CASIA-WebFace's photographs and their copies, by what `names` calls them."""
     with open(people / POINTS, newline="") as file:
         header, *rows = csv.reader(file)
-    paths = [row[0].removeprefix("casia-webface/") for row in rows]
-    named = [[names[path], *row[1:]] for path, row in zip(paths, rows, strict=True) if path in names]
+    points = {row[0].removeprefix("casia-webface/"): row[1:] for row in rows}
+    points |= {path: points[original] for path, original in copies.items()}
+    named = [[names[path], *numbers] for path, numbers in points.items() if path in names]
     with open(out, "w", newline="") as file:
         csv.writer(file).writerows([header, *named])
 
@@ -63,7 +64,8 @@ def packed(people: Path, room: Path, form: str) -> str:
         tabulate(album, root)
     else:
         pack(album, root)
-    points_of(people, {path.relative_to(album).as_posix(): name for path, name in names.items()}, room / POINTS)
+    called = {path.relative_to(album).as_posix(): name for path, name in names.items()}
+    points_of(people, called, {f"{first.parent.name}/twin.jpg": f"{first.parent.name}/{first.name}"}, room / POINTS)
     shutil.rmtree(album)
     return f"{layout}:album={root}"
 

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pyarrow as pa
 import pytest
 
+from gfr_data.examination.decisions import Decision
 from gfr_data.examination.index import Photograph
 from gfr_data.examination.row import (
     SHARD,
@@ -28,6 +29,7 @@ WHOLE = ExaminedFace(
     measures=Measures(200.0, 48.0, 0.05, 0.5, 0.5, occlusion=0.4, yaw=1.0, pitch=2.0, roll=3.0),
     landmarks=FaceLandmarks([0.5] * 136, [0.25] * 68),
     expression=Expression(0.3, 0.4, 0.1, 0.8),
+    decision=Decision("keep", "it is she"),
 )
 
 

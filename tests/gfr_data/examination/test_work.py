@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gfr_data.examination.index import write_index
@@ -19,6 +19,7 @@ def identity(name: str, photographs: int) -> Identity:
     return Identity("folder", "", name, name, paths, (None,) * photographs, (None,) * photographs)
 
 
+@settings(deadline=None)
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20), size=st.integers(1, 12))
 def test_shards_hold_whole_identities_and_every_photograph_once(tmp_path_factory, sizes: list[int], size: int) -> None:
     work = Work(tmp_path_factory.mktemp("work"), MADE_BY)
