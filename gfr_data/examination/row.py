@@ -38,6 +38,14 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Framing:
+    """The square that is cropped around the face."""
+
+    crop_side: float  # px of the photograph, its shorter side
+    crop_inside: float  # share of it that lies in the photograph
+
+
+@dataclass(frozen=True)
 class Fingerprint:
     """What tells whether one photograph is a copy of another, see `quality.copies`."""
 
@@ -68,6 +76,7 @@ class ExaminedFace:
     message: str | None = None  # the reason in words, where there is more to say
     file: PhotographFile | None = None
     detection: Detection | None = None
+    framing: Framing | None = None
     fingerprint: Fingerprint | None = None
     measures: Measures | None = None
     landmarks: FaceLandmarks | None = None
@@ -96,7 +105,15 @@ class ExaminedFace:
             row |= {"decision": self.decision.verdict, "decision_why": self.decision.why}
         if self.measures is not None:
             row["quality"] = overall(self.measures)
-        parts = (self.file, self.detection, self.fingerprint, self.measures, self.landmarks, self.expression)
+        parts = (
+            self.file,
+            self.detection,
+            self.framing,
+            self.fingerprint,
+            self.measures,
+            self.landmarks,
+            self.expression,
+        )
         for part in parts:
             row |= vars(part) if part is not None else {}
         return row

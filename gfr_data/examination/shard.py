@@ -18,6 +18,7 @@ from gfr_data.examination.row import (
     Expression,
     FaceLandmarks,
     Fingerprint,
+    Framing,
     PhotographFile,
     read_known_rows,
     write_shard,
@@ -205,6 +206,7 @@ def _measured(
     photograph: Photograph, image: np.ndarray, digest: str, detected: Sequence["Face"], thresholds: Thresholds
 ) -> ExaminedFace:
     """The photograph's subject among the faces that were detected, and the measures that need no landmarks."""
+    from gfr_data.faces.crop import row_geometry, share_inside
     from gfr_data.faces.subject import find_subject
     from gfr_data.quality.copies import face_picture, hash_picture, small_picture
 
@@ -217,11 +219,13 @@ def _measured(
     face = subject.face
     picture = face_picture(image, face.keypoints)
     measures = measure_crop(image, face.box)
+    square = row_geometry(photograph.source.layout, face.box, height, width)
     return ExaminedFace(
         photograph,
         reason=subject.reason or judge(measures, thresholds),
         file=file,
         detection=Detection(_floats(face.box), float(face.score), _floats(face.keypoints)),
+        framing=Framing(min(square.width, square.height), share_inside(square, height, width)),
         fingerprint=Fingerprint(hash_picture(picture), small_picture(picture)),
         measures=measures,
     )

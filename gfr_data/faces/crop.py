@@ -24,6 +24,13 @@ def row_geometry(layout: str, box: np.ndarray, height: int, width: int) -> CropG
     return whole_image(height, width) if layout == "casia-webface" else square_around(box)
 
 
+def share_inside(geometry: CropGeometry, height: int, width: int) -> float:
+    """How much of a crop's square lies in its photograph, 0 to 1; the rest can only repeat the border."""
+    across = min(geometry.x0 + geometry.width, width) - max(geometry.x0, 0)
+    down = min(geometry.y0 + geometry.height, height) - max(geometry.y0, 0)
+    return max(across, 0) * max(down, 0) / (geometry.width * geometry.height)
+
+
 def crop(image: np.ndarray, geometry: CropGeometry, size: int = CROP_SIZE) -> np.ndarray:
     """Cut `geometry` out of `image` (H, W, 3) uint8 RGB: (size, size, 3) uint8, bicubic and antialiased.
 

@@ -14,7 +14,7 @@ from gfr_data.examination.decisions import GUIDE
 from gfr_data.examination.index import given_pairs
 from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work
-from gfr_data.pairs.guide import Candidate, SelectionRules, rank_guides, select
+from gfr_data.pairs.guide import Candidate, SelectionRules, may_be_target, rank_guides, select
 from gfr_data.pairs.splits import Group, Place, assign_splits, home, precedence
 from gfr_data.quality.copies import find_copies
 from gfr_data.sources.source import Source
@@ -148,10 +148,10 @@ def _best(faces: list[Entry], rules: SelectionRules) -> Selected:
 
 
 def _given(faces: list[Entry], rules: SelectionRules) -> Selected:
-    """The targets that were given, each with the fittest of its references; what is not acceptable is neither."""
+    """The targets that were given and may be one, each with the fittest of its references."""
     by_row = {entry.row: entry for entry in faces}
     guided = []
-    for target in faces:
+    for target in (face for face in faces if may_be_target(face.face, rules)):
         others = {entry.face.key: entry for row in target.references if (entry := by_row.get(row)) is not None}
         wanted = [entry for entry in others.values() if entry.decision == GUIDE] or others.values()
         if ranked := rank_guides(target.face, [entry.face for entry in wanted], rules):

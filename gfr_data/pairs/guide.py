@@ -19,7 +19,10 @@ class SelectionRules:
     # A camera held high or low is usual in portraits.
     guide_pitch: Annotated[NotNegative, about("degrees, largest |pitch| of a guide")] = 20.0
     guide_roll: Annotated[NotNegative, about("degrees, largest |roll| of a guide")] = 15.0
+    guide_inside: Annotated[NotNegative, about("least share of a guide's crop that lies in its photograph")] = 0.667
     guide_eyes: Annotated[NotNegative, about("lid distance over eye width, least of both eyes of a guide")] = 0.18
+    # A smaller one is enlarged so much that it is no ground truth for 256 px.
+    target_side: Annotated[NotNegative, about("px, least side of a target's crop in its photograph")] = 160.0
     equal_quality: Annotated[NotNegative, about("overall quality; photographs so near the best one are equals")] = 0.1
     pose_unit: Annotated[Positive, about("degrees that count as much as one `expression_unit`")] = 20.0
     expression_unit: Annotated[Positive, about("of the mouth's opening or width, or of an eye's opening")] = 0.2
@@ -38,13 +41,15 @@ class Candidate:
     eye_open_right: float
     mouth_open: float  # distance of the inner lips over the mouth's width
     mouth_wide: float  # mouth's width over the distance of the eyes
+    crop_side: float  # px of the photograph, shorter side of what is cropped
+    crop_inside: float  # share of it that lies in the photograph
 
 
 @dataclass(frozen=True)
 class Selection:
     guide: Candidate | None
     targets: tuple[Candidate, ...]
-    reason: str | None  # why there is no pair: 'too_few_faces' or 'no_guide'
+    reason: str | None  # why there is no pair: 'too_few_faces', 'no_guide' or 'no_target'
 
 
 def select(candidates: Sequence[Candidate], rules: SelectionRules, wanted: Collection[str] = ()) -> Selection:
@@ -59,16 +64,22 @@ def select(candidates: Sequence[Candidate], rules: SelectionRules, wanted: Colle
     guide = next(iter(guides), None)
     if guide is None:
         return Selection(None, (), "no_guide")
-    targets = _varied(guide, [face for face in ranked if face is not guide], rules)
-    return Selection(guide, tuple(targets), None)
+    targets = _varied(guide, [face for face in ranked if face is not guide and may_be_target(face, rules)], rules)
+    return Selection(guide, tuple(targets), None) if targets else Selection(None, (), "no_target")
 
 
 def may_guide(face: Candidate, rules: SelectionRules) -> bool:
-    """Frontal, and both eyes open."""
+    """Frontal, both eyes open, and not cut off by the photograph's border."""
     frontal = (
         abs(face.yaw) <= rules.guide_yaw and abs(face.pitch) <= rules.guide_pitch and abs(face.roll) <= rules.guide_roll
     )
-    return frontal and min(face.eye_open_left, face.eye_open_right) >= rules.guide_eyes
+    awake = min(face.eye_open_left, face.eye_open_right) >= rules.guide_eyes
+    return frontal and awake and face.crop_inside >= rules.guide_inside
+
+
+def may_be_target(face: Candidate, rules: SelectionRules) -> bool:
+    """Large enough in its photograph to be ground truth."""
+    return face.crop_side >= rules.target_side
 
 
 def rank_guides(target: Candidate, others: Sequence[Candidate], rules: SelectionRules) -> list[Candidate]:

@@ -42,6 +42,8 @@ MEASURES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("quality", "Overall quality", "", ()),
     ("detector_score", "Detector's score", "", ()),
     ("face_size", "Face size", "px", ("thresholds.face_size",)),
+    ("crop_side", "Side of what is cropped", "px", ("selection.target_side",)),
+    ("crop_inside", "Share of what is cropped that is inside", "", ("selection.guide_inside",)),
     ("bandwidth", "Effective resolution", "", ("thresholds.bandwidth",)),
     ("blockiness", "Blockiness", "", ("thresholds.blockiness",)),
     ("occlusion", "Occlusion", "", ("thresholds.occlusion",)),

@@ -99,6 +99,8 @@ FACES = pa.schema(
         _optional(
             "keypoints", pa.list_(pa.float32(), 10), "eyes, nose, mouth corners (x, y), upright photograph", "px"
         ),
+        _optional("crop_side", pa.float32(), "shorter side of what is cropped, in the photograph", "px", added=True),
+        _optional("crop_inside", pa.float32(), "share of what is cropped that lies in the photograph", added=True),
         _optional("landmarks", LANDMARKS, "68 iBUG points", "crop px"),
         _optional("landmark_scores", pa.list_(pa.float32(), 68), "the provider's confidence of each landmark"),
         _optional("yaw", pa.float32(), "head pose, positive to the subject's left", "degree"),

@@ -14,17 +14,19 @@ from gfr_data.examination.row import (
     Expression,
     FaceLandmarks,
     Fingerprint,
+    Framing,
     PhotographFile,
 )
 from gfr_data.quality.judge import Measures
 from gfr_data.sources.source import Source
 
-PARTS = (PhotographFile, Detection, Fingerprint, Measures, FaceLandmarks, Expression)
+PARTS = (PhotographFile, Detection, Framing, Fingerprint, Measures, FaceLandmarks, Expression)
 PHOTOGRAPH = Photograph(0, Source("folder", "/root", "mine"), "", "ana", "ana", "ana/1.jpg", None)
 WHOLE = ExaminedFace(
     PHOTOGRAPH,
     file=PhotographFile(300, 200, "c0ffee"),
     detection=Detection([1.0, 2.0, 3.0, 4.0], 0.99, [float(value) for value in range(10)]),
+    framing=Framing(300.0, 1.0),
     fingerprint=Fingerprint(2**64 - 1, b"grey"),
     measures=Measures(200.0, 48.0, 0.05, 0.5, 0.5, occlusion=0.4, yaw=1.0, pitch=2.0, roll=3.0),
     landmarks=FaceLandmarks([0.5] * 136, [0.25] * 68),

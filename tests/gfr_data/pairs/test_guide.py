@@ -5,14 +5,14 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gfr_data.pairs.guide import Candidate, SelectionRules, may_guide, select
+from gfr_data.pairs.guide import Candidate, SelectionRules, may_be_target, may_guide, select
 
 RULES = SelectionRules()
 
 
 def candidate(key: str, quality: float = 0.8, yaw: float = 0.0, eyes: float = 0.3, **more: float) -> Candidate:
-    values = {"pitch": 0.0, "roll": 0.0, "mouth_open": 0.0, "mouth_wide": 1.0} | more
-    return Candidate(key, quality, yaw, eye_open_left=eyes, eye_open_right=eyes, **values)
+    values = {"pitch": 0.0, "roll": 0.0, "mouth_open": 0.0, "mouth_wide": 1.0, "crop_side": 300.0, "crop_inside": 1.0}
+    return Candidate(key, quality, yaw, eye_open_left=eyes, eye_open_right=eyes, **(values | more))
 
 
 candidates = st.lists(
@@ -23,6 +23,8 @@ candidates = st.lists(
         yaw=st.floats(-60, 60),
         eyes=st.floats(0, 0.5),
         roll=st.floats(-40, 40),
+        crop_side=st.floats(60, 600),
+        crop_inside=st.floats(0.3, 1),
     ),
     max_size=12,
     unique_by=lambda face: face.key,
@@ -37,10 +39,13 @@ def test_selection_obeys_its_rules_in_any_order(faces: list[Candidate], shuffle:
     assert select(mixed, RULES) == chosen
     if chosen.guide is None:
         assert chosen.targets == ()
-        assert len(faces) < 2 or not any(may_guide(face, RULES) for face in faces)
+        guides = [face for face in faces if may_guide(face, RULES)]
+        best = max(guides, key=lambda face: face.quality, default=None)
+        assert len(faces) < 2 or not guides or not any(may_be_target(face, RULES) for face in faces if face is not best)
     else:
         assert may_guide(chosen.guide, RULES)
         assert chosen.guide not in chosen.targets
+        assert all(may_be_target(face, RULES) for face in chosen.targets)
         assert 1 <= len(chosen.targets) == len(set(chosen.targets)) <= RULES.most - 1
         assert chosen.guide.quality == max(face.quality for face in faces if may_guide(face, RULES))
 
@@ -48,6 +53,15 @@ def test_selection_obeys_its_rules_in_any_order(faces: list[Candidate], shuffle:
 def test_profile_and_closed_eyes_never_guide() -> None:
     faces = [candidate("profile", 1.0, yaw=50), candidate("asleep", 1.0, eyes=0.02), candidate("plain", 0.2)]
     assert select(faces, RULES).guide == faces[2]
+
+
+def test_a_face_that_is_cut_off_never_guides_and_a_small_one_is_no_truth() -> None:
+    faces = [candidate("cut", 1.0, crop_inside=0.6), candidate("small", 0.9, crop_side=120.0), candidate("plain", 0.2)]
+    chosen = select(faces, RULES)
+    assert (chosen.guide, chosen.targets) == (faces[1], (faces[0], faces[2])), (
+        "small may guide, cut off may be a target"
+    )
+    assert select([faces[1], candidate("other", 0.95)], RULES).reason == "no_target"
 
 
 def test_one_face_gives_no_pair() -> None:
