@@ -111,12 +111,13 @@ def main(
     if run is None:
         raise click.UsageError("Missing option '--out': the folder of this run.")
     from gfr_model.training.summary import summary_lines
-    from gfr_model.training.train import survey, train
+    from gfr_model.training.survey import survey
+    from gfr_model.training.train import train
 
     if dry_run:
         from manifests.settings import to_toml
 
-        plan = survey(folder, run, config)
+        plan = survey(folder, run, config, device, trust_program)
         facts = [f"{key}: {value}" for key, value in plan.items()]
         print_summary(plan, as_json, "\n".join([to_toml(config), *facts]))
         return

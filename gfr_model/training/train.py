@@ -277,20 +277,3 @@ def _conclude(
     if world.leads:
         write_summary(run, config, summary_lines(summary), summary.best_step)
     return summary
-
-
-def survey(folder: Path, run: Path, config: TrainConfig) -> dict[str, int | str]:
-    """Say what `train` would do, and do nothing. Raises as it would for the pairs."""
-    splits = read_splits(folder, config.hold_out, config.seed)
-    plan = make_plan(config, len(splits.train))
-    kept = checkpoint.existing(run)
-    return {
-        "run": str(run),
-        "continues": str(kept[0]) if kept else "",
-        "training_pairs": len(splits.train),
-        "validation_pairs": len(splits.val),
-        "steps_of_WarpNet_alone": plan.warp_steps,
-        "steps_at_most": plan.total_steps,
-        "steps_between_validations": plan.validate_every,
-        "note": splits.note,
-    }

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gfr_model.config import TrainConfig
 from gfr_model.landmarks import INNER
 from gfr_model.networks.spline import similarity
 from gfr_model.networks.warp import identity_flow, landmark_error, sample_flow, to_pixels
@@ -37,8 +38,7 @@ def validate(
 def _validate(
     learner: Learner, feed: Feed, world: World, batches: int | None, samples: int
 ) -> tuple[dict[str, float], np.ndarray]:
-    size = min(max(BATCH, learner.config.batch_size), LARGEST)
-    parts = np.array_split(np.arange(len(feed)), max(1, -(-len(feed) // size)))[:batches]
+    parts = batches_of(len(feed), learner.config)[:batches]
     sums: dict[str, Tensor] = {}
     for part in parts[world.rank :: world.size]:
         for name, value in _measure(learner, feed.validation(part)).items():
@@ -47,6 +47,12 @@ def _validate(
     means = _finish({name: value / count for name, value in _over_processes(sums, world).items()})
     picture = _picture(learner, feed.validation(np.arange(min(samples, len(feed))))) if samples else np.zeros(0)
     return means, picture
+
+
+def batches_of(count: int, config: TrainConfig) -> list[np.ndarray]:
+    """The numbers of `count` pairs in the batches in which they are validated."""
+    size = min(max(BATCH, config.batch_size), LARGEST)
+    return np.array_split(np.arange(count), max(1, -(-count // size)))
 
 
 def _over_processes(sums: dict[str, Tensor], world: World) -> dict[str, Tensor]:

@@ -64,6 +64,10 @@ def test_dry_run_writes_nothing(tiny_pairs, tmp_path):
     assert found.exit_code == 0, found.output
     assert "training_pairs: 6" in found.output
     assert "max_steps = 4" in found.output
+    cost = json.loads(_run(tiny_pairs, "--out", tmp_path / "run", *SMALL, "--dry-run", "--json").stdout)
+    assert 0 <= cost["hours_at_most"] < 1
+    assert 0 < cost["disk_GB"] < 1
+    assert 0.05 < cost["memory_GB"] < 50
     assert not (tmp_path / "run").exists()
 
 
