@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HOMES = {
     "BuildConfig": "gfr_data.config",
     "build_pairs": "gfr_data.build",
-    "parse_source": "gfr_data.sources.layouts",
+    "parse_source": "gfr_data.sources.options",
 }
 
 
