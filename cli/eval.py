@@ -20,7 +20,7 @@ from cli.command import (
     version_option,
 )
 from cli.progress import progress_bars
-from cli.restore import app_command, explain_command, restore_command
+from cli.restore import app_command, explain_command, restore_command, sheet_command
 
 EXPORTS = ("onnx", "torchscript")
 FORMATS = ("text", "markdown", "csv", "latex", "json")
@@ -151,6 +151,7 @@ def report_command(folder: Path, out: Path | None, as_json: bool) -> None:
 
 main.add_command(restore_command)
 main.add_command(explain_command)
+main.add_command(sheet_command)
 main.add_command(app_command)
 
 

@@ -164,6 +164,37 @@ def explain_command(as_json: bool, **options: Any) -> None:
     print_summary(asdict(explained), as_json, f"{explained.text()}\nwritten: {explained.out}")
 
 
+@click.command("sheet")
+@click.argument("cases", metavar="PHOTO[=GUIDE]...", nargs=-1, required=True)
+@click.option("--run", "runs", metavar="[NAME=]RUN", multiple=True, required=True, help="A column; repeatable.")
+@click.option(
+    "--out",
+    required=True,
+    multiple=True,
+    metavar="FILE",
+    type=GivenPath(dir_okay=False),
+    help="A picture (.png) or a page (.html) to write; repeatable.",
+)
+@device_option
+@overwrite_option
+@json_option
+@reports_errors
+def sheet_command(as_json: bool, **options: Any) -> None:
+    """Show real photographs beside what several runs make of them, as the paper's Figs. 1 and 5 do.
+
+    Each row is a photograph with its guide as an inset; GUIDE is a photograph or a folder of one person's.
+    """
+    from cli.finder import Finder
+    from gfr_model.restoration.sheet import SheetConfig, write_sheet
+    from manifests import DataError
+
+    with progress_bars() as progress:
+        sheet = write_sheet(SheetConfig(**options), lambda: Finder(options["device"]), progress)
+    print_summary(asdict(sheet), as_json, f"{sheet.photographs} photographs\nwritten: {', '.join(sheet.out)}")
+    if sheet.problems:
+        raise DataError(f"not on the sheet: {'; '.join(sheet.problems)}")
+
+
 @click.command("app")
 @run_option
 @click.option(
