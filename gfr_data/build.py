@@ -54,6 +54,7 @@ from manifests import (
     folders,
     is_made_by,
     is_whole,
+    named_files,
     read_table,
     settings_of,
     silent,
@@ -207,11 +208,7 @@ def _is_finished(job: _Job) -> bool:
     if job.config.recipe and not all((out / LISTS / f"{split}.csv").is_file() for split in pairs["split"].unique()):
         return False
     noted = job.work.all_noted_crops()
-    crops = {
-        crop
-        for role in ("target", "guide")
-        for crop in zip(*(pairs[f"{role}_{name}"].to_pylist() for name in ("path", "hash")), strict=True)
-    }
+    crops = {(file.path, file.digest) for file in named_files(pairs)}
     return all(noted.get(path) == digest and is_whole(out / path) for path, digest in crops)
 
 

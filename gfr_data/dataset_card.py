@@ -165,7 +165,7 @@ def _records(part: Part, schema: pa.Schema) -> dict[str, Any]:
 
 
 def _field(part: Part, column: pa.Field) -> dict[str, Any]:
-    many, kind = pa.types.is_fixed_size_list(column.type), column.type
+    many, kind = pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type), column.type
     source: dict[str, Any] = {"fileObject": {"@id": f"{part.name}.parquet"}, "extract": {"column": column.name}}
     if pa.types.is_struct(kind):
         source["transform"] = {"jsonPath": "bytes"}

@@ -169,6 +169,8 @@ def _features(schema: pa.Schema) -> dict[str, Any]:
     """What the `datasets` package calls each column; it shows `Image` columns as pictures."""
 
     def feature(kind: pa.DataType) -> dict[str, Any]:
+        if pa.types.is_list(kind):
+            return {"feature": feature(kind.value_type), "_type": "Sequence"}
         if pa.types.is_fixed_size_list(kind):
             return {"feature": feature(kind.value_type), "length": kind.list_size, "_type": "Sequence"}
         return {"dtype": {"float": "float32", "double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}

@@ -14,6 +14,7 @@ from manifests.files import write_text as write_text
 from manifests.memory import keep_freed_memory as keep_freed_memory
 from manifests.progress import Progress as Progress
 from manifests.progress import silent as silent
+from manifests.tables.checking import named_files as named_files
 from manifests.tables.checking import validate_dataset as validate_dataset
 from manifests.tables.io import is_made_by as is_made_by
 from manifests.tables.io import read_provenance as read_provenance

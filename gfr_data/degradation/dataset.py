@@ -2,7 +2,7 @@
 
 DIR2/degraded.parquet     one row per observation; written last
 DIR2/lq/<pair_id>-<copy>  the low-resolution file itself: .jpg, or .png when q = 0
-DIR2/crops/...            the targets and guides, as in the pairs' folder
+DIR2/crops/...            the targets and all guides, as in the pairs' folder
 DIR2/degrade.json         what the folder is made with, so that two settings never mix
 DIR2/done.jsonl           hashes of the low-resolution files as they are made; gone once the table has them
 
@@ -36,6 +36,7 @@ from manifests import (
     hash_file,
     is_made_by,
     is_whole,
+    named_files,
     provenance,
     read_table,
     settings_of,
@@ -195,7 +196,7 @@ def _finished(job: _Job) -> bool:
     """Whether `out` holds the result: a table that can be read, and all its files, as far as their ends tell."""
     if not _hashes_of_table(job):
         return False
-    crops = {path for role in ("target", "guide") for path in job.table[f"{role}_path"].to_pylist()}
+    crops = {file.path for file in named_files(job.table)}
     return all(is_whole(job.out / name) for name in (*job.names, *crops))
 
 
@@ -221,22 +222,22 @@ def _hashes_of_table(job: _Job) -> dict[str, str]:
 
 def _crop_tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Crop, ...]]]:
     """Each crop once, in parts."""
-    crops = {crop.path: crop for role in ("guide", "target") for crop in _crops(job, role)}
+    crops = {crop.path: crop for crop in _crops(job)}
     listed = sorted(crops.values(), key=lambda crop: crop.path)
     for start in range(0, len(listed), TASK_PAIRS):
         yield job.folder, job.out, tuple(listed[start : start + TASK_PAIRS])
 
 
-def _crops(job: _Job, role: str) -> Iterator[Crop]:
-    paths, digests = (job.table[f"{role}_{name}"].to_pylist() for name in ("path", "hash"))
-    for row, path, digest in zip(job.rows.tolist(), paths, digests, strict=True):
-        yield Crop(path, digest, job.folder / PAIRS_FILE, row, f"{role}_path")
+def _crops(job: _Job) -> Iterator[Crop]:
+    """All crops that the pairs name; the targets first, in the order of the rows."""
+    for file in named_files(job.table):
+        yield Crop(file.path, file.digest, job.folder / PAIRS_FILE, int(job.rows[file.row]), file.column)
 
 
 def _tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Observation, ...]]]:
     """The observations of a few pairs each, copies one after another."""
     draws = (job.draws.at(number) for number in range(len(job.names)))
-    targets = (crop for crop in _crops(job, "target") for _ in range(job.copies))
+    targets = (crop for crop in _crops(job) if crop.column == "target_path" for _ in range(job.copies))
     known = _known_hashes(job)
     observations = tuple(zip(targets, job.names, draws, map(known.get, job.names), strict=True))
     size = TASK_PAIRS * job.copies

@@ -51,6 +51,7 @@ class Pair:
     split: str
     target: Entry
     guide: Entry
+    more: tuple[Entry, ...] = ()  # further guides, the fittest first
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,16 @@ class Choice:
 
     def roles(self) -> dict[RowKey, str]:
         """'guide' or 'target' of each selected row."""
-        return {pair.target.row: "target" for pair in self.pairs} | {pair.guide.row: "guide" for pair in self.pairs}
+        further = {entry.row: "guide" for pair in self.pairs for entry in pair.more}
+        targets = {pair.target.row: "target" for pair in self.pairs}
+        return further | targets | {pair.guide.row: "guide" for pair in self.pairs}
 
 
 @dataclass(frozen=True)
 class Selected:
     """What an identity gives."""
 
-    guided: tuple[tuple[Entry, Entry], ...]  # a target and its guide each, in the order they were chosen
+    guided: tuple[tuple[Entry, tuple[Entry, ...]], ...]  # a target and its guides each, in the order they were chosen
     reason: str | None  # why there is no pair
 
 
@@ -90,7 +93,7 @@ def choose_pairs(entries: Sequence[Entry], sources: Sequence[Source], rules: Sel
         if place.split is None:
             excluded[one.guided[0][0].identity_key] = place
         else:
-            pairs += [Pair(place.split, target, guide) for target, guide in one.guided]
+            pairs += [Pair(place.split, target, guides[0], guides[1:]) for target, guides in one.guided]
     reasons = [one.reason for one in selected.values()] + [place.reason for place in excluded.values()]
     return Choice(tuple(pairs), copies, excluded, Counter(reason for reason in reasons if reason is not None))
 
@@ -137,24 +140,28 @@ def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dic
 
 
 def _best(faces: list[Entry], rules: SelectionRules) -> Selected:
-    """The identity's best frontal face as the guide of others of its best."""
+    """The identity's best frontal face as the guide of others of its best, which are one another's further guides."""
     wanted = {entry.face.key for entry in faces if entry.decision == GUIDE}
     selection = select([entry.face for entry in faces], rules, wanted)
     if selection.guide is None:
         return Selected((), selection.reason)
     by_face = {id(entry.face): entry for entry in faces}
     guide = by_face[id(selection.guide)]
-    return Selected(tuple((by_face[id(target)], guide) for target in selection.targets), None)
+    guided = []
+    for target in selection.targets:
+        others = rank_guides(target, [face for face in selection.targets if face is not target], rules)
+        guided.append((by_face[id(target)], (guide, *(by_face[id(face)] for face in others))))
+    return Selected(tuple(guided), None)
 
 
 def _given(faces: list[Entry], rules: SelectionRules) -> Selected:
-    """The targets that were given and may be one, each with the fittest of its references."""
+    """The targets that were given and may be one, each with its acceptable references, the fittest first."""
     by_row = {entry.row: entry for entry in faces}
     guided = []
     for target in (face for face in faces if may_be_target(face.face, rules)):
         others = {entry.face.key: entry for row in target.references if (entry := by_row.get(row)) is not None}
-        wanted = [entry for entry in others.values() if entry.decision == GUIDE] or others.values()
-        if ranked := rank_guides(target.face, [entry.face for entry in wanted], rules):
-            guided.append((target, others[ranked[0].key]))
+        ranked = rank_guides(target.face, [entry.face for entry in others.values()], rules)
+        if ranked := sorted(ranked, key=lambda face: others[face.key].decision != GUIDE):
+            guided.append((target, tuple(others[face.key] for face in ranked)))
     reason = "no_guide" if any(entry.references for entry in faces) else "too_few_faces"
     return Selected(tuple(guided), None if guided else reason)

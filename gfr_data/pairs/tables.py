@@ -17,6 +17,7 @@ from gfr_data.examination.work import Work
 from gfr_data.pairs.choose import Choice, Pair, RowKey
 from gfr_data.sources.source import Source
 from manifests import FACES, PAIRS, hash_bytes, hash_file, to_table, write_bytes
+from manifests.tables.schemas import MORE_GUIDES
 
 CROPS = "crops"
 
@@ -39,7 +40,7 @@ def name_crops(choice: Choice) -> dict[RowKey, str]:
     """
     paths: dict[RowKey, str] = {}
     taken: set[str] = set()
-    selected = {entry.row: entry for pair in choice.pairs for entry in (pair.target, pair.guide)}
+    selected = {entry.row: entry for pair in choice.pairs for entry in (pair.target, pair.guide, *pair.more)}
     for entry in sorted(selected.values(), key=lambda entry: (entry.identity_key, entry.face.key)):
         stem = entry.face.key.rpartition("/")[2].rpartition(".")[0] or entry.face.key.rpartition("/")[2]
         plain = f"{CROPS}/{_plain(entry.dataset)}/{_plain(entry.identity)}/{_plain(stem)}"
@@ -177,4 +178,12 @@ def _pair_row(
             f"{role}_hash": hashes[path],
             f"{role}_source_path": entry.face.key,
         }
-    return row
+    further = {
+        "path": [paths[entry.row] for entry in pair.more],
+        "landmarks": [value for entry in pair.more for value in landmarks[entry.row]],
+        "hash": [hashes[paths[entry.row]] for entry in pair.more],
+        "source_path": [entry.face.key for entry in pair.more],
+    }
+    for name in ("yaw", "pitch", "roll", "quality"):
+        further[name] = [getattr(entry.face, name) for entry in pair.more]
+    return row | {f"{MORE_GUIDES}_{name}": values for name, values in further.items()}

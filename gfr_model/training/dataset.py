@@ -1,19 +1,24 @@
 """Pairs for trainers of other people: a torch data set that degrades its targets as eq. 4 says."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch.utils.data import Dataset
 
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.training.pairs import COLUMNS, make_table, read_crop
-from manifests import PAIRS, PAIRS_FILE, DataError, read_table
-from manifests.crops import CROP_SIZE, mirror_points
+from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, read_table
+from manifests.crops import CROP_SIZE, UnusableError, mirror_points, read_picture
 from manifests.degradation.draws import draw_many, pair_keys
 from manifests.degradation.space import PARAMETERS, parse_space
+from manifests.tables.schemas import MORE_GUIDES
 
+MORE_COLUMNS = [f"{MORE_GUIDES}_{name}" for name in ("path", "hash", "landmarks")]
 COPIES = 2**31  # degradations of a pair that a random look chooses from
 
 
@@ -22,7 +27,9 @@ class PairDataset(Dataset[dict[str, Any]]):
 
     A pair is a dict: `degraded`, `guide`, `target` (3, 256, 256) float32 RGB in [0, 1]; `target_landmarks`,
     `guide_landmarks` (68, 2) float32 in crop px; `pair_id`, `person`; and what was drawn of `blur_sigma`, `scale`,
-    `noise_sigma`, `jpeg_quality`, numbers. Batches of a DataLoader have them stacked.
+    `noise_sigma`, `jpeg_quality`, numbers. Batches of a DataLoader have them stacked. With `more_guides=K` also
+    `more_guides` (K, 3, 256, 256), `more_guides_landmarks` (K, 68, 2), and their number `more_guides_count`: a pair
+    with fewer has black pictures and zeros behind them.
 
     Each look draws another degradation, from torch's generator, which a DataLoader seeds in each of its workers anew:
     with `torch.manual_seed` a run repeats. Nothing is kept open and nothing changes, so any number of workers may read.
@@ -40,18 +47,23 @@ class PairDataset(Dataset[dict[str, Any]]):
         fixed: bool = False,  # each pair has one degradation, the same at every look: to validate
         flip: bool = False,  # mirror half of the pairs, landmarks included; not where `fixed`
         seed: int = 0,  # keys the degradations, with the pair
+        more_guides: int = 0,  # further guides of each pair, the fittest first
     ) -> None:
         """Read the table, no picture. Raises DataError without such a split, ConfigError for values not of eq. 4."""
         self.space = parse_space(blur_sigma=blur_sigma, scale=scale, noise_sigma=noise_sigma, jpeg_quality=jpeg_quality)
+        if more_guides < 0:
+            raise ConfigError(f"more_guides is {more_guides}, must be at least 0")
         self.fixed, self.flip = fixed, flip
         path = Path(folder) / PAIRS_FILE
-        table = read_table(path, PAIRS, columns=COLUMNS)
+        table = read_table(path, PAIRS, columns=[*COLUMNS, *MORE_COLUMNS] if more_guides else COLUMNS)
         splits = table.column("split").to_pylist()
         rows = [row for row, name in enumerate(splits) if name == split]
         if not rows:
             raise DataError(f"{path} has no split {split!r}; it has {', '.join(sorted(set(splits))) or 'no pairs'}")
         self.table = make_table(Path(folder), table, rows)
         self.persons = table.column("person").take(rows).to_pylist()
+        self.more_guides = more_guides
+        self.further = _further(table.take(rows), path, rows, more_guides) if more_guides else []
         self.keys = pair_keys(seed, self.table.pair_ids)
 
     def __len__(self) -> int:
@@ -65,7 +77,8 @@ class PairDataset(Dataset[dict[str, Any]]):
         places = int(self.table.target[index]), int(self.table.guide[index])
         crops = [read_crop(self.table, place, CROP_SIZE) for place in places]
         points = [self.table.crop_points[place] for place in places]
-        if self.flip and not self.fixed and torch.rand(()) < 0.5:
+        flipped = bool(self.flip and not self.fixed and torch.rand(()) < 0.5)
+        if flipped:
             crops = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
             points = [mirror_points(one[None], CROP_SIZE)[0] for one in points]
         target, guide = (torch.from_numpy(crop.transpose(2, 0, 1).copy()) for crop in crops)
@@ -80,4 +93,46 @@ class PairDataset(Dataset[dict[str, Any]]):
             "pair_id": self.table.pair_ids[index],
             "person": self.persons[index],
             **{name: float(getattr(draws, name)[0]) for name in PARAMETERS},
+            **(self._more(index, flipped) if self.more_guides else {}),
         }
+
+    def _more(self, index: int, flipped: bool) -> dict[str, Any]:
+        """The further guides of a pair."""
+        images = torch.zeros((self.more_guides, 3, CROP_SIZE, CROP_SIZE))
+        points = torch.zeros((self.more_guides, 68, 2))
+        for number, guide in enumerate(self.further[index]):
+            try:
+                crop = read_picture(self.table.folder / guide.path, guide.digest, CROP_SIZE, self.table.folder)
+            except UnusableError as error:
+                raise DataError(f"{guide.where}: {error}; build the pairs again") from error
+            crop, own = (crop[:, ::-1], mirror_points(guide.points[None])[0]) if flipped else (crop, guide.points)
+            images[number] = torch.from_numpy(crop.transpose(2, 0, 1).copy()).float().div_(255)
+            points[number] = torch.from_numpy(own.copy())
+        return {
+            "more_guides": images,
+            "more_guides_landmarks": points,
+            "more_guides_count": len(self.further[index]),
+        }
+
+
+@dataclass(frozen=True)
+class _Guide:
+    path: str
+    digest: str
+    points: np.ndarray  # (68, 2) float32, crop px
+    where: str  # for messages
+
+
+def _further(table: pa.Table, path: Path, rows: Sequence[int], most: int) -> list[list[_Guide]]:
+    """The first further guides of each pair; none where the table has none, as those of before."""
+    found = []
+    for row, values in zip(rows, table.select(MORE_COLUMNS).to_pylist(), strict=True):
+        names, digests, numbers = (values[name] or [] for name in MORE_COLUMNS)
+        if not len(names) == len(digests) == len(numbers) / 136:
+            raise DataError(
+                f"{path}, row {row}: its lists of further guides have not one length; build the pairs again"
+            )
+        points = np.array(numbers, np.float32).reshape(-1, 68, 2)
+        where = f"{path}, row {row}, {MORE_COLUMNS[0]}"
+        found.append([_Guide(*one, where) for one in zip(names, digests, points, strict=True)][:most])
+    return found

@@ -2,24 +2,45 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from manifests.errors import DataError
 from manifests.files import hash_file
 from manifests.progress import Progress, silent
 from manifests.tables.io import key_of, read_table
-from manifests.tables.schemas import FILES, REASONS, SCHEMAS, STATUSES
+from manifests.tables.schemas import FILES, MORE_GUIDES, PAIRS, REASONS, SCHEMAS, STATUSES
 from manifests.tables.seal import is_intact
 
 # (path column, hash column) of each table: files that must exist with these bytes.
-HASHED = {
-    "faces": (),
-    "pairs": (("target_path", "target_hash"), ("guide_path", "guide_hash")),
-    "degraded": (("target_path", "target_hash"), ("guide_path", "guide_hash"), ("lq_path", "lq_hash")),
-    "scores": (),
-}
+CROPS = (
+    ("target_path", "target_hash"),
+    ("guide_path", "guide_hash"),
+    (f"{MORE_GUIDES}_path", f"{MORE_GUIDES}_hash"),
+)
+HASHED = {"faces": (), "pairs": CROPS, "degraded": (*CROPS, ("lq_path", "lq_hash")), "scores": ()}
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A file that a table names."""
+
+    path: str
+    digest: str
+    row: int
+    column: str
+
+
+def named_files(table: pa.Table, columns: Sequence[tuple[str, str]] = CROPS) -> Iterator[NamedFile]:
+    """The files that a table names in columns of paths, with their hashes; some many times."""
+    for path_column, hash_column in columns:
+        found = zip(table[path_column].to_pylist(), table[hash_column].to_pylist(), strict=True)
+        for row, (paths, digests) in enumerate(found):
+            many = (paths or [], digests or []) if pa.types.is_list(table[path_column].type) else ([paths], [digests])
+            yield from (NamedFile(path, digest, row, path_column) for path, digest in zip(*many, strict=False))
 
 
 def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[str]:
@@ -52,7 +73,8 @@ def _problems(name: str, table: pa.Table, folder: Path, progress: Progress) -> I
         yield from _bad_faces(table, folder)
     if name in ("pairs", "degraded"):
         yield from _shared(table, "person {!r}", ["person"])
-        yield from _shared(table, "one photograph (crop hash {})", ["target_hash", "guide_hash"])
+        yield from _odd_lists(table)
+        yield from _shared(table, "one photograph (crop hash {})", [column for _, column in CROPS])
     yield from _bad_files(name, table, folder, progress)
 
 
@@ -86,12 +108,26 @@ def _bad_faces(table: pa.Table, folder: Path) -> Iterator[str]:
             yield f"row {row}: selected, but its crop {crop!r} is missing"
 
 
+def _odd_lists(table: pa.Table) -> Iterator[str]:
+    """Rows whose lists of further guides are not of one length."""
+    columns = [field for field in PAIRS if field.name.startswith(MORE_GUIDES)]
+    lengths = [pc.list_value_length(table[field.name]).fill_null(0).to_pylist() for field in columns]
+    for row, found in enumerate(zip(*lengths, strict=True)):
+        each = {
+            length / 136 if field.name.endswith("_landmarks") else length
+            for field, length in zip(columns, found, strict=True)
+        }
+        if len(each) > 1:
+            yield f"row {row}: its lists of further guides have not one length"
+
+
 def _shared(table: pa.Table, what: str, columns: Sequence[str]) -> Iterator[str]:
     """The values of `columns` that are in more than one split; `what` says what such a value is."""
     splits = defaultdict(set)
     for column in columns:
-        for value, split in zip(table.column(column).to_pylist(), table.column("split").to_pylist(), strict=True):
-            splits[value].add(split)
+        for found, split in zip(table.column(column).to_pylist(), table.column("split").to_pylist(), strict=True):
+            for value in found or [] if pa.types.is_list(table[column].type) else [found]:
+                splits[value].add(split)
     for value, where in sorted(splits.items()):
         if len(where) > 1:
             yield f"{what.format(value)} is in several splits: {', '.join(sorted(where))}"
@@ -99,11 +135,9 @@ def _shared(table: pa.Table, what: str, columns: Sequence[str]) -> Iterator[str]
 
 def _bad_files(name: str, table: pa.Table, folder: Path, progress: Progress) -> Iterator[str]:
     expected: dict[str, str] = {}
-    for path_column, hash_column in HASHED[name]:
-        pairs = zip(table.column(path_column).to_pylist(), table.column(hash_column).to_pylist(), strict=True)
-        for path, digest in pairs:
-            if expected.setdefault(path, digest) != digest:
-                yield f"{path} is listed with two different hashes"
+    for one in named_files(table, HASHED[name]):
+        if expected.setdefault(one.path, one.digest) != one.digest:
+            yield f"{one.path} is listed with two different hashes"
     for done, (path, digest) in enumerate(sorted(expected.items()), start=1):
         file = folder / path
         if not file.is_file():

@@ -193,9 +193,10 @@ def _check_values(path: Path, table: pa.Table, schema: pa.Schema) -> None:
 
 
 def _check_paths(path: Path, name: str, values: pa.ChunkedArray) -> None:
-    for row, value in enumerate(values.to_pylist()):
-        if value is not None and (why := unsafe_path(value)):
-            raise DataError(f"{path}, row {row}, column {name}: {value!r} {why}")
+    for row, found in enumerate(values.to_pylist()):
+        for value in found if isinstance(found, list) else [found]:
+            if value is not None and (why := unsafe_path(value)):
+                raise DataError(f"{path}, row {row}, column {name}: {value!r} {why}")
 
 
 def _check_points(path: Path, name: str, values: pa.ChunkedArray) -> None:

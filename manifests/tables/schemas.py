@@ -70,8 +70,10 @@ def field(
     return pa.field(name, kind, nullable=nullable, metadata=metadata)
 
 
-def _optional(name: str, kind: pa.DataType, description: str, unit: str = "", added: bool = False) -> pa.Field:
-    return field(name, kind, description, unit=unit, nullable=True, added=added)
+def _optional(
+    name: str, kind: pa.DataType, description: str, unit: str = "", added: bool = False, path: bool = False
+) -> pa.Field:
+    return field(name, kind, description, unit=unit, nullable=True, added=added, path=path)
 
 
 _WHO = [
@@ -149,7 +151,23 @@ _PAIR = [
     field("guide_source_path", pa.string(), "the guide's photograph, relative to its source's root", path=True),
 ]
 
-PAIRS = pa.schema(_PAIR, metadata={KEY: "pair_id"})
+# Further guides of the target, the fittest first: an item of each list for each, 136 of the landmarks.
+MORE_GUIDES = "more_guides"
+_MORE = [
+    _optional(f"{MORE_GUIDES}_{name}", pa.list_(kind), f"further guides, the fittest first: {what}", unit, True, path)
+    for name, kind, what, unit, path in (
+        ("path", pa.string(), "their crops, relative to this table", "", True),
+        ("landmarks", pa.float32(), "68 iBUG points of each, one after another", "crop px", False),
+        ("yaw", pa.float32(), "head pose", "degree", False),
+        ("pitch", pa.float32(), "head pose", "degree", False),
+        ("roll", pa.float32(), "head pose", "degree", False),
+        ("quality", pa.float32(), "overall quality, 0 to 1", "", False),
+        ("hash", pa.string(), "BLAKE2b-128 of their crop files", "", False),
+        ("source_path", pa.string(), "their photographs, relative to their source's root", "", True),
+    )
+]
+
+PAIRS = pa.schema([*_PAIR, *_MORE], metadata={KEY: "pair_id"})
 
 _DRAW = [
     field("blur_sigma", pa.float32(), "rho, standard deviation of the Gaussian blur; 0 is none", unit="px"),
@@ -167,6 +185,7 @@ DEGRADED = pa.schema(
         *_DRAW,
         field("seed", pa.int64(), "seed of the run; the draw is keyed by (seed, pair_id, copy)"),
         *_PAIR[2:],
+        *_MORE,
     ],
     metadata={KEY: "pair_id copy"},
 )

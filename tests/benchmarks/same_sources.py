@@ -27,7 +27,8 @@ from tests.gfr_data.packing import dealt, files_in, pack, shard, tabulate
 DATASETS = {"celeba": "folder", "london": "folder", "lfw": "lfw"}
 FORMS = ("folder", "tar", "webdataset", "parquet")
 SHARDS = 4
-NAMES = ("source_path", "target_source_path", "guide_source_path", "message")  # that a photograph has in its file
+# What a photograph is called in its file.
+NAMES = ("source_path", "target_source_path", "guide_source_path", "more_guides_source_path", "message")
 
 
 def prepare(people: Path, form: str, dataset: str, room: Path) -> tuple[str, dict[str, str]]:

@@ -28,13 +28,20 @@ from manifests import (
 SPLITS = ("train", "train", "train", "val", "test-web-face")
 
 
+def _any(kind: pa.DataType) -> object:
+    """A value of a column; two of a list."""
+    if pa.types.is_list(kind):
+        return [_any(kind.value_type)] * 2
+    return "x" if kind == pa.string() else 0.5
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Five pairs of three splits."""
     rows = []
     rng = np.random.default_rng(0)
     for number in range(5):
-        row = {field.name: "x" if str(field.type) == "string" else 0.5 for field in PAIRS}
+        row = {field.name: _any(field.type) for field in PAIRS}
         row |= {"pair_id": f"p{number}", "split": SPLITS[number], "person": f"person {number}"}
         for role in ("target", "guide"):
             path = tmp_path / "data" / f"{role}{number}.png"

@@ -80,7 +80,7 @@ def config_of(source: str, out: Path, jobs: int = 1) -> BuildConfig:
 
 def said(out: Path) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """What a build's tables say, but for the names of photographs in their files."""
-    own = {"source_path", "target_source_path", "guide_source_path", "message"}
+    own = {"source_path", "target_source_path", "guide_source_path", "more_guides_source_path", "message"}
     tables = read_table(out / FACES_FILE, FACES), read_table(out / PAIRS_FILE, PAIRS)
     faces, pairs = ([{k: v for k, v in row.items() if k not in own} for row in table.to_pylist()] for table in tables)
     return sorted(faces, key=lambda row: (row["identity"], row["content_hash"] or "", row["status"])), pairs
@@ -105,7 +105,13 @@ def test_the_same_pairs_from_every_form(people: Path, of_folder: object, tmp_pat
     config = config_of(packed(people, tmp_path / "room", form), tmp_path / "pairs")
     assert build_pairs(config).changed
     assert said(tmp_path / "pairs") == of_folder
-    assert len(said(tmp_path / "pairs")[1]) >= PEOPLE
+    pairs = read_table(tmp_path / "pairs" / PAIRS_FILE, PAIRS).to_pylist()
+    targets = {(row["identity"], row["target_path"]) for row in pairs}
+    assert len(pairs) >= PEOPLE
+    for row in pairs:  # an identity's other targets are further guides
+        more = {(row["identity"], path) for path in row["more_guides_path"]}
+        assert more == {one for one in targets if one[0] == row["identity"]} - {(row["identity"], row["target_path"])}
+        assert len(row["more_guides_landmarks"]) == 136 * len(more)
     assert validate_dataset(tmp_path / "pairs") == []
     assert not build_pairs(config).changed
     write_report(tmp_path / "pairs", tmp_path / "page.html")
@@ -233,6 +239,7 @@ def test_given_pairs_are_made_as_given_and_checked_as_all_others(people: Path, t
     for row in pairs:
         references, split = given[row["target_source_path"]]
         assert row["guide_source_path"] in references
+        assert {row["guide_source_path"], *row["more_guides_source_path"]} <= set(references)
         assert row["split"] == {"test": "test-album", "train": "train"}[split] or row["split"] == "val"
     assert not build_pairs(config).changed
     (room / "pairs.csv").write_text((room / "pairs.csv").read_text() + "\n")

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gfr_data.pairs.guide import Candidate, SelectionRules, may_be_target, may_guide, select
+from gfr_data.pairs.guide import Candidate, SelectionRules, may_be_target, may_guide, rank_guides, select
 
 RULES = SelectionRules()
 
@@ -86,3 +86,18 @@ def test_among_equals_the_different_pose_is_chosen() -> None:
 def test_much_worse_photograph_is_not_chosen_for_its_pose() -> None:
     same = [candidate(f"same{number}", 0.82) for number in range(6)]
     assert "bad" not in {face.key for face in select([*same, candidate("bad", 0.3, yaw=30)], RULES).targets}
+
+
+@given(candidates.filter(len), st.integers(0, 9))
+def test_guides_are_ranked_by_the_faces_alone(faces: list[Candidate], seed: int) -> None:
+    target, *others = faces
+    ranked = rank_guides(target, others, SelectionRules())
+    random.Random(seed).shuffle(others)
+    assert rank_guides(target, others, SelectionRules()) == ranked
+    assert sorted(face.key for face in ranked) == sorted(face.key for face in others)
+
+
+def test_the_guide_of_the_targets_pose_is_before_a_better_one_that_is_turned_away() -> None:
+    others = [candidate("away", 0.9, yaw=-30), candidate("alike", 0.6, yaw=28), candidate("poor", 0.1, yaw=28)]
+    ranked = rank_guides(candidate("target", 0.5, yaw=30), others, RULES)
+    assert [face.key for face in ranked] == ["alike", "poor", "away"]

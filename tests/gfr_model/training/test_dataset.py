@@ -1,5 +1,6 @@
 """Other people's trainers get what the project's own sees, from any number of workers."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from gfr_model import PairDataset
-from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, read_table
+from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, provenance, read_table, to_table, write_table
 from manifests.degradation.space import PARAMETERS
 
 
@@ -96,3 +97,33 @@ def test_packages_load_their_front_door_when_it_is_named(repository: Path) -> No
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert "no attribute 'restorer'" in run.stdout
+
+
+def test_further_guides_are_those_of_the_table_and_black_where_there_are_no_more(pairs: Path, tmp_path: Path) -> None:
+    shutil.copytree(pairs, tmp_path / "pairs")
+    rows = read_table(pairs / PAIRS_FILE, PAIRS).to_pylist()
+    own = [rows[1], rows[2]]
+    rows[0] |= {
+        "more_guides_path": [row["target_path"] for row in own],
+        "more_guides_hash": [row["target_hash"] for row in own],
+        "more_guides_landmarks": [value for row in own for value in row["target_landmarks"]],
+        "more_guides_source_path": [row["target_source_path"] for row in own],
+        **{f"more_guides_{name}": [0.0, 0.0] for name in ("yaw", "pitch", "roll", "quality")},
+    }
+    write_table(tmp_path / "pairs" / PAIRS_FILE, to_table(rows, PAIRS), PAIRS, provenance("test", {}))
+    data = PairDataset(tmp_path / "pairs", fixed=True, more_guides=3)
+    first, second = data[0], data[1]
+    assert (first["more_guides_count"], second["more_guides_count"]) == (2, 0)
+    for number, row in enumerate(own):
+        crop = np.asarray(Image.open(pairs / row["target_path"]))
+        assert np.array_equal((first["more_guides"][number] * 255).round().byte().permute(1, 2, 0).numpy(), crop)
+        assert np.allclose(first["more_guides_landmarks"][number].numpy().ravel(), row["target_landmarks"])
+    assert not first["more_guides"][2].any()
+    batch = next(iter(DataLoader(data, batch_size=2)))
+    assert batch["more_guides"].shape == (2, 3, 3, 256, 256)
+    assert "more_guides" not in PairDataset(tmp_path / "pairs", fixed=True)[0]
+    (tmp_path / "pairs" / own[1]["target_path"]).unlink()
+    with pytest.raises(DataError, match=r"row 0, more_guides_path: .* is missing"):
+        data[0]
+    with pytest.raises(ConfigError, match="more_guides is -1"):
+        PairDataset(tmp_path / "pairs", more_guides=-1)

@@ -1,12 +1,24 @@
 """`validate_dataset` finds each way in which a folder can differ from its tables."""
 
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from manifests import PAIRS, DataError, hash_file, provenance, to_table, validate_dataset, write_table
+from manifests import (
+    PAIRS,
+    PAIRS_FILE,
+    DataError,
+    hash_file,
+    provenance,
+    read_table,
+    to_table,
+    validate_dataset,
+    write_table,
+)
+from manifests.tables.schemas import MORE_GUIDES
 
 
 def row(folder: Path, number: int, split: str, person: str) -> dict[str, object]:
@@ -73,3 +85,28 @@ def test_damage_to_a_part_that_no_table_names_is_found(tmp_path: Path) -> None:
     content[content.index(b"gfr.version")] ^= 1
     part.write_bytes(content)
     assert validate_dataset(tmp_path) == ["work/00000.parquet has other bytes than when it was written"]
+
+
+def test_further_guides_are_files_like_all_others(tiny_pairs: Path, tmp_path: Path) -> None:
+    """Missing, of other bytes, in another split, or lists of two lengths: each is said."""
+    table = read_table(tiny_pairs / PAIRS_FILE, PAIRS)
+    paths, digests = (table[f"target_{name}"].to_pylist() for name in ("path", "hash"))
+    shutil.copytree(tiny_pairs, tmp_path / "pairs")
+
+    def problems(more: list[tuple[str, str]], points: int) -> list[str]:
+        rows = table.to_pylist()
+        rows[0] |= {f"{MORE_GUIDES}_{name}": [] for name in ("yaw", "pitch", "roll", "quality", "source_path")}
+        rows[0] |= {f"{MORE_GUIDES}_path": [p for p, _ in more], f"{MORE_GUIDES}_hash": [d for _, d in more]}
+        rows[0] |= {f"{MORE_GUIDES}_landmarks": [0.5] * points}
+        for name in ("yaw", "pitch", "roll", "quality", "source_path"):
+            rows[0][f"{MORE_GUIDES}_{name}"] = ["x"] * len(more) if name == "source_path" else [0.0] * len(more)
+        write_table(tmp_path / "pairs" / PAIRS_FILE, to_table(rows, PAIRS), PAIRS, provenance("test", {}))
+        return validate_dataset(tmp_path / "pairs")
+
+    assert problems([(paths[1], digests[1]), (paths[2], digests[2])], 2 * 136) == []
+    assert any("has other bytes" in one or "two different" in one for one in problems([(paths[1], digests[2])], 136))
+    assert any("crops/none.png is missing" in one for one in problems([("crops/none.png", "0" * 32)], 136))
+    assert any("is in several splits" in one for one in problems([(paths[-1], digests[-1])], 136))
+    assert any("not one length" in one for one in problems([(paths[1], digests[1])], 2 * 136))
+    with pytest.raises(DataError, match="leaves the table's folder"):
+        problems([("../x.png", "0" * 32)], 136)
