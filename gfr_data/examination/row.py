@@ -1,12 +1,12 @@
 """What is found out about one photograph: a record of named parts, and the row of a shard's file that it becomes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from gfr_data.examination.decisions import Decision
+from gfr_data.examination.decisions import DECIDED, OVERRULED, REJECT, Decision
 from gfr_data.examination.index import Photograph
 from gfr_data.examination.work import Work, damaged
 from gfr_data.quality.judge import Measures, overall
@@ -87,6 +87,15 @@ class ExaminedFace:
     def status(self) -> str:
         """'spare' where there is nothing against the face: it may be selected once it has landmarks."""
         return {None: "spare", "unreadable": "unreadable"}.get(self.reason, "rejected")
+
+    def overruled(self, decision: Decision) -> "ExaminedFace":
+        """The face with what a person decided about it; without a face or landmarks there is nothing to keep."""
+        face = replace(self, decision=decision)
+        if decision.verdict == REJECT and self.detection is not None:
+            return replace(face, reason=DECIDED, message=decision.why or None)
+        if decision.verdict != REJECT and self.reason in OVERRULED:
+            return replace(face, reason=None, message=None)
+        return face
 
     def to_row(self) -> dict[str, Any]:
         """The row of SHARD; columns of parts that are None are left out."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from gfr_data.examination.decisions import DECIDED, OVERRULED, REJECT, Decision
+from gfr_data.examination.decisions import Decision
 from gfr_data.examination.index import Photograph, read_again, read_photographs, require_source
 from gfr_data.examination.row import (
     Detection,
@@ -147,16 +147,7 @@ def _examine_identity(photographs: Sequence[Photograph], task: ShardTask) -> lis
 def _by_row(faces: Sequence[ExaminedFace], task: ShardTask) -> dict[int, ExaminedFace]:
     """The faces by their rows, with what was decided about them."""
     rows = [(face.photograph.row, face) for face in faces]
-    return {row: _overruled(face, task.decided[row]) if row in task.decided else face for row, face in rows}
-
-
-def _overruled(face: ExaminedFace, decision: Decision) -> ExaminedFace:
-    face = replace(face, decision=decision)
-    if decision.verdict == REJECT and face.detection is not None:
-        return replace(face, reason=DECIDED, message=decision.why or None)
-    if decision.verdict != REJECT and face.reason in OVERRULED:
-        return replace(face, reason=None, message=None)
-    return face
+    return {row: face.overruled(task.decided[row]) if row in task.decided else face for row, face in rows}
 
 
 def _acceptable(faces: dict[int, ExaminedFace]) -> list[ExaminedFace]:
