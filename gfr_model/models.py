@@ -30,6 +30,7 @@ class Model:
     guided: bool = True  # sees the guide
     warps: bool = False  # has a WarpNet, which aligns the guide
     widening: int = 1  # factor of the configured width
+    several: bool = False  # its loss compares several of its results with the truth
     norm: str = "instance"  # where the configuration does not name another
 
     @property
@@ -56,9 +57,9 @@ MODELS = {
     # The baselines. Data and schedule are the same for all.
     "srcnn": Model("srcnn", PLAIN, guided=False, norm="batch"),
     "vdsr": Model("vdsr", PLAIN, guided=False, norm="batch"),
-    "deepdeblur": Model("deepdeblur", PLAIN, guided=False, norm="batch"),
+    "deepdeblur": Model("deepdeblur", PLAIN, guided=False, several=True, norm="batch"),
     "dncnn": Model("dncnn", PLAIN, guided=False, norm="batch"),
-    "memnet": Model("memnet", PLAIN, guided=False, norm="batch"),
+    "memnet": Model("memnet", PLAIN, guided=False, several=True, norm="batch"),
     "arcnn": Model("arcnn", PLAIN, guided=False, norm="batch"),
     "srgan": Model("srgan", ONE_CRITIC, guided=False, norm="batch"),
     "deblurgan": Model("deblurgan", ONE_CRITIC, guided=False, norm="batch"),

@@ -55,4 +55,5 @@ def _losses(config: TrainConfig) -> list[str]:
     on = {name: getattr(config, f"lambda_{name}") > 0 for name in LOSSES}
     on |= {"perceptual": on["perceptual"] and config.vgg_face != OFF}
     on |= {"landmark": on["landmark"] and flow, "tv": on["tv"] and flow}
-    return [text for name, text in LOSSES.items() if on[name]]
+    found = [text for name, text in LOSSES.items() if on[name]]
+    return [f"{found[0]} of all results", *found[1:]] if config.made_of.several else found

@@ -48,8 +48,11 @@ class Baseline(nn.Module):
 
     def forward(self, degraded: Tensor, guide: Tensor) -> Restoration:
         """Restore `degraded` (B, 3, S, S) in [0, 1]; `guide`, of the same shape, is left aside by the plain ones."""
-        restored = self.network(degraded, guide) if self.guided else self.network(degraded)
-        return Restoration(restored if self.training else restored.clamp(0, 1), None, None)
+        made = self.network(degraded, guide) if self.guided else self.network(degraded)
+        restored, *further = made if isinstance(made, tuple) else (made,)
+        if self.training:
+            return Restoration(restored, further=tuple(further))
+        return Restoration(restored.clamp(0, 1))
 
 
 class LandmarkFinder(nn.Module):

@@ -27,6 +27,8 @@ class Restoration(NamedTuple):
     flow: Tensor | None = None  # (B, 2, S, S), eq. 1: positions in the guide, [-1, 1] is its frame
     target_landmarks: Landmarks | None = None  # found in the observation, where a PointsNet aligns
     guide_landmarks: Landmarks | None = None  # found in the guide
+    # In training what else a baseline's own paper compares with the truth: (B, 3, s, s) each, perhaps smaller.
+    further: tuple[Tensor, ...] = ()
 
 
 class GfrNet(nn.Module):
@@ -69,12 +71,12 @@ class GfrNet(nn.Module):
         check_images(degraded, guide, self.image_size)
         if not self.guided:
             return Restoration(self.restore(_part(degraded, corner, window)))
-        flow, *landmarks = self.align(degraded, guide)
+        flow, found, guides = self.align(degraded, guide)
         warped = guide if flow is None else warp(guide, flow)
         valid = torch.ones_like(guide[:, :1]) if flow is None else inside(flow)
         seen = (_part(images, corner, window) for images in (degraded, warped, valid * shows_something(guide)))
         restored = self.restore(*seen)
-        return Restoration(restored, None if flow is None else warped, flow, *landmarks)
+        return Restoration(restored, None if flow is None else warped, flow, found, guides)
 
     def restore(self, *seen: Tensor) -> Tensor:
         """RecNet's image of what it sees; outside training perhaps the mean of that and of its mirror image's."""

@@ -1,9 +1,10 @@
 """What training minimises: eq. 12 for the network, eq. 7 for the discriminators. Every part has its name and weight."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gfr_model.config import TrainConfig
@@ -64,6 +65,10 @@ def reconstruction_parts(found: Restoration, inputs: Inputs, judges: Judges, con
         return points_parts(found, inputs, config)
     restored = found.restored.to(inputs.target.dtype)
     parts: Parts = {"l2": (config.lambda_l2, losses.l2_loss(restored, inputs.target))}
+    if found.further:  # all results weigh alike
+        count = 1 + len(found.further)
+        parts["l2"] = config.lambda_l2 / count, parts["l2"][1]
+        parts["l2_further"] = config.lambda_l2 / count, _further_loss(found.further, inputs.target)
     if config.lambda_face > 0:
         parts["face"] = config.lambda_face, losses.face_loss(restored, inputs.target, faces_of(inputs))
     if judges.perceptual is not None and config.lambda_perceptual > 0:
@@ -73,6 +78,12 @@ def reconstruction_parts(found: Restoration, inputs: Inputs, judges: Judges, con
         loss = losses.identity_loss(*_judged(judges.identity, restored, inputs, config, inputs.target_points))
         parts["identity"] = config.lambda_identity, loss
     return parts
+
+
+def _further_loss(results: Sequence[Tensor], target: Tensor) -> Tensor:
+    """The sum of the squared errors of further results, each against the truth reduced to its size by areas."""
+    errors = (losses.l2_loss(one.to(target.dtype), F.adaptive_avg_pool2d(target, one.shape[-1])) for one in results)
+    return torch.stack(list(errors)).sum()
 
 
 def faces_of(inputs: Inputs) -> Tensor:

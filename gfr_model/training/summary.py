@@ -37,6 +37,7 @@ CHARTS: dict[str, dict[str, tuple[str, str]]] = {
     "What it is trained on": {
         "loss": ("All losses, weighted", ""),
         "l2": ("Squared error, eq. 6", ""),
+        "l2_further": ("Squared errors of a baseline's further results, sum", ""),
         "face": ("Squared error inside the face", ""),
         "perceptual": ("Perceptual loss, eq. 5", ""),
         "identity": ("Identity loss", ""),

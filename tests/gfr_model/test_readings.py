@@ -35,6 +35,7 @@ def test_the_variants_say_what_tells_them_apart():
 
 def test_losses_are_those_that_train_it():
     assert _text(model="srcnn") == "losses: squared error"
+    assert _text(model="deepdeblur") == "losses: squared error of all results"
     assert _text(model="srgan").endswith("squared error, VGG-Face features, patch discriminator of the image")
     assert "VGG-Face" not in _text(model="srgan", vgg_face="off")
     assert _text(variant="-F").endswith("patch discriminator of the face")

@@ -12,7 +12,7 @@ WIDTH, BLOCKS, SCALES = 64, 19, 3
 class DeepDeblur(nn.Module):
     """Three networks of forty 5x5 convolutions, from a quarter of the size to the whole, each given the last's result.
 
-    Its paper compares all three results with the truth; here the finest alone is returned, and so trained on.
+    Its paper compares all three results with the truth, so all three are returned.
     """
 
     def __init__(self) -> None:
@@ -22,15 +22,15 @@ class DeepDeblur(nn.Module):
             nn.Sequential(nn.Conv2d(3, 12, 5, padding=2), nn.PixelShuffle(2)) for _ in range(SCALES - 1)
         )
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Restore (B, 3, H, W), sides divisible by 4."""
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Restore (B, 3, H, W), sides divisible by 4; then the results at half and at a quarter of the size."""
         images = [image - 0.5]
         for _ in range(SCALES - 1):
             images.insert(0, F.avg_pool2d(images[0], 2))
-        result: Tensor = self.levels[0](images[0])
+        results = [self.levels[0](images[0])]
         for level, enlargement, finer in zip(self.levels[1:], self.enlargements, images[1:], strict=True):
-            result = level(torch.cat((finer, enlargement(result).to(finer.dtype)), dim=1))
-        return result + 0.5
+            results.insert(0, level(torch.cat((finer, enlargement(results[0]).to(finer.dtype)), dim=1)))
+        return tuple(result + 0.5 for result in results)
 
 
 def _level(inputs: int) -> nn.Sequential:

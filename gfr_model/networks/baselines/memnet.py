@@ -12,7 +12,7 @@ class MemNet(nn.Module):
     """Six memory blocks, each of which also sees what all before it kept.
 
     Every block's memory is turned into an image, and these are averaged with learned weights. Its paper compares each
-    of them with the truth as well; here the average alone is returned, and so trained on.
+    of them with the truth as well, so they are returned, too.
     """
 
     def __init__(self, norm: Norm = "batch", channels: int = 3) -> None:
@@ -23,13 +23,14 @@ class MemNet(nn.Module):
         self.weights = nn.Parameter(torch.full((BLOCKS,), 1 / BLOCKS))
         initialise_for_relu(self)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Restore (B, channels, H, W)."""
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Restore (B, channels, H, W); then what each block makes of it."""
         memories = [self.features(image)]
         for block in self.blocks:
             memories.append(block(memories))
         images = torch.stack([image + self.reconstruction(memory) for memory in memories[1:]])
-        return (images * self.weights.view(-1, 1, 1, 1, 1)).sum(dim=0) / self.weights.sum()
+        average = (images * self.weights.view(-1, 1, 1, 1, 1)).sum(dim=0) / self.weights.sum()
+        return average, *images
 
 
 class MemoryBlock(nn.Module):

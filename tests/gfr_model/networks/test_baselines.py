@@ -16,6 +16,7 @@ from gfr_model.networks.baselines.vdsr import Vdsr
 from gfr_model.networks.build import build_network
 from gfr_model.presets import resolve
 from gfr_model.training.batches import Inputs
+from gfr_model.training.objective import Judges, objective
 from gfr_model.training.processes import World
 from gfr_model.training.step import Learner
 from manifests import ConfigError
@@ -171,3 +172,22 @@ def test_what_was_trained_on_single_images_is_scored_as_it_was_trained(name, ima
     torch.testing.assert_close(network.eval()(*images).restored, trained.clamp(0, 1))
     batched = build_network(resolve("paper", changes=settings | {"batch_size": 4}))
     assert any(isinstance(module, nn.BatchNorm2d) for module in batched.modules())
+
+
+@pytest.mark.parametrize(("name", "count"), [("deepdeblur", 3), ("memnet", 7)])
+def test_several_results_are_compared_with_the_truth_where_its_paper_does_so(name, count, images):
+    """Nah et al.: three sizes. Tai et al.: six blocks and the whole. All weigh alike."""
+    config = resolve("paper", changes={"model": name, "image_size": 32})
+    network, (degraded, target) = build_network(config).train(), images
+    found = network(degraded, degraded)
+    inputs = Inputs(degraded, degraded, target, *(torch.zeros(1, 68, 2) for _ in range(2)))
+    made = objective(found, inputs, nn.ModuleDict(), Judges(), config)
+    sizes = [32 // one.shape[-1] for one in found.further]
+    assert sizes == ([2, 4] if name == "deepdeblur" else [1] * 6)
+    truths = [target, *(nn.functional.avg_pool2d(target, size) for size in sizes)]
+    errors = [
+        (one - truth).square().mean() for one, truth in zip((found.restored, *found.further), truths, strict=True)
+    ]
+    assert len(errors) == count
+    torch.testing.assert_close(made.network, 100 * sum(errors) / count)
+    assert network.eval()(degraded, degraded).further == ()
