@@ -25,6 +25,7 @@ from gfr_data.examination.row import (
 )
 from gfr_data.examination.work import Work
 from gfr_data.quality.judge import Thresholds, judge, measure_crop, measure_landmarks, overall
+from gfr_data.sources.names import order_of
 from gfr_data.sources.source import Source
 from manifests import DataError, keep_freed_memory
 
@@ -152,7 +153,11 @@ def _by_row(faces: Sequence[ExaminedFace], task: ShardTask) -> dict[int, Examine
 
 def _acceptable(faces: dict[int, ExaminedFace]) -> list[ExaminedFace]:
     """The faces with nothing against them, best first."""
-    ranked = [(-overall(face.measures), face.photograph.source_path, face) for face in faces.values() if face.measures]
+    ranked = [
+        (-overall(face.measures), order_of(face.photograph.source_path), face)
+        for face in faces.values()
+        if face.measures
+    ]
     return [face for _, _, face in sorted(ranked, key=lambda item: item[:2]) if face.reason is None]
 
 

@@ -17,6 +17,7 @@ from gfr_data.examination.work import Work
 from gfr_data.pairs.guide import Candidate, SelectionRules, may_be_target, rank_guides, select
 from gfr_data.pairs.splits import Group, Place, assign_splits, home, precedence
 from gfr_data.quality.copies import find_copies
+from gfr_data.sources.names import order_of
 from gfr_data.sources.source import Source
 
 IdentityKey = tuple[str, str, str]  # dataset, subset, identity
@@ -126,9 +127,9 @@ def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dic
     One that a person kept is none of another of its identity; of one elsewhere it is, for no photograph has two splits.
     """
 
-    def rank(entry: Entry) -> tuple[int, float, str, str]:
+    def rank(entry: Entry) -> tuple[int, float, str, tuple[str, str]]:
         at = home(layouts[entry.dataset], entry.dataset, entry.subset, entry.person, seed)
-        return precedence(at), -entry.face.quality, entry.dataset, entry.face.key
+        return precedence(at), -entry.face.quality, entry.dataset, order_of(entry.face.key)
 
     ranked = sorted(entries, key=rank)
     found = find_copies([entry.hash for entry in ranked], [entry.picture for entry in ranked])

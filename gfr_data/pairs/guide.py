@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic.dataclasses import dataclass as settings
 
+from gfr_data.sources.names import order_of
 from manifests.settings import FORBID, Count, NotNegative, Positive, about
 
 QUALITY_UNIT = 0.5  # overall quality that counts as much as a `pose_unit`, where guides of a target are ranked
@@ -59,7 +60,7 @@ def select(candidates: Sequence[Candidate], rules: SelectionRules, wanted: Colle
     """
     if len(candidates) < 2:
         return Selection(None, (), "too_few_faces")
-    ranked = sorted(candidates, key=lambda face: (-face.quality, face.key))
+    ranked = sorted(candidates, key=lambda face: (-face.quality, order_of(face.key)))
     guides = [face for face in ranked if face.key in wanted] or [face for face in ranked if may_guide(face, rules)]
     guide = next(iter(guides), None)
     if guide is None:
@@ -85,8 +86,8 @@ def may_be_target(face: Candidate, rules: SelectionRules) -> bool:
 def rank_guides(target: Candidate, others: Sequence[Candidate], rules: SelectionRules) -> list[Candidate]:
     """`others` as guides of `target`, the fittest first: alike in pose and expression, and good."""
 
-    def cost(face: Candidate) -> tuple[float, str]:
-        return _unlikeness(target, face, rules) - face.quality / QUALITY_UNIT, face.key
+    def cost(face: Candidate) -> tuple[float, tuple[str, str]]:
+        return _unlikeness(target, face, rules) - face.quality / QUALITY_UNIT, order_of(face.key)
 
     return sorted(others, key=cost)
 

@@ -18,6 +18,11 @@ def text_of(name: str) -> str:
     return _SPECIAL.sub(lambda found: f"%{ord(found[0]) & 0xFF:02X}", name)
 
 
+def order_of(path: str) -> tuple[str, str]:
+    """The order of photographs that are equal otherwise: by the last part of the name, which is one in any file."""
+    return path.rpartition("/")[2], path
+
+
 def name_of(text: str) -> str:
     """The name that `text_of` made `text` of."""
 

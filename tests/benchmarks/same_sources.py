@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.csv
@@ -78,13 +79,11 @@ def build(people: Path, form: str, out: Path) -> tuple[Path, float]:
 
 
 def differences(one: Path, other: Path, table: str) -> int:
-    """Rows of a table that the other build does not have, names in files aside; -1 where their numbers differ."""
+    """Rows of a table that the other build does not have, names in files aside; of columns that both have."""
     tables = [pq.read_table(folder / table) for folder in (one, other)]
-    if tables[0].num_rows != tables[1].num_rows:
-        return -1
-    columns = [name for name in tables[0].schema.names if name not in NAMES]
-    rows = [sorted(map(repr, found.select(columns).to_pylist())) for found in tables]
-    return sum(a != b for a, b in zip(*rows, strict=True))
+    both = [name for name in tables[0].schema.names if name in tables[1].schema.names and name not in NAMES]
+    rows = [Counter(map(repr, found.select(both).to_pylist())) for found in tables]
+    return sum((rows[0] - rows[1]).values()) + sum((rows[1] - rows[0]).values())
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import os
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gfr_data.sources.names import name_of, text_of
+from gfr_data.sources.names import name_of, order_of, text_of
 
 # Names as they lie on a disk: any bytes but '/' and zero; often those that the escape itself is made of.
 PIECES = st.sampled_from([b"%", b"%2", b"%25", b"%5C", b"%FF", b"%ff", b"\\", b"\xff", b"\x80", b"5C", b"FF", b"a"])
@@ -35,3 +35,12 @@ def test_names_that_were_one_are_two() -> None:
 def test_common_names_stay_as_they_are() -> None:
     for name in ("ünï 日本.jpg", "John%20Doe.jpg", "100%.jpg", "50% of it"):
         assert text_of(name) == name
+
+
+def test_equal_photographs_have_one_order_wherever_they_lie() -> None:
+    names = ["019039.jpg", "056120.jpg", "146732.jpg"]
+    in_shards = ["00002.tar/7312", "00000.tar/7312", "00001.tar/7312"]
+    in_rows = ["a.parquet/9", "a.parquet/10", "b.parquet/1"]
+    for places in (["7312"] * 3, in_shards, in_rows):
+        paths = [f"{place}/{name}" for place, name in zip(places, names, strict=True)]
+        assert sorted(set(paths), key=order_of) == paths
