@@ -5,7 +5,9 @@ scaling it changes little. Two faces are copies when their 64-bit hashes (signs 
 bits *and* their small grey pictures correlate: faces framed alike have similar hashes, only copies have the same light.
 
 The search never compares all with all: two 64-bit words that differ in at most r bits have a 16-bit quarter that
-differs in at most r // 4, so looking up each quarter and its neighbours finds every pair (multi-index hashing).
+differs in at most r // 4, so looking up each quarter and its neighbours finds every pair (multi-index hashing). That
+still takes hours for millions of faces: of more than MANY only those are compared that share a cell of `buckets`, which
+misses two copies in a thousand.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,10 +15,13 @@ from itertools import combinations
 
 import numpy as np
 
+from gfr_data.quality.buckets import cells_of, unit
+
 HASH_BITS = 10  # of 64; largest distance of two copies' hashes
 CORRELATION = 0.96  # smallest correlation of two copies' pictures
 PICTURE = 24  # px, side of the picture that is compared
 BLOCK = 1 << 20  # pairs looked at together, which bounds the memory
+MANY = 1 << 18  # faces up to which every pair of near hashes is found
 
 _SLICE = 1 << 14  # pairs of pictures held at a time
 _WORD = 16
@@ -56,26 +61,46 @@ def small_picture(picture: np.ndarray) -> bytes:
     return cv2.resize(picture, (PICTURE, PICTURE), interpolation=cv2.INTER_AREA).tobytes()
 
 
-def find_copies(hashes: Sequence[int] | np.ndarray, pictures: Sequence[bytes]) -> np.ndarray:
+def find_copies(
+    hashes: Sequence[int] | np.ndarray, pictures: Sequence[bytes] | np.ndarray, rows: np.ndarray | None = None
+) -> np.ndarray:
     """For each face the index of the earlier face that it copies, or -1; from N 64-bit hashes and N small pictures.
 
     The faces come best first: the first of several copies is kept, and only what copies a *kept* one is a copy, so that
     a chain of ever less similar photographs does not swallow all of them.
+
+    pictures: bytes of each, or all as (M, PICTURE^2) uint8; then `rows` (N,) are those of the faces, in their order.
     """
     words = np.asarray(hashes, dtype=np.uint64)
     copied = np.full(len(words), -1, dtype=np.int64)
     if len(words) < 2:
         return copied
-    flat = np.frombuffer(b"".join(pictures), np.uint8).reshape(-1, PICTURE * PICTURE)
+    flat = pictures if isinstance(pictures, np.ndarray) else np.frombuffer(b"".join(pictures), np.uint8)
+    flat = flat.reshape(-1, PICTURE * PICTURE)
+    rows = np.arange(len(words)) if rows is None else rows
     pairs: list[np.ndarray] = []
-    for first, second in near_pairs(words, HASH_BITS):
-        alike = _correlations(flat, first, second) >= CORRELATION
+    for first, second in _near(words, flat, rows):
+        alike = _correlations(flat, rows[first], rows[second]) >= CORRELATION
         pairs.append(np.stack([first[alike], second[alike]], axis=1))
     found = np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
     for first, second in found[np.lexsort((found[:, 0], found[:, 1]))]:
         if copied[second] < 0 and copied[first] < 0:
             copied[second] = first
     return copied
+
+
+def _near(words: np.ndarray, flat: np.ndarray, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of near hashes: all of them, or of many faces those in one cell, perhaps more than once."""
+    if len(words) <= MANY:
+        yield from near_pairs(words, HASH_BITS)
+        return
+    cells = cells_of(flat, rows)
+    furthest = 2 * (1 - CORRELATION) + 1e-3  # of two pictures of length 1 that correlate so; rounding has its share
+    for first, second in cells.pairs(BLOCK):
+        near = np.flatnonzero(_distance(words[first], words[second]) <= HASH_BITS)
+        near = near[cells.distance(first[near], second[near]) <= furthest]
+        if len(near):
+            yield first[near], second[near]
 
 
 def near_pairs(words: np.ndarray, radius: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -127,7 +152,10 @@ _POPCOUNT = np.array([value.bit_count() for value in range(1 << _WORD)], dtype=n
 
 def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Differing bits of two (N,) uint64 arrays."""
-    return _POPCOUNT[(one ^ other).view(np.uint16).reshape(-1, 4)].sum(axis=1)
+    different = one ^ other
+    if hasattr(np, "bitwise_count"):  # since NumPy 2.0, and faster
+        return np.asarray(np.bitwise_count(different))
+    return np.asarray(_POPCOUNT[different.view(np.uint16).reshape(-1, 4)].sum(axis=1))
 
 
 def _correlations(flat: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -135,15 +163,8 @@ def _correlations(flat: np.ndarray, first: np.ndarray, second: np.ndarray) -> np
     found = np.empty(len(first), np.float32)
     for at in range(0, len(first), _SLICE):
         part = slice(at, at + _SLICE)
-        found[part] = (_unit(flat[first[part]]) * _unit(flat[second[part]])).sum(axis=1)
+        found[part] = (unit(flat[first[part]]) * unit(flat[second[part]])).sum(axis=1)
     return found
-
-
-def _unit(flat: np.ndarray) -> np.ndarray:
-    """Rows of mean 0 and length 1, float32; a flat picture is all 0 and correlates with nothing."""
-    grey = flat.astype(np.float32)
-    grey -= grey.mean(axis=1, keepdims=True)
-    return grey / np.maximum(np.linalg.norm(grey, axis=1, keepdims=True), 1e-6)
 
 
 def _similarity(points: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gfr_data.quality import copies
+from gfr_data.quality.buckets import _within
 from gfr_data.quality.copies import PICTURE, face_picture, find_copies, hash_picture, near_pairs, small_picture
 
 KEYPOINTS = np.array([[110.0, 120.0], [170.0, 118.0], [140.0, 155.0], [118.0, 185.0], [165.0, 183.0]])
@@ -97,3 +99,33 @@ def test_near_pairs_are_those_of_the_full_comparison_each_once(seed: int, radius
 def test_flat_pictures_copy_nothing() -> None:
     flat = bytes([90]) * PICTURE * PICTURE
     assert find_copies([0, 0], [flat, flat]).tolist() == [-1, -1]
+
+
+def test_of_many_faces_the_copies_are_found_in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faces of a few lights, each a little apart from the others: cells find what looking at all pairs finds."""
+    rng = np.random.default_rng(3)
+    base = rng.normal(size=(12, PICTURE * PICTURE)).cumsum(axis=1)
+    mixed = rng.normal(size=(600, 12)) @ base
+    mixed[300:] = mixed[:300] + 0.05 * np.abs(mixed).mean() * rng.normal(size=(300, PICTURE * PICTURE))  # copies
+    pictures = np.clip(128 + 40 * mixed / np.abs(mixed).max(axis=1, keepdims=True), 0, 255).astype(np.uint8)
+    words = rng.integers(0, 2**64, 300, dtype=np.uint64)
+    hashes = np.concatenate([words, words ^ (np.uint64(1) << rng.integers(0, 64, 300).astype(np.uint64))])
+    wanted = find_copies(hashes, pictures)
+    assert (wanted[300:] == np.arange(300)).mean() > 0.9
+    monkeypatch.setattr(copies, "MANY", 100)
+    found = find_copies(hashes, pictures)
+    assert (found != wanted).sum() <= 1  # two in a thousand are missed
+    assert (found >= 0).sum() >= 270
+    shuffled = rng.permutation(600)
+    places = np.argsort(shuffled)
+    assert (find_copies(hashes, pictures[shuffled], places) == found).all()
+
+
+def test_pairs_of_a_cell_are_those_of_equal_numbers() -> None:
+    cells = np.sort(np.random.default_rng(0).integers(0, 9, 50))
+    wanted = {(p, q) for q in range(50) for p in range(q) if cells[p] == cells[q]}
+    for block in (1, 7, 10_000):
+        blocks = list(_within(cells, block))
+        pairs = [(p, q) for first, second in blocks for p, q in zip(first.tolist(), second.tolist(), strict=True)]
+        assert sorted(pairs) == sorted(wanted)
+        assert max(len(first) for first, _ in blocks) <= max(block, 49)
