@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from manifests.errors import DataError
 from manifests.files import hash_file
 from manifests.progress import Progress, silent
-from manifests.tables.io import key_of, read_table
+from manifests.tables.io import key_of, read_parts
 from manifests.tables.schemas import FILES, MORE_GUIDES, PAIRS, REASONS, SCHEMAS, STATUSES
 from manifests.tables.seal import is_intact
 
@@ -58,22 +58,35 @@ def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[st
     problems: list[str] = []
     for name in present:
         try:
-            table = read_table(folder / FILES[name], SCHEMAS[name], repeats=True)
+            table, of_rows = _read(name, folder)
         except DataError as error:
             problems.append(str(error))
             continue
-        where = FILES[name]
-        problems += [f"{where}: {problem}" for problem in _problems(name, table, folder, progress)]
+        found = [*_repeated(table, key_of(SCHEMAS[name])), *of_rows, *_problems(name, table, folder, progress)]
+        problems += [f"{FILES[name]}: {problem}" for problem in found]
     return [*problems, *_damaged_parts(folder)]
 
 
+def _read(name: str, folder: Path) -> tuple[pa.Table, list[str]]:
+    """The columns of a table whose rows are compared with each other, and the problems that single rows have.
+
+    Of all other columns, most of the table, it holds a row group at a time.
+    """
+    columns = [*key_of(SCHEMAS[name]), *(column for both in HASHED[name] for column in both)]
+    if HASHED[name]:
+        columns += ["person", "split"]
+    parts = [SCHEMAS[name].empty_table().select(columns)]
+    problems: list[str] = []
+    for first, part in read_parts(folder / FILES[name], SCHEMAS[name]):
+        parts.append(part.select(columns))
+        problems += _bad_faces(part, first, folder) if name == "faces" else ()
+        problems += _odd_lists(part, first) if HASHED[name] else ()
+    return pa.concat_tables(parts), problems
+
+
 def _problems(name: str, table: pa.Table, folder: Path, progress: Progress) -> Iterator[str]:
-    yield from _repeated(table, key_of(SCHEMAS[name]))
-    if name == "faces":
-        yield from _bad_faces(table, folder)
-    if name in ("pairs", "degraded"):
+    if HASHED[name]:
         yield from _shared(table, "person {!r}", ["person"])
-        yield from _odd_lists(table)
         yield from _shared(table, "one photograph (crop hash {})", [column for _, column in CROPS])
     yield from _bad_files(name, table, folder, progress)
 
@@ -90,6 +103,8 @@ def _damaged_parts(folder: Path) -> Iterator[str]:
 
 
 def _repeated(table: pa.Table, key: Sequence[str]) -> Iterator[str]:
+    if not key or table.group_by(key).aggregate([]).num_rows == table.num_rows:
+        return
     seen: dict[tuple[object, ...], int] = {}
     for row, value in enumerate(zip(*(table.column(name).to_pylist() for name in key), strict=True)):
         if value in seen:
@@ -97,9 +112,10 @@ def _repeated(table: pa.Table, key: Sequence[str]) -> Iterator[str]:
         seen.setdefault(value, row)
 
 
-def _bad_faces(table: pa.Table, folder: Path) -> Iterator[str]:
+def _bad_faces(table: pa.Table, first: int, folder: Path) -> Iterator[str]:
     columns = ("status", "reason", "crop_path")
-    for row, (status, reason, crop) in enumerate(zip(*(table.column(c).to_pylist() for c in columns), strict=True)):
+    rows = zip(*(table.column(c).to_pylist() for c in columns), strict=True)
+    for row, (status, reason, crop) in enumerate(rows, first):
         if status not in STATUSES:
             yield f"row {row}: unknown status {status!r}"
         if status in ("rejected", "unreadable") and reason not in REASONS:
@@ -108,11 +124,11 @@ def _bad_faces(table: pa.Table, folder: Path) -> Iterator[str]:
             yield f"row {row}: selected, but its crop {crop!r} is missing"
 
 
-def _odd_lists(table: pa.Table) -> Iterator[str]:
+def _odd_lists(table: pa.Table, first: int) -> Iterator[str]:
     """Rows whose lists of further guides are not of one length."""
     columns = [field for field in PAIRS if field.name.startswith(MORE_GUIDES)]
     lengths = [pc.list_value_length(table[field.name]).fill_null(0).to_pylist() for field in columns]
-    for row, found in enumerate(zip(*lengths, strict=True)):
+    for row, found in enumerate(zip(*lengths, strict=True), first):
         each = {
             length / 136 if field.name.endswith("_landmarks") else length
             for field, length in zip(columns, found, strict=True)

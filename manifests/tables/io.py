@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -94,6 +95,56 @@ def read_table(
     name that could not be a file's or landmarks that are not finite, or two rows have one key.
     """
     path = Path(path)
+    reading = _reading(path, schema, columns)
+    try:
+        table = pq.read_table(path, columns=reading.names, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+    table = reading.checked(table)
+    if not repeats and set(keys := key_of(schema)) <= set(table.schema.names):
+        _check_keys(path, table, keys)
+    return table
+
+
+def read_parts(path: str | Path, schema: pa.Schema) -> Iterator[tuple[int, pa.Table]]:
+    """Read and check a table as `read_table` does with `repeats`, a row group at a time: its first row, its rows."""
+    path, first = Path(path), 0
+    reading = _reading(path, schema, None)
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+    with file:
+        for group in range(file.num_row_groups):
+            try:
+                part = file.read_row_group(group, columns=reading.names)
+            except (pa.ArrowException, OSError) as error:
+                raise _damaged(path, error) from error
+            yield first, reading.checked(part, first)
+            first += part.num_rows
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What is read of a table, and what it is checked against."""
+
+    path: Path
+    wanted: pa.Schema
+    names: list[str]  # columns of the file
+    added: list[pa.Field]  # columns that an older file lacks
+
+    def checked(self, table: pa.Table, first: int = 0) -> pa.Table:
+        """`table` with the columns that it lacks. Raises DataError as `read_table` does; its first row is `first`."""
+        for column in self.added:
+            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
+        if self.added:
+            table = table.select([*self.wanted.names, *(n for n in self.names if n not in self.wanted.names)])
+        _check_values(self.path, table, self.wanted, first)
+        return table
+
+
+def _reading(path: Path, schema: pa.Schema, columns: Sequence[str] | None) -> _Reading:
+    """What to read of a file. Raises DataError for one that is missing, damaged or has other columns."""
     found = read_schema(path)
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     added = [column for column in wanted if b"added" in (column.metadata or {}) and column.name not in found.names]
@@ -101,19 +152,15 @@ def read_table(
     names = [name for name in (found.names if columns is None else columns) if name in found.names]
     try:
         whole = seal.is_intact(path)
-        table = pq.read_table(path, columns=names, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} is damaged: {_first_line(error)}; make it again") from error
+    except OSError as error:
+        raise _damaged(path, error) from error
     if not whole:
         raise DataError(f"{path} is damaged: its bytes are not those that were written; make it again")
-    if added:
-        for column in added:
-            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
-        table = table.select([*wanted.names, *(name for name in names if name not in wanted.names)])
-    _check_values(path, table, wanted)
-    if not repeats and set(keys := key_of(schema)) <= set(table.schema.names):
-        _check_keys(path, table, keys)
-    return table
+    return _Reading(path, wanted, names, added)
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} is damaged: {_first_line(error)}; make it again")
 
 
 def key_of(schema: pa.Schema) -> list[str]:
@@ -178,41 +225,41 @@ def _check_columns(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
             )
 
 
-def _check_values(path: Path, table: pa.Table, schema: pa.Schema) -> None:
+def _check_values(path: Path, table: pa.Table, schema: pa.Schema, first: int = 0) -> None:
     for column in schema:
         values = table.column(column.name)
         if not column.nullable and values.null_count:
-            row = pc.index(pc.is_null(values), True).as_py()
+            row = first + pc.index(pc.is_null(values), True).as_py()
             raise DataError(f"{path}, row {row}, column {column.name}: has no value")
         if (column.metadata or {}).get(b"path"):
-            _check_paths(path, column.name, values)
+            _check_paths(path, column.name, values, first)
         if column.type == LANDMARKS:
-            _check_points(path, column.name, values)
+            _check_points(path, column.name, values, first)
         if (column.metadata or {}).get(b"name"):
-            _check_names(path, column.name, values)
+            _check_names(path, column.name, values, first)
 
 
-def _check_paths(path: Path, name: str, values: pa.ChunkedArray) -> None:
-    for row, found in enumerate(values.to_pylist()):
+def _check_paths(path: Path, name: str, values: pa.ChunkedArray, first: int) -> None:
+    for row, found in enumerate(values.to_pylist(), first):
         for value in found if isinstance(found, list) else [found]:
             if value is not None and (why := unsafe_path(value)):
                 raise DataError(f"{path}, row {row}, column {name}: {value!r} {why}")
 
 
-def _check_points(path: Path, name: str, values: pa.ChunkedArray) -> None:
+def _check_points(path: Path, name: str, values: pa.ChunkedArray, first: int) -> None:
     if pc.all(pc.is_finite(pc.list_flatten(values)), skip_nulls=False, min_count=0).as_py():
         return
-    for row, points in enumerate(values.to_pylist()):
+    for row, points in enumerate(values.to_pylist(), first):
         if points is not None and not all(point is not None and math.isfinite(point) for point in points):
             raise DataError(
                 f"{path}, row {row}, column {name}: has landmarks that are not finite numbers; make the table again"
             )
 
 
-def _check_names(path: Path, name: str, values: pa.ChunkedArray) -> None:
+def _check_names(path: Path, name: str, values: pa.ChunkedArray, first: int) -> None:
     for value in values.unique().to_pylist():
         if value is not None and not (NAME.fullmatch(value) and len(value) <= MOST_NAME):
-            row = pc.index(values, value).as_py()
+            row = first + pc.index(values, value).as_py()
             raise DataError(
                 f"{path}, row {row}, column {name}: {value!r} cannot be part of a file's name; "
                 f"use letters, digits, '_', '-', '.' and spaces, {MOST_NAME} at most"

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from manifests import (
+    FACES,
     PAIRS,
     PAIRS_FILE,
     DataError,
@@ -16,6 +17,7 @@ from manifests import (
     read_table,
     to_table,
     validate_dataset,
+    write_parts,
     write_table,
 )
 from manifests.tables.schemas import MORE_GUIDES
@@ -110,3 +112,16 @@ def test_further_guides_are_files_like_all_others(tiny_pairs: Path, tmp_path: Pa
     assert any("not one length" in one for one in problems([(paths[1], digests[1])], 2 * 136))
     with pytest.raises(DataError, match="leaves the table's folder"):
         problems([("../x.png", "0" * 32)], 136)
+
+
+def test_a_face_is_named_by_its_row_whatever_part_it_is_read_in(tmp_path: Path) -> None:
+    names = ("dataset", "subset", "identity", "person")
+    rows = [dict.fromkeys(names, "x") | {"source_path": f"{n}.jpg", "status": "spare"} for n in range(5)]
+    rows[3] |= {"status": "rejected", "reason": "ugly"}
+    rows[4] |= {"source_path": "1.jpg"}
+    parts = (to_table(rows[at : at + 2], FACES) for at in (0, 2, 4))
+    write_parts(tmp_path / "faces.parquet", parts, FACES, provenance("test", {}))
+    assert validate_dataset(tmp_path) == [
+        "faces.parquet: rows 1 and 4 have the same dataset, source_path: ('x', '1.jpg')",
+        "faces.parquet: row 3: rejected without a known reason ('ugly')",
+    ]

@@ -26,6 +26,7 @@ from manifests import (
     validate_dataset,
     write_table,
 )
+from manifests.tables import io
 from manifests.tables.io import VERSION_KEY
 
 MADE_BY = provenance("test", {"seed": 1})
@@ -215,3 +216,17 @@ def test_two_pairs_of_one_name_are_refused_by_their_rows(tmp_path: Path) -> None
     with pytest.raises(DataError, match="rows 0 and 2 have the same pair_id"):
         read_table(file, PAIRS, ["pair_id", "split"])
     assert read_table(file, PAIRS, repeats=True).num_rows == 3
+
+
+def test_a_table_is_read_in_parts_that_count_their_rows(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.parquet"
+    table = to_table([pair(number) for number in range(5)], PAIRS)
+    io.write_parts(path, [table], PAIRS, MADE_BY, group=2)
+    parts = list(io.read_parts(path, PAIRS))
+    assert [(first, part.num_rows) for first, part in parts] == [(0, 2), (2, 2), (4, 1)]
+    assert pa.concat_tables([part for _, part in parts]).equals(read_table(path, PAIRS))
+    stamp = pq.read_schema(path).metadata
+    bad = to_table([pair(n, target_path="../x" if n == 3 else "x") for n in range(5)], PAIRS)
+    pq.write_table(bad.replace_schema_metadata(stamp), path, row_group_size=2)  # as only somebody else would
+    with pytest.raises(DataError, match="row 3, column target_path"):
+        list(io.read_parts(path, PAIRS))
