@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# 99.8% of the copies among 6,518 photographs of real people share a cell, and 0.16% of all other pairs.
+# Of 115 pairs of copies among 6,512 photographs of real people all share a cell, of all pairs 0.18%.
 BITS, TABLES = 20, 32
 VARIATIONS = 24
 LEAST = 0.03  # of the largest variation; what varies less is not made more of

@@ -7,7 +7,7 @@ bits *and* their small grey pictures correlate: faces framed alike have similar 
 The search never compares all with all: two 64-bit words that differ in at most r bits have a 16-bit quarter that
 differs in at most r // 4, so looking up each quarter and its neighbours finds every pair (multi-index hashing). That
 still takes hours for millions of faces: of more than MANY only those are compared that share a cell of `buckets`, which
-misses two copies in a thousand.
+misses perhaps two copies in a thousand.
 """
 
 from collections.abc import Iterator, Sequence
