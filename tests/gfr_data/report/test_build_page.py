@@ -13,6 +13,7 @@ from PIL import Image
 
 from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
+from gfr_data.examination.decisions import Decision, read_decisions
 from gfr_data.report.build_page import _splits, write_report
 from gfr_data.report.summary import BuildSummary
 from gfr_data.sources.options import parse_source
@@ -172,3 +173,34 @@ def test_an_album_never_sees_the_papers_counts() -> None:
     both = BuildSummary(**counts, pairs={"train": 16, "test-vggface2": 4}, persons={"train": 4, "test-vggface2": 1})
     assert re.search(r"test-vggface2\s+4\s+1005\s+1$", both.text(), re.M)
     assert ("test-webface", 0, 0, 1455) in _splits(both)
+
+
+def test_boxes_checked_in_a_browser_become_a_file_of_decisions(folder: Path, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: the extra dev")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto((folder / "report.html").as_uri())
+        kept, rejected = (page.locator(f"input[value={name}]").first for name in ("keep", "reject"))
+        paths = [box.get_attribute("data-path") for box in (kept, rejected)]
+        page.locator("#why").fill('a "twin", not she')
+        rejected.check()
+        page.locator("#why").fill("")
+        kept.check()
+        page.locator(f"input[value=guide][data-path={json.dumps(paths[1])}]").first.check()  # one decision a photograph
+        assert not rejected.is_checked()
+        rejected.check()
+        assert page.locator("#count").inner_text() == "2 decisions"
+        page.locator("#why").fill('a "twin", not she')
+        rejected.uncheck()
+        rejected.check()
+        with page.expect_download() as download:
+            page.locator("#save").click()
+        download.value.save_as(tmp_path / "decisions.csv")
+        browser.close()
+    found = read_decisions(tmp_path / "decisions.csv")
+    assert found == {paths[0]: Decision("keep", ""), paths[1]: Decision("reject", 'a "twin", not she')}
+    assert all(Path(path).is_absolute() for path in paths)
