@@ -127,9 +127,9 @@ def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dic
     One that a person kept is none of another of its identity; of one elsewhere it is, for no photograph has two splits.
     """
 
-    def rank(entry: Entry) -> tuple[int, float, str, tuple[str, str]]:
+    def rank(entry: Entry) -> tuple[int, float, IdentityKey, tuple[str, str]]:
         at = home(layouts[entry.dataset], entry.dataset, entry.subset, entry.person, seed)
-        return precedence(at), -entry.face.quality, entry.dataset, order_of(entry.face.key)
+        return precedence(at), -entry.face.quality, entry.identity_key, order_of(entry.face.key)
 
     ranked = sorted(entries, key=rank)
     found = find_copies([entry.hash for entry in ranked], [entry.picture for entry in ranked])
