@@ -36,10 +36,11 @@ from gfr_model.networks.warp import normalise
 from gfr_model.presets import resolve
 from gfr_model.training import losses
 from gfr_model.training.batches import Feed, Inputs
+from gfr_model.training.objective import view
 from gfr_model.training.pairs import PairTable, load, read_splits
 from gfr_model.training.processes import World
 from gfr_model.training.step import Learner
-from manifests import PAIRS, PAIRS_FILE, keep_freed_memory, provenance, to_table, write_table
+from manifests import PAIRS, PAIRS_FILE, hash_file, keep_freed_memory, provenance, to_table, write_table
 
 PAIRS_MADE = 64
 SETTLE = 2.0  # seconds
@@ -202,6 +203,7 @@ def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int
     generator_adam, critic_adam = (
         torch.optim.Adam(module.parameters(), lr=2e-4, betas=(0.5, 0.999)) for module in (network, critics)
     )
+    weights = {"global": config.lambda_adv_global, "local": config.lambda_adv_local}
     loader = DataLoader(PlainPairs(table), config.batch_size, num_workers=workers, prefetch_factor=1)
     for batch in loader:
         inputs = Inputs(*(value.to(world.device) for value in batch))
@@ -211,7 +213,7 @@ def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int
         critic_adam.zero_grad()
         critic_loss = torch.zeros((), device=world.device)
         for name, critic in critics.items():
-            degraded, guide, real, fake = learner.view(name, found.restored.detach(), inputs)
+            degraded, guide, real, fake = view(name, found.restored.detach(), inputs)
             critic_loss = critic_loss + losses.discriminator_loss(
                 critic(degraded, guide, real), critic(degraded, guide, fake)
             )
@@ -226,8 +228,8 @@ def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int
         )
         loss = loss + config.lambda_tv * losses.tv_loss(found.flow)
         for name, critic in critics.items():
-            degraded, guide, _, fake = learner.view(name, found.restored, inputs)
-            weight = learner.critic_weights[name]
+            degraded, guide, _, fake = view(name, found.restored, inputs)
+            weight = weights[name]
             loss = loss + weight * losses.generator_loss(critic(degraded, guide, fake))
         loss.backward()
         generator_adam.step()
@@ -323,7 +325,7 @@ def make_pairs(folder: Path, size: int) -> None:
             Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC).save(folder / path)
             points = generator.uniform(0.2, 0.8, 136) * size
             row |= {f"{role}_path": path, f"{role}_landmarks": points.astype(np.float32), f"{role}_quality": 1.0}
-            row |= {f"{role}_hash": "", f"{role}_source_path": path}
+            row |= {f"{role}_hash": hash_file(folder / path), f"{role}_source_path": path}
             row |= {f"{role}_{angle}": 0.0 for angle in ("yaw", "pitch", "roll")}
         rows.append(row)
     write_table(folder / PAIRS_FILE, to_table(rows, PAIRS), PAIRS, provenance("benchmark", {}))
