@@ -4,12 +4,17 @@ import io
 import json
 import tarfile
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-ARCHIVES = (".tar", ".tar.gz", ".zip")
+NEEDS_GZIP = pytest.mark.skipif(
+    find_spec("indexed_gzip") is None, reason="needs indexed-gzip: pip install 'gfrnet-toolkit[gzip]'"
+)
+ARCHIVES = (".tar", pytest.param(".tar.gz", marks=NEEDS_GZIP), ".zip")
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from gfr_data.sources.parts import read_bytes
 from gfr_data.sources.source import Source
 from manifests import ConfigError, DataError
 from manifests.crops import CropGeometry
-from tests.gfr_data.packing import pack, shard, tabulate
+from tests.gfr_data.packing import NEEDS_GZIP, pack, shard, tabulate
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -96,6 +96,7 @@ def test_a_folder_in_memory_is_the_folder_on_disk(memory: str, album: Path) -> N
     assert left_out(source) == ""
 
 
+@NEEDS_GZIP
 @pytest.mark.parametrize("where", ["memory", "server"])
 def test_files_of_many_photographs_at_an_address(where: str, album: Path, request: pytest.FixtureRequest) -> None:
     wanted = told(parse_source(f"folder={album}"))
