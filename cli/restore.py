@@ -102,6 +102,7 @@ def restore_command(
     from gfr_model.restoration.album import restore_album
     from gfr_model.restoration.jobs import AlbumConfig, plan_jobs
     from gfr_model.restoration.restore import Options
+    from manifests import DataError
 
     options = Options(face, enlarge, strength)
     config = AlbumConfig(photos, run, guide, out, options, compare, device, overwrite, only_kept)
@@ -120,6 +121,8 @@ def restore_command(
         say = functools.partial(tqdm.write, file=sys.stderr)
         summary = restore_album(config, lambda: Finder(device), progress, say)
     print_summary(summary.record(), as_json, f"{summary.text()}\nwritten: {out}")
+    if summary.page_problem:
+        raise DataError(summary.page_problem)
     if summary.failed:
         raise click.exceptions.Exit(1)
 

@@ -255,6 +255,9 @@ def _run_all(
             progress(stage, done, len(tasks))
     except WorkerDiedError as error:
         raise DataError(f"a worker process ended ({error}); run again with fewer --jobs: what is done stays") from error
+    except OSError as error:  # of the pairs' crops it is caught before: this is the folder that is written
+        where = f"{error.filename}: " if error.filename else ""
+        raise DataError(f"{where}{error.strerror or error}; mend it, then run again: what is done stays") from error
 
 
 def _table(job: _Job, hashes: dict[str, str], seed: int) -> pa.Table:

@@ -52,12 +52,14 @@ class Outcome:
 class AlbumSummary:
     outcomes: tuple[Outcome, ...]
     page: str = ""  # of the album, where there is one
+    page_problem: str = ""  # why it could not be written
     kept: Copied | None = None  # what was marked to be kept, where that was asked for
 
     @property
     def failed(self) -> bool:
         """Whether anything that was asked for was not done."""
-        return self.count(FAILED) > 0 or (self.kept is not None and bool(self.kept.failed or self.kept.changed))
+        kept = self.kept is not None and bool(self.kept.failed or self.kept.changed)
+        return kept or bool(self.page_problem) or self.count(FAILED) > 0
 
     def count(self, state: str) -> int:
         return sum(outcome.state == state for outcome in self.outcomes)
@@ -106,12 +108,15 @@ def _with_page(album: "_Album", folder: Path, summary: AlbumSummary) -> AlbumSum
     """Write the album's page, and copy what is marked to be kept where that is asked for."""
     entries, only_kept = read_log(folder), album.config.only_kept
     failed = [(outcome.photo, outcome.error) for outcome in summary.outcomes if outcome.state == FAILED]
+    page, problem = "", ""
     try:
         page = str(write_page(folder, entries, failed, read_marks(folder)))
-    except DataError as error:  # the results are there all the same
+    except ConfigError as error:  # somebody else's page stays
         album.say(str(error))
-        page = ""
-    return replace(summary, page=page, kept=None if only_kept is None else copy_kept(folder, entries, only_kept))
+    except DataError as error:  # the results are there all the same
+        problem = str(error)
+    kept = None if only_kept is None else copy_kept(folder, entries, only_kept)
+    return replace(summary, page=page, page_problem=problem, kept=kept)
 
 
 def _restore_all(album: "_Album", jobs: list[Job], progress: Progress) -> tuple[Outcome, ...]:

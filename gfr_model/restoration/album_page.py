@@ -15,7 +15,7 @@ from gfr_model.restoration.album_log import Entry
 from gfr_model.restoration.jobs import Job
 from gfr_model.restoration.marks import Mark
 from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph
-from manifests import DataError, write_text
+from manifests import ConfigError, write_text
 from manifests.pages.charts import jpeg
 from manifests.pages.frame import render
 
@@ -58,11 +58,11 @@ def write_page(
 ) -> Path:
     """Write the page of all results that lie in `folder`; failed: photographs that were not restored, and why.
 
-    Raises DataError when the page there is somebody else's.
+    Raises ConfigError when the page there is somebody else's, DataError when it cannot be written.
     """
     path = folder / PAGE
     if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace")[:2000]:
-        raise DataError(f"{path} is no page of gfr-eval restore and stays as it is: the album has no page")
+        raise ConfigError(f"{path} is no page of gfr-eval restore and stays as it is: the album has no page")
     shown = [found for name in sorted(entries) if (found := _shown(folder, entries[name])) is not None]
     valid = {name: asdict(mark) for name, mark in marks.items() if name in entries}
     page = render(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gfr_model.restoration import album_page
 from gfr_model.restoration.album_log import read_log
 from gfr_model.restoration.album_page import PAGE
 from gfr_model.restoration.marks import MARKS_FILE, copy_kept
@@ -94,6 +95,18 @@ def test_the_page_shows_each_photograph_with_guide_reason_and_change_and_stays_i
     assert (album.out / PAGE).read_text() == "<p>mine"
     assert summary.page == ""
     assert any("stays as it is" in line for line in lines)
+
+
+def test_a_page_that_cannot_be_written_is_a_failure_and_the_results_stay(album, monkeypatch):
+    def full(path, content):
+        raise DataError(f"cannot write {path}: no space")
+
+    monkeypatch.setattr(album_page, "write_text", full)
+    summary, _ = run(album)
+    assert summary.failed
+    assert summary.page_problem == f"cannot write {album.out / PAGE}: no space"
+    assert summary.page == ""
+    assert summary.count("restored") > 0
 
 
 def test_marks_given_in_a_browser_are_what_the_next_call_keeps(album, tmp_path):
