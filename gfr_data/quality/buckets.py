@@ -61,17 +61,27 @@ def cells_of(flat: np.ndarray, rows: np.ndarray) -> Cells:
 
 def _within(cells: np.ndarray, block: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks of pairs of places (p < q) in sorted `cells` (N,) that hold the same value."""
+    places = np.arange(len(cells))
     ends = np.searchsorted(cells, cells, side="right")
-    counts = ends - np.arange(len(cells)) - 1
-    total = np.cumsum(counts)
+    yield from expand(places, places + 1, ends - places - 1, block)
+
+
+def expand(
+    order: np.ndarray, start: np.ndarray, counts: np.ndarray, block: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The pairs (i, order[start[i] + k]), k < counts[i], whose second index is larger, in blocks of about `block`."""
+    ends = np.cumsum(counts)
     low = 0
-    while low < len(cells):
-        base = int(total[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(total, base + block, side="right")))
+    while low < len(counts):
+        base = int(ends[low - 1]) if low else 0
+        high = max(low + 1, int(np.searchsorted(ends, base + block, side="right")))
         size = counts[low:high]
         first = np.repeat(np.arange(low, high), size)
-        if len(first):
-            yield first, first + 1 + np.arange(len(first)) - np.repeat(total[low:high] - size - base, size)
+        inside = np.arange(len(first)) - np.repeat(ends[low:high] - size - base, size)
+        second = order[np.repeat(start[low:high], size) + inside]
+        ahead = first < second
+        if ahead.any():
+            yield first[ahead], second[ahead]
         low = high
 
 

@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from gfr_data.quality.buckets import cells_of, unit
+from gfr_data.quality.buckets import cells_of, expand, unit
 
 HASH_BITS = 10  # of 64; largest distance of two copies' hashes
 CORRELATION = 0.96  # smallest correlation of two copies' pictures
@@ -127,24 +127,7 @@ def _near_words(values: np.ndarray, reach: int) -> Iterator[tuple[np.ndarray, np
     for flips in range(reach + 1):
         for bits in combinations(range(_WORD), flips):
             mask = sum(1 << bit for bit in bits)
-            yield from _expand(order, starts[values ^ mask], counts[values ^ mask])
-
-
-def _expand(order: np.ndarray, start: np.ndarray, counts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The pairs (i, order[start[i] + k]), k < counts[i], whose second index is larger, in blocks of about BLOCK."""
-    ends = np.cumsum(counts)
-    low = 0
-    while low < len(counts):
-        base = int(ends[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(ends, base + BLOCK, side="right")))
-        size = counts[low:high]
-        first = np.repeat(np.arange(low, high), size)
-        inside = np.arange(len(first)) - np.repeat(ends[low:high] - size - base, size)
-        second = order[np.repeat(start[low:high], size) + inside]
-        ahead = first < second
-        if ahead.any():
-            yield first[ahead], second[ahead]
-        low = high
+            yield from expand(order, starts[values ^ mask], counts[values ^ mask], BLOCK)
 
 
 _POPCOUNT = np.array([value.bit_count() for value in range(1 << _WORD)], dtype=np.uint8)
