@@ -103,7 +103,7 @@ def write_summary(run: Path, config: TrainConfig, facts: list[str], best_step: i
     """
     curves = _curves(read_metrics(run))
     marks = {float(best_step): "model"} if best_step >= 0 else {}
-    pictures, count = _pictures(run, curves)
+    pictures, count, damaged = _pictures(run, curves)
     page = render(
         TEMPLATE,
         title=f"Training run {run.resolve().name}",
@@ -112,6 +112,7 @@ def write_summary(run: Path, config: TrainConfig, facts: list[str], best_step: i
         groups=[(group, charts) for group in CHARTS if (charts := _charts(group, curves, marks))],
         pictures=pictures,
         pictures_in_all=count,
+        damaged=damaged,
         folder=SAMPLES,
         settings=_settings(config),
     )
@@ -136,21 +137,35 @@ def _charts(group: str, curves: Curves, marks: dict[float, str]) -> list[tuple[s
     return charts
 
 
-def _pictures(run: Path, curves: Curves) -> tuple[list[dict[str, Any]], int]:
-    """The pictures of the validations, some of them where there are many, from the first to the last; and how many."""
-    from PIL import Image
+def _pictures(run: Path, curves: Curves) -> tuple[list[dict[str, Any]], int, list[str]]:
+    """The pictures of the validations, some of them where there are many, from the first to the last.
 
+    Also how many there are, and the names of those that should be shown and cannot be read.
+    """
     paths = sorted((run / SAMPLES).glob("step-*.png"))
     places = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), PICTURES)).round().astype(int))
     psnr = dict(curves.get("psnr", {}).get("validation", []))
-    shown = []
-    for place in places:
-        step = int(paths[place].stem.removeprefix("step-"))
-        with Image.open(paths[place]) as image:
-            uri = data_uri(np.asarray(image.convert("RGB")), WIDE)
+    shown, damaged = [], []
+    for path in (paths[place] for place in places):
+        step = int(path.stem.removeprefix("step-"))
+        image = _read_sample(path)
+        if image is None:
+            damaged.append(path.name)
+            continue
         about = f"after step {step:,}" + (f", PSNR {psnr[step]:.2f} dB" if step in psnr else "")
-        shown.append({"about": about, "uri": uri})
-    return shown, len(paths)
+        shown.append({"about": about, "uri": data_uri(image, WIDE)})
+    return shown, len(paths), damaged
+
+
+def _read_sample(path: Path) -> np.ndarray | None:
+    """A picture of a validation, (H, W, 3) uint8 RGB; None where it is damaged, which is no reason to end a run."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # as Pillow tells of damage
+        return None
 
 
 def _settings(config: TrainConfig) -> list[tuple[str, Any, str, bool]]:

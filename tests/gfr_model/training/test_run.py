@@ -178,6 +178,18 @@ def test_summary_page_has_every_picture_at_its_time(tmp_path, monkeypatch):
     assert "3 of 7 pictures" in page
 
 
+def test_a_damaged_picture_of_a_validation_is_left_out_and_named(tmp_path):
+    _finished(tmp_path, pictures=(1, 2))
+    damaged = tmp_path / "samples/step-00000001.png"
+    content = bytearray(damaged.read_bytes())
+    for damage in (content[:-20], content[:20], b"", bytes(len(content))):
+        damaged.write_bytes(damage)
+        page = write_summary(tmp_path, TrainConfig(), []).read_text()
+        assert "Damaged and left out, in the folder samples: step-00000001.png." in page
+        assert page.count("after step 2") >= 2
+        assert "after step 1" not in page
+
+
 def test_settings_that_may_change_are_noted_anew(tmp_path):
     for epochs in (1.0, 2.0):
         with open_run(tmp_path / "run", TrainConfig(epochs=epochs), "hash", overwrite=False):
