@@ -124,15 +124,15 @@ def reports_errors(command: Command) -> Command:
             if debug:
                 raise
             kind = type(error).__name__
-            click.echo(f"Error: {kind}: {error} (unexpected; --debug shows where it comes from)", err=True)
+            click.echo(f"Error: {kind}: {shown(str(error))} (unexpected; --debug shows where it comes from)", err=True)
             sys.exit(1)
 
     return wrapped  # type: ignore[return-value]  # click needs no more than a callable of the same meaning
 
 
 def shown(text: str) -> str:
-    """`text` with control characters of file names written out: none may move the cursor or colour a terminal."""
-    return "".join(c if c.isprintable() or c in " \n" else c.encode("unicode_escape").decode() for c in text)
+    """`text` as one line, with control characters of file names written out: none may break it or colour a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def state(changed: bool) -> str:

@@ -87,6 +87,6 @@ def test_folder_that_is_no_dataset_is_one_line(tmp_path: Path, command: list[str
 
 
 def test_control_characters_of_a_name_are_written_out(tmp_path: Path) -> None:
-    done = call("build-pairs", "--source", "lfw=no\rwhere\x1b[31m", "--out", tmp_path / "pairs")
+    done = call("build-pairs", "--source", "lfw=no\rwhere\n\x1b[31m", "--out", tmp_path / "pairs")
     assert done.exit_code == 1
-    assert "no\\rwhere\\x1b[31m" in done.output
+    assert "no\\rwhere\\n\\x1b[31m" in done.output
