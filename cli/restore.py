@@ -65,6 +65,13 @@ def face_option(choices: str) -> Callable[[Any], Any]:
     type=click.FloatRange(0, 1),
     help="Share of the change that is applied.  [default: by how much the face needs it]",
 )
+@click.option(
+    "--most-guides",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Photographs of a folder that serve at once, the best fitting first, where the network takes several.",
+)
 @click.option("--compare", is_flag=True, help="Also write NAME.compare.png: input, guide, warped guide, output.")
 @click.option(
     "--only-kept",
@@ -85,6 +92,7 @@ def restore_command(
     face: str,
     enlarge: int,
     strength: float | None,
+    most_guides: int,
     compare: bool,
     only_kept: Path | None,
     device: str,
@@ -94,7 +102,7 @@ def restore_command(
 ) -> None:
     """Restore photographs of a person with the help of better ones.
 
-    Finds the face, chooses the guide that fits best and says why, restores, and blends the face back: the result is the
+    Finds the face, chooses the guides that fit best and says why, restores, and blends the face back: the result is the
     whole photograph with its EXIF and colour profile. PHOTO may be a folder, also with a folder for each person.
     Results have 8 bits and no transparency. Run it again after an interruption: it goes on where it stopped.
     Exit status 1 where any photograph was not restored; which, and why, is listed at the end.
@@ -104,7 +112,7 @@ def restore_command(
     from gfr_model.restoration.restore import Options
     from manifests import DataError
 
-    options = Options(face, enlarge, strength)
+    options = Options(face, enlarge, strength, most_guides)
     config = AlbumConfig(photos, run, guide, out, options, compare, device, overwrite, only_kept)
     if dry_run:
         jobs = plan_jobs(config)

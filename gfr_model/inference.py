@@ -31,6 +31,11 @@ class TrainedModel:
         """Whether it can't restore without one: a RecNet by attention takes a guide of one colour for none."""
         return bool(self.network.guided) and self.config.recnet != "attentive"
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether it takes from several guides at once."""
+        return bool(getattr(self.network, "takes_several", False))
+
 
 def shortfall(validation: Mapping[str, float]) -> str:
     """A sentence where a validation found the network's output further from the truth than its input; else empty."""

@@ -2,11 +2,12 @@
 
 Not the paper's RecNet, which sees observation and warped guide side by side and can't use the detail of a guide that is
 a few px off. Here each place of the observation looks at a window of the guide's features and takes what fits, or
-nothing. Images enter four times smaller with sixteen times the channels (pixel-unshuffle): a badly degraded face holds
-no finer detail.
+nothing. Several guides, each aligned, compete for each place: a network trained with one takes from all. Images enter
+four times smaller with sixteen times the channels (pixel-unshuffle): a badly degraded face holds no finer detail.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,10 @@ SLOPE = 0.2  # of LeakyReLU
 
 
 class LocalAttention(nn.Module):
-    """Each place of x (B, C, H, W) gathers from a window of y (B, C, H, W); a key of zeros lets it take nothing."""
+    """Each place of x (B, C, H, W) gathers from windows of its guides' features, (B, C, H, W) each.
+
+    A key of zeros lets it take nothing.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -32,15 +36,20 @@ class LocalAttention(nn.Module):
         places = (2 * RADIUS + 1) ** 2
         self.nearness = nn.Parameter(torch.zeros(places).index_fill(0, torch.tensor(places // 2), 1.0))
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        query, key, value = self.query(torch.cat((x, y), 1)), self.key(y), self.value(y)
-        score = torch.stack([(query * moved).sum(1) for moved in _window(key)], dim=1).float()
-        score = score / KEYS**0.5 + self.nearness[None, :, None, None]
-        weight = torch.cat((score, torch.zeros_like(score[:, :1])), 1).softmax(1).to(value.dtype)
-        taken = torch.zeros_like(value)
-        for place, moved in enumerate(_window(value)):
+    def forward(self, x: Tensor, *guides: Tensor) -> Tensor:
+        scores = [self._scores(x, guide) for guide in guides]
+        values = [self.value(guide) for guide in guides]
+        weight = torch.cat((*scores, torch.zeros_like(scores[0][:, :1])), 1).softmax(1).to(values[0].dtype)
+        taken = torch.zeros_like(values[0])
+        for place, moved in enumerate(chain.from_iterable(map(_window, values))):
             taken = taken + moved * weight[:, place : place + 1]
         return taken
+
+    def _scores(self, x: Tensor, guide: Tensor) -> Tensor:
+        """How well each place of a guide's window fits, (B, places, H, W) float32; nothing scores 0."""
+        query, key = self.query(torch.cat((x, guide), 1)), self.key(guide)
+        score = torch.stack([(query * moved).sum(1) for moved in _window(key)], dim=1).float()
+        return score / KEYS**0.5 + self.nearness[None, :, None, None]
 
 
 class ResidualBlock(nn.Module):
@@ -78,9 +87,9 @@ class GuideEncoder(nn.Module):
         fine = self.fine(self.head(shown))
         return [fine, self.coarse(self.down(fine))]
 
-    def give(self, level: int, x: Tensor, features: Tensor) -> Tensor:
-        """x (B, C, H, W) of the observation with what it takes from the guide's features of the same shape."""
-        return x + self.fuse[level](torch.cat((x, self.take[level](x, features)), dim=1))
+    def give(self, level: int, x: Tensor, *features: Tensor) -> Tensor:
+        """x (B, C, H, W) of the observation with what it takes from the features of its guides, each of x's shape."""
+        return x + self.fuse[level](torch.cat((x, self.take[level](x, *features)), dim=1))
 
 
 class AttentiveRecNet(nn.Module):
@@ -105,14 +114,14 @@ class AttentiveRecNet(nn.Module):
         """Return the restored images (B, 3, S, S) for `degraded` and the aligned guide, (B, 3, S, S) in [0, 1].
 
         valid: (B, 1, S, S), 1 where the flow looks inside the guide; a guide of which nothing is valid counts as none.
-        The untrained network returns `degraded`.
+        Of K guides both have the shape (B, K, ...). The untrained network returns `degraded`.
         """
         x, skips = self.head(F.pixel_unshuffle(degraded, UNSHUFFLE) - 0.5), []
         guide = self.guide_encoder
-        levels = [] if guide is None else guide(guidance, valid)
+        levels = [] if guide is None else [guide(*one) for one in _each(guidance, valid)]
         for i, blocks in enumerate(self.encoder):
             if guide is not None and i < LEVELS:
-                x = guide.give(i, x, levels[i])
+                x = guide.give(i, x, *(features[i] for features in levels))
             x = blocks(x)
             skips.append(x)
             if i < len(self.down):
@@ -121,6 +130,15 @@ class AttentiveRecNet(nn.Module):
             x = self.merge[i](torch.cat((F.pixel_shuffle(self.up[i](x), 2), skips[i]), dim=1))
             x = self.decoder[i](x)
         return degraded + F.pixel_shuffle(self.last(x).to(degraded.dtype), UNSHUFFLE)
+
+
+def _each(guidance: Tensor | None, valid: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+    """Aligned guide and validity of each of the guides that `AttentiveRecNet.forward` is given."""
+    if guidance is None or valid is None:
+        raise ValueError("a guided network needs an aligned guide and its validity")
+    if guidance.ndim == 4:
+        return [(guidance, valid)]
+    return list(zip(guidance.unbind(1), valid.unbind(1), strict=True))
 
 
 def _window(features: Tensor) -> Iterator[Tensor]:

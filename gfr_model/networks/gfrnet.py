@@ -27,8 +27,17 @@ class Restoration(NamedTuple):
     flow: Tensor | None = None  # (B, 2, S, S), eq. 1: positions in the guide, [-1, 1] is its frame
     target_landmarks: Landmarks | None = None  # found in the observation, where a PointsNet aligns
     guide_landmarks: Landmarks | None = None  # found in the guide
+    # Of several guides `warped`, `flow` and `guide_landmarks` are the first's, these what was found in the others.
+    further_landmarks: tuple[Landmarks, ...] = ()
     # In training what else a baseline's own paper compares with the truth: (B, 3, s, s) each, perhaps smaller.
     further: tuple[Tensor, ...] = ()
+
+
+class Aligned(NamedTuple):
+    """How a guide lies under an observation."""
+
+    flow: Tensor | None  # (B, 2, S, S), None where nothing aligns
+    landmarks: Landmarks | None  # found in the guide
 
 
 class GfrNet(nn.Module):
@@ -53,6 +62,7 @@ class GfrNet(nn.Module):
         width *= made_of.widening
         self.image_size, self.guided, self.alignment = image_size, made_of.guided, alignment
         self.self_ensemble = self_ensemble
+        self.takes_several = attentive and made_of.guided  # guides at once
         aligned = made_of.guided and alignment != "none"
         self.points = PointsNet(points_width).requires_grad_(False).eval() if aligned else None
         self.warpnet = WarpNet(width, norm, image_size, warp_size, positions) if made_of.warps else None
@@ -65,18 +75,21 @@ class GfrNet(nn.Module):
     def forward(self, degraded: Tensor, guide: Tensor, corner: Tensor | None = None, window: int = 0) -> Restoration:
         """Restore `degraded` (B, 3, S, S) in [0, 1] with `guide`, which has the same shape and range.
 
-        With `window` only that many px from `corner` (B, 2) on are restored: training so costs less. What aligns sees
-        everything all the same.
+        Where `takes_several` a guide may be K of them, the best first: (B, K, 3, S, S). With `window` only that many px
+        from `corner` (B, 2) on are restored: training so costs less. What aligns sees everything all the same.
         """
-        check_images(degraded, guide, self.image_size)
+        guides = guide.unbind(1) if self.takes_several and guide.ndim == 5 else (guide,)
+        for one in guides:
+            check_images(degraded, one, self.image_size)
         if not self.guided:
             return Restoration(self.restore(_part(degraded, corner, window)))
-        flow, found, guides = self.align(degraded, guide)
-        warped = guide if flow is None else warp(guide, flow)
-        valid = torch.ones_like(guide[:, :1]) if flow is None else inside(flow)
-        seen = (_part(images, corner, window) for images in (degraded, warped, valid * shows_something(guide)))
-        restored = self.restore(*seen)
-        return Restoration(restored, None if flow is None else warped, flow, found, guides)
+        found = self.find(degraded)
+        aligned = [self.align(degraded, one, found) for one in guides]
+        warped, valid = zip(*map(_warped, guides, aligned), strict=True)
+        seen = (_part(images, corner, window) for images in (degraded, _as_one(warped), _as_one(valid)))
+        restored, (flow, landmarks) = self.restore(*seen), aligned[0]
+        further = tuple(at.landmarks for at in aligned[1:] if at.landmarks is not None)
+        return Restoration(restored, None if flow is None else warped[0], flow, found, landmarks, further)
 
     def restore(self, *seen: Tensor) -> Tensor:
         """RecNet's image of what it sees; outside training perhaps the mean of that and of its mirror image's."""
@@ -86,13 +99,15 @@ class GfrNet(nn.Module):
         plain, mirrored = both.chunk(2)
         return (plain + mirrored.flip(-1)) / 2
 
-    def align(self, degraded: Tensor, guide: Tensor) -> tuple[Tensor | None, Landmarks | None, Landmarks | None]:
-        """The flow (B, 2, S, S), None where nothing aligns, and the landmarks of both images where they are found."""
-        found, guides = None, None
-        if self.points is not None:
-            found, guides = self.points.find(degraded), self.points.find(guide)
-        coarse = self.coarse(found, guides)
-        return (coarse if self.warpnet is None else self.warpnet(degraded, guide, coarse)), found, guides
+    def find(self, images: Tensor) -> Landmarks | None:
+        """The landmarks of (B, 3, S, S) in [0, 1], None where nothing finds them."""
+        return None if self.points is None else self.points.find(images)
+
+    def align(self, degraded: Tensor, guide: Tensor, found: Landmarks | None) -> Aligned:
+        """Align the guide with the observation, whose landmarks are `found`."""
+        landmarks = self.find(guide)
+        coarse = self.coarse(found, landmarks)
+        return Aligned(coarse if self.warpnet is None else self.warpnet(degraded, guide, coarse), landmarks)
 
     def coarse(self, found: Landmarks | None, guides: Landmarks | None) -> Tensor | None:
         """The flow (B, 2, S, S) through the landmarks of observation and guide, None where these are not found."""
@@ -110,6 +125,18 @@ class GfrNet(nn.Module):
         if self.points is not None:
             self.points.eval()
         return self
+
+
+def _warped(guide: Tensor, aligned: Aligned) -> tuple[Tensor, Tensor]:
+    """The guide (B, 3, S, S) as the observation lies, and where it shows something, (B, 1, S, S)."""
+    flow = aligned.flow
+    inner = torch.ones_like(guide[:, :1]) if flow is None else inside(flow)
+    return guide if flow is None else warp(guide, flow), inner * shows_something(guide)
+
+
+def _as_one(images: tuple[Tensor, ...]) -> Tensor:
+    """One (B, C, S, S) as it is, K of them as (B, K, C, S, S)."""
+    return images[0] if len(images) == 1 else torch.stack(images, dim=1)
 
 
 def _part(images: Tensor, corner: Tensor | None, window: int) -> Tensor:

@@ -245,6 +245,7 @@ def _made_from(album: _Album, job: Job) -> dict[str, Any]:
         "face": options.face,
         "enlarge": options.enlarge,
         "strength": options.strength,
+        "most_guides": options.most_guides,
         "format": job.out.suffix.lower(),
         "version": project_version(),
     }
@@ -288,6 +289,7 @@ def _digest(made_from: dict[str, Any]) -> str:
 def _face_record(face: RestoredFace) -> dict[str, Any]:
     return {
         "guide": str(face.guide.path) if face.guide is not None else None,
+        "further_guides": [] if face.choice is None else [str(guide.path) for guide in face.choice.guides[1:]],
         "why": "the network uses none" if face.choice is None else face.choice.why,
         "need": round(face.need, 3),
         "strength": round(face.strength, 3),

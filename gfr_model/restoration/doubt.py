@@ -20,10 +20,22 @@ MOST_APART = 9 / HALF
 
 
 def doubt(made: Restoration) -> str:
-    """Why the guide of the first sample can't serve, as an end of 'FILE ...'; empty where it can, or nobody knows."""
+    """`doubts` of the best guide."""
+    return next(iter(doubts(made)), "")
+
+
+def doubts(made: Restoration) -> list[str]:
+    """Why each guide of the first sample can't serve, as an end of 'FILE ...', empty where it can.
+
+    An empty list where no landmarks were found: nobody knows.
+    """
     target, guide = made.target_landmarks, made.guide_landmarks
     if target is None or guide is None:
-        return ""
+        return []
+    return [_doubt(target, one) for one in (guide, *made.further_landmarks)]
+
+
+def _doubt(target: Landmarks, guide: Landmarks) -> str:
     if spread_of(guide) > MOST_SPREAD:
         return "shows no face that the network is sure of"
     if spread_of(target) <= MOST_SPREAD and (apart := distance(target, guide)) > MOST_APART:

@@ -54,8 +54,13 @@ class Guides:
 
 @dataclass(frozen=True)
 class Choice:
-    guide: Guide | None  # None: none can serve, and the network does without
+    guides: tuple[Guide, ...]  # the best first; empty: none can serve, and the network does without
     why: str
+
+    @property
+    def guide(self) -> Guide | None:
+        """The one that fits best."""
+        return self.guides[0] if self.guides else None
 
 
 def guide_files(path: Path) -> list[Path]:
@@ -97,8 +102,8 @@ def _no_photographs(path: Path) -> list[str]:
     return [f"{file} is no photograph by its name; it serves as no guide" for file in others]
 
 
-def choose(guides: Guides, face: FoundFace, photo_hash: str) -> Choice:
-    """Choose for `face` of the photograph with `photo_hash`, which never guides itself.
+def choose(guides: Guides, face: FoundFace, photo_hash: str, most: int = 1) -> Choice:
+    """Choose at most `most` for `face` of the photograph with `photo_hash`, which never guides itself.
 
     Raises DataError when no guide is usable.
     """
@@ -109,7 +114,7 @@ def choose(guides: Guides, face: FoundFace, photo_hash: str) -> Choice:
     head = _head(face)
     best = max(guide.detail for guide in others)
     ranked = sorted(others, key=lambda guide: (cost(guide, head, best), str(guide.path)))
-    return Choice(ranked[0], _why(ranked, head, best))
+    return Choice(tuple(ranked[:most]), "; ".join([_why(ranked, head, best), *_beside(ranked[1:most])]))
 
 
 def cost(guide: Guide, head: Head | None, best_detail: float) -> float:
@@ -172,6 +177,12 @@ def _why(ranked: Sequence[Guide], head: Head | None, best_detail: float) -> str:
         return "the only one that can serve"
     looks = [_pose_in_words(first, head), *_mouth_in_words(first, head), _quality_in_words(first, best_detail)]
     return f"fits best of {len(ranked)}: {', '.join(looks)}; {_behind(first, ranked[1], head, best_detail)}"
+
+
+def _beside(further: Sequence[Guide]) -> list[str]:
+    """Those that serve beside the best one, if any."""
+    names = ", ".join(guide.path.name for guide in further)
+    return [f"{names} {'serves' if len(further) == 1 else 'serve'} beside it"] if further else []
 
 
 def _pose_in_words(guide: Guide, head: Head | None) -> str:

@@ -13,23 +13,29 @@ from gfr_model.networks.sface import SFace
 from gfr_model.pictures import grid, to_levels
 from gfr_model.restoration.blend import blend
 from gfr_model.restoration.colour import change_brightness_alone, tint_of
-from gfr_model.restoration.doubt import doubt, five_points, unbent
+from gfr_model.restoration.doubt import doubts, five_points, unbent
 from gfr_model.restoration.faces import FoundFace, Quality, Vision, look
 from gfr_model.restoration.guides import Choice, Guide, Guides, choose
 from gfr_model.restoration.identity import least_alike
 from gfr_model.restoration.need import explain_strength, need_of, weakened
-from manifests import DataError
+from manifests import ConfigError, DataError
 
 MOST_PIXELS = 250_000_000  # of a result that is enlarged
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to restore, and how."""
+    """What to restore, and how. Raises ConfigError for a number that is none."""
 
     face: str = "largest"  # or 'all', or a number: faces count from the left, from 1 on
     enlarge: int = 1  # size of the result over the photograph's: a small face needs pixels for what it regains
     strength: float | None = None  # share of the network's change that is applied, 0 to 1; None: what the face needs
+    most_guides: int = 4  # that serve at once, the best fitting first, where the network takes several
+
+    def __post_init__(self) -> None:
+        """Check what no command's option has checked."""
+        if self.most_guides < 1:
+            raise ConfigError(f"most_guides is {self.most_guides}, must be at least 1; for none, give no guide")
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,10 @@ def restore_photograph(
         # The first is cropped from the photograph itself, not from its enlarged copy, which would filter it twice. The
         # others are shown what changed before, or it would be changed again where squares overlap.
         seen = vision.cut(result, square, size) if faces else vision.cut(image, face.square, size)
-        made = restore_crop(model, seen, face, guides, photo_hash)
+        made = restore_crop(model, seen, face, guides, photo_hash, options.most_guides)
         quality = vision.measure(image, face.square)
-        if persons is not None and (warning := _another_person(made, face, quality, persons)):
-            made = replace(made, notes=(*made.notes, warning))
+        if persons is not None:
+            made = replace(made, notes=(*made.notes, *_other_persons(made, face, quality, persons)))
         faces.append(_with_strength(made, need_of(quality), options.strength))
         result = blend(result, seen, faces[-1].restored, square)
     return RestoredPhotograph(result, tuple(faces), notes)
@@ -110,43 +116,47 @@ def pick(found: Sequence[FoundFace], which: str) -> list[FoundFace]:
 
 
 def restore_crop(
-    model: TrainedModel, seen: np.ndarray, face: FoundFace, guides: Guides | None, photo_hash: str
+    model: TrainedModel, seen: np.ndarray, face: FoundFace, guides: Guides | None, photo_hash: str, most_guides: int = 1
 ) -> RestoredFace:
-    """Restore one crop (S, S, 3) uint8 with the guide that fits best of those that the network can use.
+    """Restore one crop (S, S, 3) uint8 with the guides that fit best of those that the network can use.
 
     Without any it is restored without, and the choice says why. Raises DataError where the network can't do that.
     """
     if guides is None:
-        choice = Choice(None, "none was given") if model.network.guided else None
+        choice = Choice((), "none was given") if model.network.guided else None
         return _restored_face(seen, run_network(model, seen, no_guide(seen)), choice)
     if face.keypoints is None:
         found = run_network(model, seen, no_guide(seen)).target_landmarks
         face = face if found is None else replace(face, keypoints=five_points(found))
+    most = most_guides if model.takes_several else 1
     aside: list[str] = []
     while True:
         try:
-            choice = choose(guides, face, photo_hash)
+            choice = choose(guides, face, photo_hash, most)
         except DataError as error:
             if model.needs_guide:
                 raise
-            return _restored_face(seen, run_network(model, seen, no_guide(seen)), Choice(None, str(error)))
-        assert choice.guide is not None
-        made = run_network(model, seen, choice.guide.image)
-        problem = doubt(made)
-        if not problem:
+            return _restored_face(seen, run_network(model, seen, no_guide(seen)), Choice((), str(error)))
+        made = run_network(model, seen, *(guide.image for guide in choice.guides))
+        doubtful = [(guide, why) for guide, why in zip(choice.guides, doubts(made), strict=False) if why]
+        if not doubtful:
             return _restored_face(seen, made, replace(choice, why="; ".join([choice.why, *aside])))
-        aside.append(f"{choice.guide.path} {problem}, and is left aside")
-        guides = guides.without(choice.guide, f"{choice.guide.path} {problem}")
+        for guide, why in doubtful:
+            aside.append(f"{guide.path} {why}, and is left aside")
+            guides = guides.without(guide, f"{guide.path} {why}")
 
 
-def run_network(model: TrainedModel, seen: np.ndarray, guide: np.ndarray) -> Restoration:
-    """What the network makes of one crop and a guide, (S, S, 3) uint8 each.
+def run_network(model: TrainedModel, seen: np.ndarray, *guides: np.ndarray) -> Restoration:
+    """What the network makes of one crop and its guides, the best first, (S, S, 3) uint8 each.
 
     Raises DataError when it gives values that are not finite.
     """
     device = next(model.network.parameters()).device
+    shown = [_to_batch(guide, device) for guide in guides]
     with torch.inference_mode(), repeatable():
-        made: Restoration = model.network(_to_batch(seen, device), _to_batch(guide, device))
+        made: Restoration = model.network(
+            _to_batch(seen, device), shown[0] if len(shown) == 1 else torch.stack(shown, dim=1)
+        )
     if not torch.isfinite(made.restored).all():
         raise DataError(f"{model.name} gave values that are not finite; use another checkpoint of its run")
     return made
@@ -190,16 +200,20 @@ def _with_strength(face: RestoredFace, need: float, asked: float | None) -> Rest
     return replace(face, restored=restored, need=need, strength=strength, notes=notes)
 
 
-def _another_person(made: RestoredFace, face: FoundFace, quality: Quality, persons: SFace) -> str:
-    """A warning where photograph and guide seem to show two persons; empty where they do not, or nobody can tell."""
-    least, guide = least_alike(quality), made.guide
-    if least is None or guide is None or guide.keypoints is None or face.keypoints is None:
-        return ""
-    points = face.square.to_crop(face.keypoints, made.seen.shape[0])
-    one, other = persons.embed(made.seen, points), persons.embed(guide.image, guide.keypoints)
-    if one is None or other is None or float(one @ other) >= least:
-        return ""
-    return f"warning: {guide.path.name} seems to show another person (similarity {one @ other:.2f}, at least {least})"
+def _other_persons(made: RestoredFace, face: FoundFace, quality: Quality, persons: SFace) -> list[str]:
+    """A warning for each guide that seems to show another person than the photograph; none where nobody can tell."""
+    least = least_alike(quality)
+    if least is None or face.keypoints is None or made.choice is None:
+        return []
+    one = persons.embed(made.seen, face.square.to_crop(face.keypoints, made.seen.shape[0]))
+    warnings = []
+    for guide in made.choice.guides:
+        other = None if guide.keypoints is None else persons.embed(guide.image, guide.keypoints)
+        if one is not None and other is not None and (alike := float(one @ other)) < least:
+            warnings.append(
+                f"warning: {guide.path.name} seems to show another person (similarity {alike:.2f}, at least {least})"
+            )
+    return warnings
 
 
 def _notes(found: Sequence[FoundFace], picked: Sequence[FoundFace], guides: Guides | None) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class PairDataset(Dataset[dict[str, Any]]):
         self.table = make_table(Path(folder), table, rows)
         self.persons = table.column("person").take(rows).to_pylist()
         self.more_guides = more_guides
-        self.further = _further(table.take(rows), path, rows, more_guides) if more_guides else []
+        self.further = further_guides(table.take(rows), path, rows, more_guides) if more_guides else []
         self.keys = pair_keys(seed, self.table.pair_ids)
 
     def __len__(self) -> int:
@@ -101,10 +101,7 @@ class PairDataset(Dataset[dict[str, Any]]):
         images = torch.zeros((self.more_guides, 3, CROP_SIZE, CROP_SIZE))
         points = torch.zeros((self.more_guides, 68, 2))
         for number, guide in enumerate(self.further[index]):
-            try:
-                crop = read_picture(self.table.folder / guide.path, guide.digest, CROP_SIZE, self.table.folder)
-            except UnusableError as error:
-                raise DataError(f"{guide.where}: {error}; build the pairs again") from error
+            crop = guide.read(self.table.folder)
             crop, own = (crop[:, ::-1], mirror_points(guide.points[None])[0]) if flipped else (crop, guide.points)
             images[number] = torch.from_numpy(crop.transpose(2, 0, 1).copy()).float().div_(255)
             points[number] = torch.from_numpy(own.copy())
@@ -116,15 +113,27 @@ class PairDataset(Dataset[dict[str, Any]]):
 
 
 @dataclass(frozen=True)
-class _Guide:
-    path: str
+class FurtherGuide:
+    """Another photograph of a pair's person."""
+
+    path: str  # of its crop, relative to the build's folder
     digest: str
     points: np.ndarray  # (68, 2) float32, crop px
     where: str  # for messages
 
+    def read(self, folder: Path) -> np.ndarray:
+        """Its crop, (256, 256, 3) uint8 RGB. Raises DataError naming the manifest's row where it cannot be read."""
+        try:
+            return read_picture(folder / self.path, self.digest, CROP_SIZE, folder)
+        except UnusableError as error:
+            raise DataError(f"{self.where}: {error}; build the pairs again") from error
 
-def _further(table: pa.Table, path: Path, rows: Sequence[int], most: int) -> list[list[_Guide]]:
-    """The first further guides of each pair; none where the table has none, as those of before."""
+
+def further_guides(table: pa.Table, path: Path, rows: Sequence[int], most: int) -> list[list[FurtherGuide]]:
+    """The first further guides of each pair of `table`, `rows` of `path`; none where it has none, as those of before.
+
+    The table has MORE_COLUMNS. Raises DataError where its lists do not agree.
+    """
     found = []
     for row, values in zip(rows, table.select(MORE_COLUMNS).to_pylist(), strict=True):
         names, digests, numbers = (values[name] or [] for name in MORE_COLUMNS)
@@ -134,5 +143,5 @@ def _further(table: pa.Table, path: Path, rows: Sequence[int], most: int) -> lis
             )
         points = np.array(numbers, np.float32).reshape(-1, 68, 2)
         where = f"{path}, row {row}, {MORE_COLUMNS[0]}"
-        found.append([_Guide(*one, where) for one in zip(names, digests, points, strict=True)][:most])
+        found.append([FurtherGuide(*one, where) for one in zip(names, digests, points, strict=True)][:most])
     return found

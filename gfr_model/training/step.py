@@ -48,7 +48,7 @@ class Learner:
         assert isinstance(self.network, GfrNet)
         assert self.network.warpnet is not None
         with at_precision(self.config.precision, self.world.device):
-            flow, _, _ = self.network.align(inputs.degraded, inputs.guide)
+            flow = self.network.align(inputs.degraded, inputs.guide, self.network.find(inputs.degraded)).flow
         assert flow is not None
         parts = flow_parts(flow, inputs, self.config)
         loss = total(parts)

@@ -3,9 +3,10 @@
     python tests/benchmarks/guidance.py PAIRS --out OUT --reference NAME [--identity W] [--perceptual W] [--most N]
         [--look plain|grey|wider] [--everyone] NAME=RUN[@GUIDE] ...
 
-PAIRS is a build of real people, the command stands in guidance.md. RUN is a run's folder or `default`. GUIDE is own
-(as it stands without @), other (another person's), grey (none), or oracle (own, aligned by the true landmarks: what
-perfect points would bring, never a result, because true points tell the network the face's geometry).
+PAIRS is a build of real people, the command stands in guidance.md. RUN is a run's folder or `default`. GUIDE is own (as
+it stands without @), several (own and the person's three further ones that fit best), other (another person's), grey
+(none), or oracle (own, aligned by the true landmarks: what perfect points would bring, never a result, because true
+points tell the network the face's geometry).
 
 Persons are those of people.csv that are marked `test`; with --everyone all, for a build of people none of whom was
 trained on. --look: photograph and guide as they are, black and white, or framed 20% wider and a tenth aside.
@@ -37,6 +38,7 @@ from gfr_model.networks.spline import similarity_flow
 from gfr_model.networks.warp import normalise, sample_flow, to_pixels
 from gfr_model.results.statistics import compare
 from gfr_model.scoring.metrics import psnr, ssim
+from gfr_model.training.dataset import MORE_COLUMNS, FurtherGuide, further_guides
 from gfr_model.training.pairs import COLUMNS, Pairs, PairSet, load, make_table
 from manifests import PAIRS, PAIRS_FILE, read_table
 from manifests.degradation.draws import draw_many, pair_keys
@@ -48,6 +50,7 @@ FIGURES = {"psnr_face": 2, "identity": 4, "perceptual": 4, "psnr": 2, "ssim": 4}
 COMPARED = ("psnr_face", "identity", "perceptual")  # of which differences are shown
 SCALES = (4, 8)
 BATCH = 8
+SEVERAL = 4  # guides at once, at most
 SEED = 1  # of degradations and of other persons' guides
 
 
@@ -121,11 +124,17 @@ class Test:
 
     pairs: PairSet
     persons: np.ndarray  # of whom each pair is
+    further: list[list[FurtherGuide]]  # of each pair
+
+    def all_guides(self, pair: int, own: Tensor) -> Tensor:
+        """The pair's own guide (1, 3, S, S) in [0, 1] and its further ones, (1, K, 3, S, S)."""
+        crops = (torch.from_numpy(one.read(self.pairs.table.folder)) for one in self.further[pair])
+        return torch.stack([own[0], *(crop.permute(2, 0, 1).float() / 255 for crop in crops)])[None]
 
 
 def test_pairs(folder: Path, most: int, everyone: bool) -> Test:
     """Load the pairs of the test persons. Ends where the build trains on one of them."""
-    table = read_table(folder / PAIRS_FILE, PAIRS, columns=COLUMNS)
+    table = read_table(folder / PAIRS_FILE, PAIRS, columns=[*COLUMNS, *MORE_COLUMNS])
     people = pd.read_csv(PEOPLE)
     frame = table.select(["person", "split"]).to_pandas()
     wanted = set(frame.person if everyone else people.person[people.split == "test"])
@@ -138,12 +147,13 @@ def test_pairs(folder: Path, most: int, everyone: bool) -> Test:
     rows = rows[inside]
     rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
     pairs = load(make_table(folder, table, rows.tolist()), 256, "host", CPU)
-    return Test(pairs, frame.person.to_numpy()[rows])
+    further = further_guides(table.take(rows), folder / PAIRS_FILE, rows.tolist(), SEVERAL - 1)
+    return Test(pairs, frame.person.to_numpy()[rows], further)
 
 
-def parts(count: int) -> list[np.ndarray]:
+def parts(count: int, batch: int) -> list[np.ndarray]:
     """Indices of batches."""
-    return [np.arange(start, min(start + BATCH, count)) for start in range(0, count, BATCH)]
+    return [np.arange(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 
 def _inside(table: pa.Table, row: int) -> bool:
@@ -161,7 +171,7 @@ def score(name: str, run: str, scale: int, test: Test, learned: dict[str, Learne
     keys = pair_keys(SEED, pairs.table.pair_ids)
     others = other_guides(test.persons)
     found = []
-    for index in parts(len(pairs)):
+    for index in parts(len(pairs), 1 if guide == "several" else BATCH):  # pairs have different numbers of guides
         batch = pairs.batch(index, index < 0, CPU)
         if guide == "other":
             wrong = pairs.batch(others[index], index < 0, CPU)
@@ -169,6 +179,7 @@ def score(name: str, run: str, scale: int, test: Test, learned: dict[str, Learne
         batch = look(batch)
         degraded = degrade_batch(batch.target, draw_many(space, keys[index], np.zeros(len(index), np.int64)))
         shown = torch.full_like(degraded, 0.5) if guide == "grey" else batch.guide.float() / 255
+        shown = test.all_guides(int(index[0]), shown) if guide == "several" else shown
         points = normalise(batch.target_points), normalise(batch.guide_points)
         with torch.no_grad():
             made = restore(degraded, shown, *points)

@@ -46,3 +46,30 @@ def test_a_place_whose_query_fits_nothing_takes_nothing() -> None:
         attention.key.bias.fill_(-100.0)
     taken = attention(torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8))
     assert taken.abs().max() < 1e-6
+
+
+def test_of_two_guides_a_place_takes_from_the_one_that_fits() -> None:
+    attention = LocalAttention(4)
+    with torch.no_grad():
+        for layer in (attention.query, attention.key, attention.value):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        attention.query.weight[0, :4] = 1.0  # what the observation shows
+        attention.key.weight[0] = 30.0  # against what a guide shows
+        attention.value.weight[:, :, 0, 0] = torch.eye(4)
+    x, fits, does_not = torch.ones(1, 4, 8, 8), torch.ones(1, 4, 8, 8), -torch.ones(1, 4, 8, 8)
+    torch.testing.assert_close(attention(x, fits, does_not), attention(x, fits))
+    torch.testing.assert_close(attention(x, does_not, fits), attention(x, fits))
+
+
+def test_the_order_of_guides_does_not_matter_and_a_single_one_is_the_same_with_and_without_their_dimension() -> None:
+    torch.manual_seed(2)
+    net = AttentiveRecNet(8)
+    torch.nn.init.normal_(net.last.weight)
+    valid = torch.ones(2, 3, 1, 64, 64)
+    guides = torch.stack([images(1), images(2), images(3)], dim=1)
+    with torch.no_grad():
+        restored = net(images(0), guides, valid)
+        torch.testing.assert_close(net(images(0), guides.flip(1), valid), restored)
+        assert torch.equal(net(images(0), guides[:, :1], valid[:, :1]), net(images(0), guides[:, 0], valid[:, 0]))
+        assert (restored - net(images(0), guides[:, 0], valid[:, 0])).abs().max() > 1e-3

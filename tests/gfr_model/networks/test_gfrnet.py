@@ -87,6 +87,25 @@ def test_every_variant_restores_a_single_image_in_training(variant, norm, size):
     assert all(parameter.grad.isfinite().all() for parameter in network.recnet.parameters())
 
 
+def test_several_guides_are_each_aligned_and_the_first_is_the_one_that_is_told_of():
+    changes = {"width": WIDTH, "variant": "-W", "alignment": "landmarks", "recnet": "attentive", "image_size": SIZE}
+    torch.manual_seed(0)
+    network = build_network(resolve("paper", changes=changes | {"points_width": 4})).eval()
+    torch.nn.init.normal_(network.recnet.last.weight)
+    (degraded, first), (_, second) = _images(), _images(seed=7)
+    both = torch.stack([first, second], dim=1)
+    with torch.no_grad():
+        alone, found, twice = network(degraded, first), network(degraded, both), network(degraded, both[:, :1])
+        other = network(degraded, second)
+    assert network.takes_several
+    assert torch.equal(twice.restored, alone.restored)
+    for name in ("warped", "flow"):
+        assert torch.equal(getattr(found, name), getattr(alone, name))
+    assert torch.equal(found.further_landmarks[0].points, other.guide_landmarks.points)
+    assert (found.restored - alone.restored).abs().max() > 1e-4
+    assert (found.restored - other.restored).abs().max() > 1e-4
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_only_variants_with_a_guide_see_it(variant):
     network = GfrNet(MODELS[variant], WIDTH, image_size=SIZE)

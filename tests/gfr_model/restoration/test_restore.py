@@ -17,7 +17,7 @@ from gfr_model.restoration.faces import FoundFace, Quality
 from gfr_model.restoration.guides import Guide, Guides
 from gfr_model.restoration.head import Head
 from gfr_model.restoration.restore import Options, comparison, restore_photograph
-from manifests import DataError
+from manifests import ConfigError, DataError
 from manifests.crops import CropGeometry
 
 SIZE = 64
@@ -45,18 +45,20 @@ class Eyes:
 
 
 class Network(nn.Module):
-    """Calls a function of (degraded, guide), and remembers what it was shown."""
+    """Calls a function of (degraded, best guide), and remembers what it was shown."""
 
     guided = True
 
-    def __init__(self, function, find=lambda image: None):
+    def __init__(self, function, find=lambda image: None, takes_several=False):
         super().__init__()
-        self.function, self.find, self.shown = function, find, []
+        self.function, self.find, self.shown, self.takes_several = function, find, [], takes_several
         self.weight = nn.Parameter(torch.zeros(1))
 
     def forward(self, degraded, guide):
         self.shown.append((degraded, guide))
-        return Restoration(self.function(degraded, guide), guide, None, self.find(degraded), self.find(guide))
+        best, *others = guide.unbind(1) if guide.ndim == 5 else (guide,)
+        further = tuple(found for found in map(self.find, others) if found is not None)
+        return Restoration(self.function(degraded, best), best, None, self.find(degraded), self.find(best), further)
 
 
 def model(function, recnet="unet", **options):
@@ -199,6 +201,36 @@ def test_a_guide_in_which_the_network_finds_no_face_gives_way_to_the_next_and_th
     assert "left aside" in face.choice.why
 
 
+def levels_shown(net):
+    """Of each guide that the network was shown last, its grey level."""
+    return [round(float(guide.mean() * 255)) for guide in net.network.shown[-1][1].unbind(1)]
+
+
+def test_several_guides_serve_at_once_and_those_in_which_no_face_is_found_give_way_to_others():
+    net = model(brighter, "attentive", find=unsure_of(200, 201), takes_several=True)
+    members = {"a": 90, "b": 200, "c": 91, "d": 201, "e": 92, "f": 93}
+    eyes = Eyes((50.0, 40.0, 100.0))
+    face = restore_photograph(photograph(), "p", guides(**members), net, eyes, Options(most_guides=3)).faces[0]
+    assert levels_shown(net) == [90, 91, 92]
+    assert face.guide.path == Path("a")
+    assert [guide.path.name for guide in face.choice.guides] == ["a", "c", "e"]
+    assert "c, e serve beside it" in face.choice.why
+    assert face.choice.why.count("left aside") == 2
+    assert (face.warped == 90).all()
+
+
+def test_a_network_that_takes_one_guide_is_shown_one_and_nothing_is_said_of_others():
+    net = model(brighter)
+    made = restore_photograph(photograph(), "p", guides(a=90, b=91), net, Eyes((50.0, 40.0, 100.0)), Options())
+    assert net.network.shown[-1][1].shape == (1, 3, SIZE, SIZE)
+    assert "beside" not in made.faces[0].choice.why
+
+
+def test_no_number_of_guides_is_below_one():
+    with pytest.raises(ConfigError, match="most_guides is 0"):
+        Options(most_guides=0)
+
+
 @pytest.mark.parametrize("members", [{"a": 200, "b": 201}, {"p": 90}])
 def test_without_a_guide_that_can_serve_the_face_is_restored_without_and_that_is_said(members):
     net = model(lambda degraded, guide: guide, "attentive", find=unsure_of(200, 201))
@@ -286,3 +318,12 @@ def test_a_guide_of_another_person_is_warned_of_where_the_face_shows_enough(simi
     made = restore_photograph(photograph(), "p", shown, model(brighter), eyes, Options(), persons)
     assert ("another person" in made.faces[0].notes[0]) == warns
     assert not persons.asked or np.abs(persons.asked[0].mean(axis=0) - SIZE / 2).max() < 2  # points of the crop
+
+
+def test_each_guide_that_serves_and_seems_to_be_another_person_is_named():
+    shown = guides(a=9, b=10, c=11)
+    shown = replace(shown, usable=tuple(replace(one, keypoints=FRONT / 2 + 32) for one in shown.usable))
+    net, eyes = model(brighter, takes_several=True), Eyes((50.0, 40.0, 100.0), detail=20.0)
+    made = restore_photograph(photograph(), "p", shown, net, eyes, Options(most_guides=2), Alike(0.2))
+    warned = [note for note in made.faces[0].notes if "another person" in note]
+    assert [note.split()[1] for note in warned] == ["a", "b"]
