@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
+from gfr_data.faces.precision import in_float32
 from manifests import DataError
 from manifests.crops import MIRROR
 from manifests.programs import is_program, require_trust
@@ -65,7 +66,8 @@ class Fan:
         """(N, 256, 256, 3) uint8 -> (N, 68, 64, 64) float32: the network's, with those of the mirrored faces added."""
         images = torch.from_numpy(faces).to(self.device).permute(0, 3, 1, 2).float() / 255
         both = torch.cat([images, images.flip(3)]).contiguous(memory_format=torch.channels_last)
-        maps: Tensor | Sequence[Tensor] = self.network(both)
+        with in_float32():
+            maps: Tensor | Sequence[Tensor] = self.network(both)
         plain, mirrored = (maps if isinstance(maps, Tensor) else maps[-1]).float().chunk(2)
         return (plain + mirrored[:, MIRROR].flip(3)).cpu().numpy()
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gfr_data.faces.mtcnn_networks import load_networks
+from gfr_data.faces.precision import in_float32
 
 THRESHOLDS = (0.6, 0.7, 0.8)  # face probability after each network: the package's
 PYRAMID = 0.709  # factor from level to level
@@ -45,7 +46,8 @@ class Mtcnn:
 
         min_face_size: px; None is a tenth of each photograph's shorter side, and 20 px at least.
         """
-        return [self._detect(image, min_face_size) for image in images]
+        with in_float32():
+            return [self._detect(image, min_face_size) for image in images]
 
     def _detect(self, image: np.ndarray, min_face_size: float | None) -> list[Face]:
         smallest = max(LEAST_FACE, FACE_SHARE * min(image.shape[:2])) if min_face_size is None else min_face_size

@@ -34,6 +34,7 @@ from manifests.degradation.space import PAPER_SPACE
 SIZE = 256
 REFERENCE = "ours, reference"
 CPU_BATCH = 8  # images at a time in the batched rows on the CPU
+BATCHES = 4  # of images that lie on a GPU
 
 Run = Callable[[Draws], object]  # degrades as many images as there are draws
 
@@ -147,18 +148,41 @@ def rows(images: np.ndarray, device: str, batch: int) -> Iterator[tuple[str, Run
         yield f"albumentations {albumentations.__version__}", partial(one_by_one, albumentations_step, images)
     except ImportError as error:
         print(f"not compared: albumentations ({error})")
+    if kornia := kornia_version():
+        yield f"kornia {kornia} on the CPU", partial(kornia_batch, tensors, CPU_BATCH)
+    if device == "cuda":
+        yield from rows_on(device, tensors, batch)
+
+
+def rows_on(device: str, images: torch.Tensor, batch: int) -> Iterator[tuple[str, Run]]:
+    """Ours and kornia's on a device, BATCHES batches of images (N, 3, 256, 256) uint8, which lie there beforehand."""
+    many = images.repeat(-(-BATCHES * batch // len(images)), 1, 1, 1)[: BATCHES * batch].to(device)
+    yield f"ours, batched on {device}, {batch} at a time", partial(batched, many, batch)
+    if kornia := kornia_version():
+        yield f"kornia {kornia} on {device}", partial(kornia_batch, many, batch)
+
+
+def kornia_version() -> str:
+    """kornia's version; '' where it is missing, which is said."""
     try:
         import kornia
     except ImportError as error:
         print(f"not compared: kornia ({error})")
-        kornia = None
-    if kornia is not None:
-        yield f"kornia {kornia.__version__} on the CPU", partial(kornia_batch, tensors, CPU_BATCH)
-    if device == "cuda":
-        many = tensors.repeat(-(-4 * batch // len(tensors)), 1, 1, 1).cuda()
-        yield f"ours, batched on CUDA, {batch} at a time", partial(batched, many, batch)
-        if kornia is not None:
-            yield f"kornia {kornia.__version__} on CUDA", partial(kornia_batch, many, batch)
+        return ""
+    return str(kornia.__version__)
+
+
+def rates(peers: dict[str, Run], counts: dict[str, int], rounds: int) -> dict[str, float]:
+    """Images per second of each, median of rounds in which they take turns; each degrades `counts` images a round."""
+    found: dict[str, list[float]] = {name: [] for name in peers}
+    for turn in range(rounds + 1):  # the first one warms up
+        for name, run in peers.items():
+            draws = draw_many(PAPER_SPACE, pair_keys(0, [str(number) for number in range(counts[name])]), turn)
+            start = time.perf_counter()
+            run(draws)
+            if turn:
+                found[name].append(counts[name] / (time.perf_counter() - start))
+    return {name: median(values) for name, values in found.items()}
 
 
 def main() -> None:
@@ -172,18 +196,10 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     peers = dict(rows(pictures(options.images), options.device, options.batch))
-    rates: dict[str, list[float]] = {name: [] for name in peers}
-    for turn in range(options.rounds + 1):  # the first one warms up
-        for name, run in peers.items():
-            count = 4 * options.batch if "CUDA" in name else options.images
-            draws = draw_many(PAPER_SPACE, pair_keys(0, [str(number) for number in range(count)]), turn)
-            start = time.perf_counter()
-            run(draws)
-            if turn:
-                rates[name].append(count / (time.perf_counter() - start))
+    many = BATCHES * options.batch
+    speed = rates(peers, {name: many if " on cuda" in name else options.images for name in peers}, options.rounds)
     where = torch.cuda.get_device_name() if options.device == "cuda" else platform.processor() or platform.machine()
     print(f"{options.images} images, {options.rounds} rounds, one thread; {where}")
-    speed = {name: median(values) for name, values in rates.items()}
     print(f"{'':48} {'images/s':>10} {'reference over it':>18}")
     for name, rate in speed.items():
         print(f"{name:48} {rate:10.0f} {speed[REFERENCE] / rate:17.2f}x")

@@ -34,12 +34,9 @@ def package(network: torch.nn.Module, device: str) -> FaceAlignment:
     return alignment
 
 
-def main() -> None:
-    """Print faces per second of both, interleaved, one thread on the CPU."""
-    device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
-    faces = int(sys.argv[2]) if len(sys.argv) > 2 else (8 if device == "cpu" else 256)
-    torch.set_num_threads(1)
-    keep_freed_memory()  # as the workers of a build do
+def rates(device: str, faces: int, rounds: int) -> dict[str, float]:
+    """Faces per second of ours and of the package, medians of rounds in which they take turns."""
+    torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pth"
         network = FAN(4).eval().to(device)  # in the package's own layout, not compiled
@@ -50,8 +47,8 @@ def main() -> None:
     boxes = [np.array([100.0, 80, 300, 330]) + shift for shift in range(faces)]
     requests = [LandmarkRequest("", "", image, box, square_around(box)) for box in boxes]
     spent: dict[str, list[float]] = {"ours": [], "package": []}
-    for turn in range(ROUNDS + 1):
-        for name, rates in spent.items():
+    for turn in range(rounds + 1):
+        for name, values in spent.items():
             start = time.perf_counter()
             if name == "ours":
                 ours(requests)
@@ -59,8 +56,17 @@ def main() -> None:
                 for box in boxes:
                     theirs.get_landmarks_from_image(image, [box], return_landmark_score=True)
             if turn:
-                rates.append(faces / (time.perf_counter() - start))
-    speed = {name: float(np.median(values)) for name, values in spent.items()}
+                values.append(faces / (time.perf_counter() - start))
+    return {name: float(np.median(values)) for name, values in spent.items()}
+
+
+def main() -> None:
+    """Print faces per second of both, interleaved, one thread on the CPU."""
+    device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+    faces = int(sys.argv[2]) if len(sys.argv) > 2 else (8 if device == "cpu" else 256)
+    torch.set_num_threads(1)
+    keep_freed_memory()  # as the workers of a build do
+    speed = rates(device, faces, ROUNDS)
     where = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
     print(f"{faces} faces, {ROUNDS} rounds, {where}")
     for name, rate in speed.items():

@@ -18,7 +18,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -32,11 +33,13 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gfr_model.config import TrainConfig
+from gfr_model.device import tensor_float
+from gfr_model.networks.vggface.network import VggFace
 from gfr_model.networks.warp import normalise
 from gfr_model.presets import resolve
 from gfr_model.training import losses
 from gfr_model.training.batches import Feed, Inputs
-from gfr_model.training.objective import view
+from gfr_model.training.objective import Judges, view
 from gfr_model.training.pairs import PairTable, load, read_splits
 from gfr_model.training.processes import World
 from gfr_model.training.step import Learner
@@ -58,9 +61,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10, help="of each, in every round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
+    parser.add_argument("--perceptual", action="store_true", help="with VGG-Face, its weights random, in both loops")
     parser.add_argument("--set", action="append", default=[], dest="assignments", metavar="KEY=VALUE")
     options = parser.parse_args()
-    changes = {"batch_size": options.batch, "width": options.width, "vgg_face": "off", "lambda_perceptual": 0.0}
+    changes = {"batch_size": options.batch, "width": options.width}
+    if not options.perceptual:
+        changes |= {"vgg_face": "off", "lambda_perceptual": 0.0}
     config = resolve(
         options.preset, None, options.assignments, {key: value for key, value in changes.items() if value is not None}
     )
@@ -70,29 +76,50 @@ def main() -> None:
         measure(Path(folder), config, world, options)
 
 
-def measure(folder: Path, config: TrainConfig, world: World, options: argparse.Namespace) -> None:
-    """Run both loops in turns, each in a process of its own, and print the table."""
+@dataclass(frozen=True)
+class Pace:
+    """How fast a loop trains."""
+
+    batch: int
+    rate: float  # samples/s
+    gigabytes: float  # most memory that it held, GiB
+
+
+def compare(
+    folder: Path,
+    config: TrainConfig,
+    device: str,
+    plain_batch: int = 1,
+    workers: int = 2,
+    steps: int = 10,
+    rounds: int = 3,
+) -> tuple[Pace, Pace]:
+    """Ours and the plain loop, which take turns, each in a process of its own."""
     plain_config = replace(
-        config,
-        batch_size=options.plain_batch,
-        precision="float32",
-        channels_last=False,
-        compile=False,
-        fused_adam=False,
+        config, batch_size=plain_batch, precision="float32", channels_last=False, compile=False, fused_adam=False
     )
-    ours = Runner("ours", folder, config, options.device, options.workers)
-    plain = Runner("plain", folder, plain_config, options.device, options.workers)
+    ours = Runner("ours", folder, config, device, workers)
+    plain = Runner("plain", folder, plain_config, device, workers)
     seconds: dict[str, list[float]] = {"ours": [], "plain": []}
     for runner in (ours, plain):  # warm up: compilation, caches, workers
         runner.seconds(WARM_UP)
-    for _ in range(options.rounds):
+    for _ in range(rounds):
         time.sleep(SETTLE)  # the plain loop's workers fill their queue and fall idle
-        seconds["ours"].append(ours.seconds(options.steps) / options.steps)
-        plain.seconds(options.workers)  # and what they had queued meanwhile is used up before it counts
-        seconds["plain"].append(plain.seconds(options.steps) / options.steps)
+        seconds["ours"].append(ours.seconds(steps) / steps)
+        plain.seconds(workers)  # and what they had queued meanwhile is used up before it counts
+        seconds["plain"].append(plain.seconds(steps) / steps)
     gigabytes = {runner.name: runner.close() / 2**30 for runner in (ours, plain)}
-    our_rate = config.batch_size / statistics.median(seconds["ours"])
-    plain_rate = options.plain_batch / statistics.median(seconds["plain"])
+    batches = {"ours": config.batch_size, "plain": plain_batch}
+    made = [Pace(batches[n], batches[n] / statistics.median(seconds[n]), gigabytes[n]) for n in batches]
+    return made[0], made[1]
+
+
+def measure(folder: Path, config: TrainConfig, world: World, options: argparse.Namespace) -> None:
+    """Compare both loops and print the table."""
+    ours, plain = compare(
+        folder, config, options.device, options.plain_batch, options.workers, options.steps, options.rounds
+    )
+    our_rate, plain_rate = ours.rate, plain.rate
     table = read_splits(folder, 0.1, 0).train
     peak, kind = matmul_peak(world, config.precision)
     operations = step_operations(table, config, world)
@@ -102,7 +129,7 @@ def measure(folder: Path, config: TrainConfig, world: World, options: argparse.N
     print(f"{'batch':<36}{config.batch_size:>12}{options.plain_batch:>12}")
     print(f"{'samples/s':<36}{our_rate:>12.2f}{plain_rate:>12.2f}{our_rate / plain_rate:>8.2f}")
     print(f"{'ms/sample':<36}{1e3 / our_rate:>12.2f}{1e3 / plain_rate:>12.2f}{plain_rate / our_rate:>8.2f}")
-    print(f"{'most memory, GiB':<36}{gigabytes['ours']:>12.2f}{gigabytes['plain']:>12.2f}")
+    print(f"{'most memory, GiB':<36}{ours.gigabytes:>12.2f}{plain.gigabytes:>12.2f}")
     print(f"{f'share of measured {kind} peak':<36}{our_rate * operations / peak:>12.1%}", end="")
     print(f"{plain_rate * operations / peak:>12.1%}")
     print(f"measured {kind} matmul peak: {peak / 1e12:.2f} TFLOP/s; {operations / 1e9:.1f} GFLOP a training sample")
@@ -145,17 +172,27 @@ def serve(pipe: Connection, name: str, folder: Path, config: TrainConfig, device
     if name == "ours" and device == "cpu":
         keep_freed_memory()  # as `train` does
     loop = our_loop(table, config, world) if name == "ours" else plain_loop(table, config, world, workers)
-    while steps := pipe.recv():
-        pipe.send(timed(loop, steps, world))
+    with tensor_float(config.tf32) if name == "ours" else nullcontext():  # the plain loop has torch's own settings
+        while steps := pipe.recv():
+            pipe.send(timed(loop, steps, world))
     on_device = world.device.type == "cuda"
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     pipe.send(torch.cuda.max_memory_allocated() if on_device else own)
     loop.close()  # and with it the DataLoader's workers
 
 
+def judges_of(config: TrainConfig, world: World) -> Judges:
+    """VGG-Face where the perceptual loss is on; random weights cost what trained ones do."""
+    if not config.lambda_perceptual:
+        return Judges()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Judges(VggFace(config.vgg_layer).to(world.device).requires_grad_(False))
+
+
 def our_loop(table: PairTable, config: TrainConfig, world: World) -> Generator[object, None, None]:
     """One joint step of ours at every `next`."""
-    learner = Learner(config, world, None)
+    learner = Learner(config, world, judges_of(config, world))
     if config.compile and (reason := learner.compile()):
         print(f"torch.compile does not work here: {reason}")
     feed = Feed(load(table, config.image_size, config.storage, world.device), config, world)
@@ -198,8 +235,8 @@ class PlainPairs(Dataset[tuple[Tensor, ...]]):
 
 def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int) -> Generator[object, None, None]:
     """One step of the plain loop at every `next`."""
-    learner = Learner(config, world, None)
-    network, critics = learner.network, learner.critics
+    learner = Learner(config, world, judges_of(config, world))
+    network, critics, judge = learner.network, learner.critics, learner.judges.perceptual
     generator_adam, critic_adam = (
         torch.optim.Adam(module.parameters(), lr=2e-4, betas=(0.5, 0.999)) for module in (network, critics)
     )
@@ -231,6 +268,9 @@ def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int
             degraded, guide, _, fake = view(name, found.restored, inputs)
             weight = weights[name]
             loss = loss + weight * losses.generator_loss(critic(degraded, guide, fake))
+        if judge is not None:
+            perceptual = losses.perceptual_loss(judge(found.restored), judge(inputs.target))
+            loss = loss + config.lambda_perceptual * perceptual
         loss.backward()
         generator_adam.step()
         yield loss.item()  # logged at every step, as such loops do
@@ -238,7 +278,7 @@ def plain_loop(table: PairTable, config: TrainConfig, world: World, workers: int
 
 def parts(table: PairTable, config: TrainConfig, world: World) -> dict[str, float]:
     """Seconds of the parts of our step, each measured alone."""
-    learner = Learner(config, world, None)
+    learner = Learner(config, world, judges_of(config, world))
     if config.compile and (reason := learner.compile()):
         print(f"torch.compile does not work here: {reason}")
     feed = Feed(load(table, config.image_size, config.storage, world.device), config, world)
@@ -266,7 +306,7 @@ def parts(table: PairTable, config: TrainConfig, world: World) -> dict[str, floa
 def step_operations(table: PairTable, config: TrainConfig, world: World) -> float:
     """Operations of one training sample in stage 2, forward and backward, counted on one eager step."""
     eager = replace(config, batch_size=1, compile=False, precision="float32", fused_adam=False)
-    learner = Learner(eager, world, None)
+    learner = Learner(eager, world, judges_of(eager, world))
     inputs = Feed(load(table, eager.image_size, eager.storage, world.device), eager, world).step(0)
     with FlopCounterMode(display=False) as counter:
         learner.joint_step(inputs)

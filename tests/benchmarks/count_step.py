@@ -85,6 +85,15 @@ class Card:
 
 
 CARDS = {"H100": Card(3.35e12), "H200": Card(4.8e12)}
+OTHER_FORMS = ("PCIE", "NVL", "GH")  # of the same chips, with other rates
+
+
+def card_named(name: str) -> Card | None:
+    """The card that CUDA calls `name`; None where its rates are not known here."""
+    words = name.upper().replace("-", " ").split()
+    if any(word.startswith(OTHER_FORMS) for word in words):
+        return None
+    return next((card for chip, card in CARDS.items() if chip in words), None)
 
 
 @dataclass(frozen=True)

@@ -108,3 +108,18 @@ def test_changed_weights_are_refused(monkeypatch):
     monkeypatch.setitem(mtcnn_networks.SHA256, "onet", "0" * 64)
     with pytest.raises(DataError, match=r"mtcnn==1\.0\.0"):
         Mtcnn()
+
+
+def test_a_gpu_is_asked_for_all_of_float32(detector, recorded):
+    seen = []
+    hooks = [
+        network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+        for network in (detector.pnet, detector.rnet, detector.onet)
+    ]
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=True):
+        detector([read_image(DATA / next(iter(recorded)))])
+        assert torch.backends.cudnn.allow_tf32, "what others asked for stays"
+    for hook in hooks:
+        hook.remove()
+    assert len(seen) > 2
+    assert not any(seen)
