@@ -71,9 +71,17 @@ def sample_command(jobs: int | None, dry_run: bool, as_json: bool, **options: An
     help="Downsampling s: one value (4), a range (1:0.1:8), a list (4,8), or what the paper has between two (2:6). "
     "With several, each observation draws one.",
 )
-@click.option("--blur-sigma", metavar="VALUES", help="Gaussian blur rho in px.  [default: 0,1:0.1:3]")
-@click.option("--noise-sigma", metavar="VALUES", help="Noise sigma in grey levels.  [default: 0:1:7]")
-@click.option("--jpeg-quality", metavar="VALUES", help="JPEG quality q, 0 is lossless.  [default: 0,10:1:40]")
+@click.option("--blur-sigma", metavar="VALUES", help="Gaussian blur rho in px.  [default: the space's]")
+@click.option("--noise-sigma", metavar="VALUES", help="Noise sigma in grey levels.  [default: the space's]")
+@click.option("--jpeg-quality", metavar="VALUES", help="JPEG quality q, 0 is lossless.  [default: the space's]")
+@click.option(
+    "--space",
+    default="paper",
+    show_default=True,
+    metavar="paper|wide|FILE.toml",
+    help="What is drawn from: eq. 4; blurs of any axis and of motion, more noise, 4:4:4 and second orders; or the "
+    "latter with other ranges. The values above are then those of the last pass.",
+)
 @click.option("--copies", type=click.IntRange(1), default=1, show_default=True, help="Observations of each pair.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Keys the draws, with the pair and the copy.")
 @jobs_option
@@ -90,6 +98,7 @@ def degrade_command(
     folder: Path,
     out: Path | None,
     splits: tuple[str, ...],
+    space: str,
     copies: int,
     seed: int,
     jobs: int | None,
@@ -99,26 +108,26 @@ def degrade_command(
     as_json: bool,
     **values: Any,  # of the degradation's parameters
 ) -> None:
-    """Degrade the targets of the pairs in DIR with eq. 4: blur, downsampling, noise, JPEG.
+    """Degrade the targets of the pairs in DIR with eq. 4, or beyond it: blur, downsampling, noise, JPEG.
 
     Stores the low-resolution files themselves. Run it again after an interruption: it goes on where it stopped.
     """
     from gfr_data.degradation.dataset import degrade_dataset, plan
     from gfr_data.engine import cores
-    from manifests.degradation.space import parse_space
+    from manifests.degradation.spaces import find_space
 
-    space = parse_space(**values)
+    chosen = find_space(space, **values)
     if out is None and preview is None:
         raise click.UsageError("Missing option '--out': the folder to write.")
     if preview is not None and not dry_run:
         from gfr_data.degradation.sheet import preview_pairs
         from gfr_model.degradation.batch import degrade_arrays
 
-        preview_pairs(folder, preview, splits or None, degrade_arrays, overwrite)
+        preview_pairs(folder, preview, splits or None, degrade_arrays, chosen, overwrite)
     if out is None:
         print_summary({"preview": str(preview)}, as_json, f"{'would draw' if dry_run else 'written:'} {preview}")
         return
-    what = (folder, out, splits or None, space, copies, seed)
+    what = (folder, out, splits or None, chosen, copies, seed)
     if dry_run:
         found = plan(*what, overwrite)
         print_summary(asdict(found), as_json, f"would write to {out}: {found.text()}")

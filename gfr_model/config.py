@@ -7,8 +7,10 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic.dataclasses import dataclass
 
 from gfr_model.models import GFRNET, LAYERS, NAMES, VARIANTS, Model, find_model
-from manifests import ConfigError
-from manifests.degradation.space import parse_space
+from manifests import ConfigError, GfrError
+from manifests.degradation.passes import ChainSpace
+from manifests.degradation.space import PAPER_SETS, PARAMETERS, describe
+from manifests.degradation.spaces import PAPER_NAME, Space, find_space, written
 from manifests.settings import (
     FORBID,
     Count,
@@ -38,9 +40,21 @@ def _none_or_power_of_two(side: int, info: ValidationInfo) -> int:
     return side and _power_of_two(side, info)
 
 
+def _a_space(text: str) -> str:
+    """Without the file, which may change while a run goes on."""
+    try:
+        text = written(text)
+        space = find_space(text)
+    except GfrError as error:
+        raise ValueError(str(error)) from error
+    if isinstance(space, ChainSpace) and space.makes_webp:
+        raise ValueError("space has the codec webp, which only gfr-data degrade makes; train without it")
+    return text
+
+
 def _of_the_space(text: str, info: ValidationInfo) -> str:
     try:
-        parse_space(**{str(info.field_name): text})
+        find_space(info.data.get("space", PAPER_NAME), **{str(info.field_name): text})
     except ConfigError as error:
         raise ValueError(str(error)) from error
     return text
@@ -60,6 +74,7 @@ Guides = Annotated[str, one_of(("chosen", "any"))]
 OnNonfinite = Annotated[str, one_of(("stop", "skip"))]
 Side = Annotated[Count, AfterValidator(_power_of_two)]
 WarpSide = Annotated[Whole, AfterValidator(_none_or_power_of_two)]
+SpaceName = Annotated[Text, AfterValidator(_a_space)]
 Values = Annotated[Text, AfterValidator(_of_the_space)]  # of a parameter of eq. 4
 Rates = Annotated[Many[Positive], Field(min_length=1)]
 
@@ -150,6 +165,9 @@ class TrainConfig:
     no_guide: Annotated[Share, about("share of stage 2 whose guide is plain grey, which stands for none")] = 0.0
     window: Annotated[Whole, about("px around the face that are restored, but in the last tenth of steps; 0: all")] = 0
     hard: Annotated[Share, about("share of samples whose scale is at least 3, where the set has such")] = 0.0
+    space: Annotated[
+        SpaceName, about("of degradations: 'paper', 'wide' or a TOML file; beyond eq. 4 the next four stay its own")
+    ] = PAPER_NAME
     blur_sigma: Annotated[Values, about("rho, px (§3.2)")] = "0,1:0.1:3"
     scale: Annotated[Values, about("s (§3.2)")] = "1:0.1:8"
     noise_sigma: Annotated[Values, about("sigma, grey levels (§3.2)")] = "0:1:7"
@@ -175,6 +193,14 @@ class TrainConfig:
     def made_of(self) -> Model:
         """The model of these settings."""
         return find_model(self.model, self.variant)
+
+    @property
+    def degradations(self) -> Space:
+        """What degradations are drawn from: beyond eq. 4, of its four parameters those that are not the paper's."""
+        values = {name: getattr(self, name) for name in PARAMETERS}
+        if self.space != PAPER_NAME:
+            values = {name: text for name, text in values.items() if text != describe(PAPER_SETS[name])}
+        return find_space(self.space, **values)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

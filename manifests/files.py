@@ -118,10 +118,16 @@ def hash_file(path: str | Path) -> str:
 
 
 def is_whole(path: str | Path) -> bool:
-    """Whether a file is there and ends as those of its suffix do (see ENDS); what was cut does not."""
+    """Whether a file is there and ends as those of its suffix do (see ENDS); what was cut does not.
+
+    WebP says at its beginning how long it is.
+    """
     end = ENDS.get(Path(path).suffix, b"")
     try:
         with open(path, "rb") as file:
+            if Path(path).suffix == ".webp":
+                head = file.read(8)
+                return head[:4] == b"RIFF" and 8 + int.from_bytes(head[4:], "little") == os.fstat(file.fileno()).st_size
             file.seek(-len(end), os.SEEK_END)
             return file.read() == end
     except OSError:  # also of a file that is shorter

@@ -1,7 +1,7 @@
 """Pairs to degraded observations: `pairs.parquet` -> `degraded.parquet`, the low-resolution files and their crops.
 
 DIR2/degraded.parquet     one row per observation; written last
-DIR2/lq/<pair_id>-<copy>  the low-resolution file itself: .jpg, or .png when q = 0
+DIR2/lq/<pair_id>-<copy>  the low-resolution file itself: .jpg or .webp, or .png when q = 0
 DIR2/crops/...            the targets and all guides, as in the pairs' folder
 DIR2/degrade.json         what the folder is made with, so that two settings never mix
 DIR2/done.jsonl           hashes of the low-resolution files as they are made; gone once the table has them
@@ -43,8 +43,8 @@ from manifests import (
     silent,
     write_table,
 )
-from manifests.degradation.draws import Draws, draw_many, pair_keys
-from manifests.degradation.space import PARAMETERS, DegradationSpace, describe
+from manifests.degradation.draws import pair_keys
+from manifests.degradation.spaces import AnyDraws, Space, draw_from, settings_of_space
 from manifests.folders import Kind, check, claimed, remove
 from manifests.notes import append_note, read_notes
 
@@ -53,7 +53,7 @@ DONE_FILE = "done.jsonl"
 TOOL = "gfr-data degrade"
 TASK_PAIRS = 16  # pairs that a worker does at a time
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
-FILES = (DEGRADED_FILE, DONE_FILE, "lq/*.jpg", "lq/*.png", "crops/*.png")
+FILES = (DEGRADED_FILE, DONE_FILE, "lq/*.jpg", "lq/*.png", "lq/*.webp", "crops/*.png")
 FOLDER = Kind(TOOL, SETTINGS_FILE, '{"blur_sigma"', FILES, lambda out: settings_of(out / DEGRADED_FILE, TOOL))
 
 
@@ -84,7 +84,7 @@ class _Job:
     out: Path
     table: pa.Table  # PAIRS, the rows of the splits
     rows: np.ndarray  # (pairs,) int64, their numbers in pairs.parquet
-    draws: Draws  # of all observations, copies of a pair one after another
+    draws: AnyDraws  # of all observations, copies of a pair one after another
     names: tuple[str, ...]  # lq_path of each observation
     copies: int
     made_by: Provenance
@@ -94,7 +94,7 @@ def degrade_dataset(
     pairs_dir: Path,
     out: Path,
     splits: Sequence[str] | None,  # None: every 'test-...' split, or 'val' where there is none
-    space: DegradationSpace,
+    space: Space,
     copies: int = 1,  # observations of each pair
     seed: int = 0,
     jobs: int = 1,  # processes; the result does not depend on it
@@ -137,7 +137,7 @@ def plan(
     pairs_dir: Path,
     out: Path,
     splits: Sequence[str] | None,
-    space: DegradationSpace,
+    space: Space,
     copies: int = 1,
     seed: int = 0,
     overwrite: bool = False,
@@ -164,9 +164,7 @@ def splits_to_degrade(table: pa.Table, splits: Sequence[str] | None, where: Path
     return chosen
 
 
-def _prepare(
-    folder: Path, out: Path, splits: Sequence[str] | None, space: DegradationSpace, copies: int, seed: int
-) -> _Job:
+def _prepare(folder: Path, out: Path, splits: Sequence[str] | None, space: Space, copies: int, seed: int) -> _Job:
     if copies < 1:
         raise ConfigError(f"--copies must be at least 1, but is {copies}")
     if out.resolve() == folder.resolve():
@@ -176,14 +174,18 @@ def _prepare(
     rows = np.array([row for row, split in enumerate(table["split"].to_pylist()) if split in chosen])
     table = table.select(PAIRS.names).take(pa.array(rows))
     keys = np.repeat(pair_keys(seed, table["pair_id"].to_pylist()), copies)
-    draws = draw_many(space, keys, np.tile(np.arange(copies), len(rows)))
+    draws = draw_from(space, keys, np.tile(np.arange(copies), len(rows)))
     observations = [(pair_id, copy) for pair_id in table["pair_id"].to_pylist() for copy in range(copies)]
     names = tuple(
-        f"lq/{_plain(pair_id)}-{copy}{'.jpg' if quality else '.png'}"
-        for (pair_id, copy), quality in zip(observations, draws.jpeg_quality.tolist(), strict=True)
+        f"lq/{_plain(pair_id)}-{copy}{extension}"
+        for (pair_id, copy), extension in zip(observations, draws.extensions(), strict=True)
     )
-    settings: dict[str, Any] = {name: describe(getattr(space, name)) for name in PARAMETERS}
-    settings |= {"splits": chosen, "copies": copies, "seed": seed, "pairs_hash": hash_file(folder / PAIRS_FILE)}
+    settings = settings_of_space(space) | {
+        "splits": chosen,
+        "copies": copies,
+        "seed": seed,
+        "pairs_hash": hash_file(folder / PAIRS_FILE),
+    }
     return _Job(folder, out, table, rows, draws, names, copies, provenance(TOOL, settings))
 
 
@@ -263,14 +265,15 @@ def _run_all(
 def _table(job: _Job, hashes: dict[str, str], seed: int) -> pa.Table:
     repeated = job.table.take(pa.array(np.repeat(np.arange(job.table.num_rows), job.copies)))
     columns: dict[str, Any] = {name: repeated[name] for name in PAIRS.names}
-    columns |= {name: getattr(job.draws, name) for name in PARAMETERS}
+    columns |= job.draws.columns()
     columns |= {
         "copy": np.tile(np.arange(job.copies), job.table.num_rows),
         "lq_path": job.names,
         "lq_hash": [hashes[name] for name in job.names],
         "seed": np.full(len(job.names), seed),
     }
-    return pa.table([_column(columns[field.name], field) for field in DEGRADED], schema=DEGRADED)
+    none = [None] * len(job.names)  # what only other spaces have
+    return pa.table([_column(columns.get(field.name, none), field) for field in DEGRADED], schema=DEGRADED)
 
 
 def _column(values: Any, field: pa.Field) -> pa.Array | pa.ChunkedArray:

@@ -4,12 +4,12 @@ from itertools import groupby
 from pathlib import Path
 
 from gfr_data.degradation.crops import Crop, read_crop
-from gfr_data.degradation.reference import encode, low_resolution
+from gfr_data.degradation.reference import degraded_file
 from manifests import hash_bytes, hash_file, is_whole, write_bytes
 from manifests.crops import UnusableError
-from manifests.degradation.draws import Degradation
+from manifests.degradation.spaces import AnyDraw
 
-Observation = tuple[Crop, str, Degradation, str | None]  # target, lq_path, draw, hash of the file where it is known
+Observation = tuple[Crop, str, AnyDraw, str | None]  # target, lq_path, draw, hash of the file where it is known
 
 
 def degrade_pairs(task: tuple[Path, Path, tuple[Observation, ...]]) -> tuple[dict[str, str], int]:
@@ -29,7 +29,7 @@ def degrade_pairs(task: tuple[Path, Path, tuple[Observation, ...]]) -> tuple[dic
                     image = read_crop(folder, crop) if image is None else image
                 except UnusableError:  # the task that keeps the crop reports it
                     break
-                content = encode(low_resolution(image, draw), draw.jpeg_quality)[0]
+                content = degraded_file(image, draw)[0]
                 write_bytes(out / name, content)
                 written += 1
                 digest = hash_bytes(content)

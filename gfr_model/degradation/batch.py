@@ -1,4 +1,6 @@
-"""Eq. 4 for a batch on any device: every sample with its own parameters, the same bits as the reference of `gfr_data`.
+"""Degradation of a batch on any device: every sample with its own parameters, the bits of the reference of `gfr_data`.
+
+Here is eq. 4, in `chain.py` what goes beyond it.
 
 The device never has to answer: sizes are known from the draws, which are in host memory. Samples of about one size
 are worked on together, so that a small one isn't padded to the largest; a sample comes out the same in any batch.
@@ -11,26 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gfr_model.degradation.axes import along_both, cuts_of, slices, to_unit
+from gfr_model.degradation.chain import degrade_chains
 from gfr_model.degradation.jpeg import CELL, jpeg
 from gfr_model.degradation.matrices import Operators, enlarging, operators
 from gfr_model.degradation.noise import noise_of
 from gfr_model.device import send
 from manifests.crops import CROP_SIZE
+from manifests.degradation.chains import ChainDraws
 from manifests.degradation.draws import Draws
 from manifests.degradation.resampling import low_size
-
-
-@dataclass(frozen=True)
-class _Cuts:
-    """What is worked on together."""
-
-    limits: tuple[float, ...]  # of low-resolution over full size
-    most: int  # samples
-
-
-ON_CPU = _Cuts((3 / 16, 1 / 4, 3 / 8, 1 / 2, 11 / 16, 1.0), 4)  # what a core's cache holds
-# A gigabyte or two. Three groups are half the kernels of six and a tenth more bytes; below that, padding costs more.
-ON_GPU = _Cuts((1 / 4, 1 / 2, 1.0), 256)
+from manifests.degradation.spaces import AnyDraws
 
 
 @dataclass(frozen=True)
@@ -51,12 +44,15 @@ class _Group:
 
 
 @torch.no_grad()
-def degrade_batch(images: Tensor, draws: Draws) -> Tensor:
+def degrade_batch(images: Tensor, draws: AnyDraws) -> Tensor:
     """I^d of each image: (B, 3, S, S) uint8 RGB -> (B, 3, S, S) float32 in [0, 1] on the same device.
 
-    It is not rounded to grey levels after upsampling. Raises ValueError for another shape or type.
+    By eq. 4, or by chains of passes, as was drawn. It is not rounded to grey levels after upsampling.
+    Raises ValueError for another shape or type, and for WebP, which only `gfr-data degrade` makes.
     """
     _check(images, draws)
+    if isinstance(draws, ChainDraws):
+        return degrade_chains(images, draws)
     size = images.shape[-1]
     ops = operators(draws.space, size, images.device)
     degraded = torch.empty(images.shape, dtype=torch.float32, device=images.device)
@@ -75,10 +71,10 @@ def upsample(low: Tensor, size: int = CROP_SIZE) -> Tensor:
     if low.dtype != torch.uint8 or low.ndim != 3 or low.shape[0] != 3 or not 1 <= low.shape[1] <= size:
         raise ValueError(f"low must be uint8 of shape (3, n, n), n <= {size}, but is {low.dtype} {tuple(low.shape)}")
     rows, columns = (enlarging(side, size, low.device) for side in low.shape[1:])
-    return _to_unit(rows @ low.double() @ columns.T)
+    return to_unit(rows @ low.double() @ columns.T)
 
 
-def degrade_arrays(images: np.ndarray, draws: Draws) -> np.ndarray:
+def degrade_arrays(images: np.ndarray, draws: AnyDraws) -> np.ndarray:
     """`degrade_batch` on the CPU for arrays: (B, S, S, 3) uint8 RGB -> the same shape, float32, 0 to 255."""
     degraded = degrade_batch(torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))), draws)
     return degraded.mul_(255).permute(0, 2, 3, 1).numpy()
@@ -94,27 +90,17 @@ def _groups(draws: Draws, size: int, ops: Operators, device: torch.device) -> It
     columns = (np.arange(len(low)), low, down, up, draws.noise_sigma, draws.jpeg_quality, *halves)
     table = np.stack([column.astype(np.int64)[order] for column in columns])
     on_device = send(torch.from_numpy(table), device)
-    for part in _cuts(table[1], size, ON_CPU if device.type == "cpu" else ON_GPU):
+    for part in slices(table[1], size, cuts_of(device)):
         side = -(-int(table[1, part].max()) // CELL) * CELL
         noisy, lossy = (bool(row.any()) for row in table[4:6, part])
         yield _Group(side, noisy, lossy, *on_device[:, part].unbind())
-
-
-def _cuts(low: np.ndarray, size: int, cuts: _Cuts) -> Iterator[slice]:
-    """Slices of sorted sizes: none crosses one of the limits, none is longer than `most`."""
-    ends = np.searchsorted(low, [limit * size for limit in cuts.limits], side="right")
-    start = 0
-    for end in ends.tolist():
-        for at in range(start, end, cuts.most):
-            yield slice(at, min(at + cuts.most, end))
-        start = end
 
 
 def _low_resolution(images: Tensor, group: _Group, ops: Operators) -> Tensor:
     """I^{d,s}, (b, 3, side, side) float64, whole numbers; what lies outside an image is undefined."""
     # Rows beyond an image repeat its last one, as libjpeg does, and so does the noise.
     matrix = ops.down.dense(group.down, group.low, group.side, images.shape[-1])
-    low = _along_both(images.double(), matrix).transpose(2, 3).round_().clamp_(0, 255)
+    low = along_both(images.double(), matrix).transpose(2, 3).round_().clamp_(0, 255)
     if group.noisy:
         grain = noise_of(group.sigma, group.key_low, group.key_high, group.low, group.side)
         low = low.add_(grain).clamp_(0, 255)
@@ -124,20 +110,10 @@ def _low_resolution(images: Tensor, group: _Group, ops: Operators) -> Tensor:
 def _enlarge(low: Tensor, group: _Group, ops: Operators, size: int) -> Tensor:
     """I^d, (b, 3, size, size) float32 in [0, 1]."""
     count = torch.full_like(group.low, size)
-    return _to_unit(_along_both(low.transpose(2, 3), ops.up.dense(group.up, count, size, group.side)))
+    return to_unit(along_both(low.transpose(2, 3), ops.up.dense(group.up, count, size, group.side)))
 
 
-def _along_both(images: Tensor, matrix: Tensor) -> Tensor:
-    """`M image^T M^T` of each channel: (b, 3, n, n) and (b, m, n) -> (b, 3, m, m). Transposed: that saves a copy."""
-    rows = torch.bmm(images.flatten(1, 2), matrix.transpose(1, 2)).unflatten(1, (3, -1))
-    return torch.bmm(rows.transpose(2, 3).flatten(1, 2), matrix.transpose(1, 2)).unflatten(1, (3, -1))
-
-
-def _to_unit(levels: Tensor) -> Tensor:
-    return levels.clamp_(0, 255).div_(255).float()
-
-
-def _check(images: Tensor, draws: Draws) -> None:
+def _check(images: Tensor, draws: AnyDraws) -> None:
     shape = tuple(images.shape)
     if images.dtype != torch.uint8 or images.ndim != 4 or shape[1] != 3 or shape[2] != shape[3]:
         raise ValueError(f"images must be uint8 of shape (B, 3, S, S), but are {images.dtype} {shape}")

@@ -1,4 +1,4 @@
-"""JPEG in tensors, to the last bit what libjpeg writes and reads: 4:2:0, islow DCT, fancy upsampling.
+"""JPEG in tensors, to the last bit what libjpeg writes and reads: 4:2:0 or 4:4:4, islow DCT, fancy upsampling.
 
 Nothing here is differentiable, and nothing needs to be: a degradation is data. Values are whole numbers in float64,
 whose products and sums stay below 2^53: float64 is then an integer type that has a fast matrix product on every device.
@@ -37,18 +37,21 @@ CHROMA = (
 )
 
 
-def jpeg(images: Tensor, sizes: Tensor, quality: Tensor) -> Tensor:
+def jpeg(images: Tensor, sizes: Tensor, quality: Tensor, full: Tensor | None = None) -> Tensor:
     """Compress and decompress each image with its own quality; quality 0 leaves it as it is.
 
     images: (B, 3, N, N) float64 RGB, whole numbers 0 to 255, N a multiple of 16. Image b fills the upper left
     sizes[b] x sizes[b]; beyond, its last row and column are repeated. sizes, quality: (B,) int64.
+    full: (B,) bool, whose chroma keeps its size (4:4:4); None is nobody's.
     Returns the same shape; what lies outside an image is undefined.
     """
     luma, chroma = _to_ycc(images)
+    luma_table, chroma_table = _tables(quality)
     halves = (sizes + 1) // 2
-    chroma = _repeat_rows(_halve(chroma), halves)
-    coded = [_code(plane, table) for plane, table in zip((luma, chroma), _tables(quality), strict=True)]
-    decoded = _to_rgb(coded[0], _double(coded[1], halves))
+    halved = _double(_code(_repeat_rows(_halve(chroma), halves), chroma_table), halves)
+    if full is not None:
+        halved = torch.where(full.view(-1, 1, 1, 1), _code(chroma - 128, chroma_table), halved)
+    decoded = _to_rgb(_code(luma, luma_table), halved)
     return torch.where(quality.view(-1, 1, 1, 1) > 0, decoded, images)
 
 

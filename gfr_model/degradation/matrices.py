@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manifests.degradation.resampling import Bands, downsampling, low_size, upsampling
+from gfr_model.device import send
+from manifests.degradation.resampling import Bands, downsampling, in_px, low_size, resized, upsampling
 from manifests.degradation.space import DegradationSpace
 
 
@@ -55,7 +56,7 @@ def operators(space: DegradationSpace, size: int, device: torch.device) -> Opera
     sizes = sorted({low_size(scale, size) for scale in space.scale})
     blurs = sorted(space.blur_sigma)
     return Operators(
-        _stack([downsampling(float(blur), low, size) for blur in blurs for low in sizes], device),
+        _stack([downsampling(in_px(float(blur), size), low, size) for blur in blurs for low in sizes], device),
         _stack([upsampling(low, size) for low in sizes], device),
         np.array(blurs, np.float64),
         np.array(sizes),
@@ -66,6 +67,19 @@ def operators(space: DegradationSpace, size: int, device: torch.device) -> Opera
 def enlarging(low: int, size: int, device: torch.device) -> Tensor:
     """The matrix (size, low) float64 that enlarges a single image."""
     return torch.from_numpy(upsampling(low, size).dense()).to(device)
+
+
+def resizing(before: np.ndarray, after: np.ndarray, height: int, width: int, device: torch.device) -> Tensor:
+    """Matrices that resize before[i] px to after[i] px, (b,) int64 each: (b, height, width) float64 on `device`.
+
+    The last row of each is repeated until there are `height`.
+    """
+    pairs, which = np.unique(np.stack([before, after]), axis=1, return_inverse=True)
+    stacked = _stack([resized(*pair) for pair in pairs.T.tolist()], torch.device("cpu"))
+    first, count = stacked.first[which.reshape(-1)], np.asarray(after, np.int64)
+    sent = Matrices(send(stacked.starts, device), send(stacked.weights, device), stacked.first)
+    numbers = send(torch.from_numpy(np.stack([first, count])), device)
+    return sent.dense(numbers[0], numbers[1], height, width)
 
 
 def _stack(bands: list[Bands], device: torch.device) -> Matrices:

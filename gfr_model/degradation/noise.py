@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from manifests.degradation.noise import MULTIPLIERS, TABLE_BITS, noise_table
-from manifests.degradation.space import PAPER_SETS
+from manifests.degradation.passes import MOST_NOISE
 
 
 def noise_of(sigma: Tensor, key_low: Tensor, key_high: Tensor, sizes: Tensor, side: int) -> Tensor:
@@ -45,5 +45,4 @@ def _wrap(bits: Tensor) -> Tensor:
 @functools.lru_cache(maxsize=16)
 def _tables(device: torch.device) -> Tensor:
     """All standard deviations one after another, int16."""
-    sigmas = range(int(max(PAPER_SETS["noise_sigma"])) + 1)
-    return torch.cat([torch.from_numpy(noise_table(sigma).copy()) for sigma in sigmas]).to(device)
+    return torch.cat([torch.from_numpy(noise_table(sigma).copy()) for sigma in range(MOST_NOISE + 1)]).to(device)

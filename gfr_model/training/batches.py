@@ -1,6 +1,6 @@
 """Batches for the trainer: pairs, augmented, each with its own degradation; a function of the step alone."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from gfr_model.networks.window import cut, in_window
 from gfr_model.training.augment import SCALE, augment, draws_of, guides_of
 from gfr_model.training.pairs import Pairs, PairSet, flips_of, samples_of_step
 from gfr_model.training.processes import World
-from manifests.degradation.draws import draw_many, pair_keys
-from manifests.degradation.space import PARAMETERS, parse_space
+from manifests.degradation.draws import pair_keys
+from manifests.degradation.spaces import draw_from, scales_of, with_scales
 
 HARD = 3  # the scale from which on a degradation counts as hard
 
@@ -42,9 +42,10 @@ class Feed:
 
     def __init__(self, pairs: PairSet, config: TrainConfig, world: World) -> None:
         self.pairs, self.config, self.world = pairs, config, world
-        self.space = parse_space(**{name: getattr(config, name) for name in PARAMETERS})
+        self.space = config.degradations
         self.keys = pair_keys(config.seed, pairs.table.pair_ids)
-        self.hard = replace(self.space, scale=tuple(s for s in self.space.scale if s >= HARD) or self.space.scale)
+        scales = scales_of(self.space)
+        self.hard = with_scales(self.space, tuple(s for s in scales if s >= HARD) or scales)
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
 
     def __len__(self) -> int:
@@ -72,10 +73,10 @@ class Feed:
         return [self.pairs.table.pair_ids[i] for i in index]
 
     def _inputs(self, pairs: Pairs, index: np.ndarray, copy: np.ndarray, hard: np.ndarray) -> Inputs:
-        drawn = draw_many(self.space, self.keys[index], copy)
+        drawn = draw_from(self.space, self.keys[index], copy)
         if hard.any():
-            harder = draw_many(self.hard, self.keys[index], copy)
-            drawn = replace(drawn, scale=np.where(hard, harder.scale, drawn.scale))
+            harder = draw_from(self.hard, self.keys[index], copy)
+            drawn = drawn.with_scale(np.where(hard, harder.scale, drawn.scale))
         degraded = degrade_batch(pairs.target, drawn)
         layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
         images = (

@@ -1,4 +1,4 @@
-"""Pairs for trainers of other people: a torch data set that degrades its targets as eq. 4 says."""
+"""Pairs for trainers of other people: a torch data set that degrades its targets as eq. 4 says, or beyond it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,10 @@ from gfr_model.degradation.batch import degrade_batch
 from gfr_model.training.pairs import COLUMNS, make_table, read_crop
 from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, read_table
 from manifests.crops import CROP_SIZE, UnusableError, mirror_points, read_picture
-from manifests.degradation.draws import draw_many, pair_keys
-from manifests.degradation.space import PARAMETERS, parse_space
+from manifests.degradation.draws import pair_keys
+from manifests.degradation.passes import ChainSpace
+from manifests.degradation.space import PARAMETERS
+from manifests.degradation.spaces import draw_from, find_space
 from manifests.tables.schemas import MORE_GUIDES
 
 MORE_COLUMNS = [f"{MORE_GUIDES}_{name}" for name in ("path", "hash", "landmarks")]
@@ -44,13 +46,17 @@ class PairDataset(Dataset[dict[str, Any]]):
         scale: str | None = None,  # None is what the paper draws from
         noise_sigma: str | None = None,
         jpeg_quality: str | None = None,
+        space: str = "paper",  # 'wide' or a TOML file: beyond eq. 4, and the values above are of the last pass
         fixed: bool = False,  # each pair has one degradation, the same at every look: to validate
         flip: bool = False,  # mirror half of the pairs, landmarks included; not where `fixed`
         seed: int = 0,  # keys the degradations, with the pair
         more_guides: int = 0,  # further guides of each pair, the fittest first
     ) -> None:
         """Read the table, no picture. Raises DataError without such a split, ConfigError for values not of eq. 4."""
-        self.space = parse_space(blur_sigma=blur_sigma, scale=scale, noise_sigma=noise_sigma, jpeg_quality=jpeg_quality)
+        values = {"blur_sigma": blur_sigma, "scale": scale, "noise_sigma": noise_sigma, "jpeg_quality": jpeg_quality}
+        self.space = find_space(space, **values)
+        if isinstance(self.space, ChainSpace) and self.space.makes_webp:
+            raise ConfigError(f"space {space} has the codec webp, which only gfr-data degrade makes; leave it out")
         if more_guides < 0:
             raise ConfigError(f"more_guides is {more_guides}, must be at least 0")
         self.fixed, self.flip = fixed, flip
@@ -83,7 +89,7 @@ class PairDataset(Dataset[dict[str, Any]]):
             points = [mirror_points(one[None], CROP_SIZE)[0] for one in points]
         target, guide = (torch.from_numpy(crop.transpose(2, 0, 1).copy()) for crop in crops)
         copy = 0 if self.fixed else 1 + int(torch.randint(COPIES, ()))
-        draws = draw_many(self.space, self.keys[[index]], np.array([copy]))
+        draws = draw_from(self.space, self.keys[[index]], np.array([copy]))
         return {
             "degraded": degrade_batch(target[None], draws)[0],
             "guide": guide.float().div_(255),
@@ -92,7 +98,7 @@ class PairDataset(Dataset[dict[str, Any]]):
             "guide_landmarks": torch.from_numpy(points[1].copy()),
             "pair_id": self.table.pair_ids[index],
             "person": self.persons[index],
-            **{name: float(getattr(draws, name)[0]) for name in PARAMETERS},
+            **{name: float(draws.columns()[name][0]) for name in PARAMETERS},
             **(self._more(index, flipped) if self.more_guides else {}),
         }
 

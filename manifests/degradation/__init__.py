@@ -1,1 +1,1 @@
-"""Eq. 4's parameter space, its keyed draws, and the arithmetic that both implementations share."""
+"""Spaces of degradations, eq. 4's and beyond, keyed draws, and the arithmetic that both implementations share."""

@@ -5,7 +5,7 @@ A draw is a hash of its key, never the next number of a stream: it doesn't depen
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ KINDS = {"blur_sigma": np.float64, "scale": np.float64, "noise_sigma": np.int64,
 class Degradation:
     """One draw. Raises ConfigError when a value is none of the paper's."""
 
-    blur_sigma: float = 0.0  # rho, px
+    blur_sigma: float = 0.0  # rho, px of a crop of 256
     scale: float = 1.0  # s
     noise_sigma: int = 0  # sigma, grey levels
     jpeg_quality: int = 0  # q; 0 is lossless
@@ -37,7 +37,7 @@ class Degradation:
 class Draws:
     """Many draws, one per sample, in host memory: batching needs the sizes before the device has begun."""
 
-    blur_sigma: np.ndarray  # (B,) float64, px
+    blur_sigma: np.ndarray  # (B,) float64, px of a crop of 256
     scale: np.ndarray  # (B,) float64
     noise_sigma: np.ndarray  # (B,) int64, grey levels
     jpeg_quality: np.ndarray  # (B,) int64
@@ -51,6 +51,18 @@ class Draws:
         """Some of them."""
         columns = {name: getattr(self, name)[index] for name in (*PARAMETERS, "noise_key")}
         return Draws(**columns, space=self.space)
+
+    def with_scale(self, scale: np.ndarray) -> "Draws":
+        """The same with another scale, (B,) float64, of the space."""
+        return replace(self, scale=scale)
+
+    def extensions(self) -> list[str]:
+        """Of the file that each leaves."""
+        return [".jpg" if quality else ".png" for quality in self.jpeg_quality.tolist()]
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The parameters as columns of `degraded`."""
+        return {name: getattr(self, name) for name in PARAMETERS}
 
     def at(self, index: int) -> Degradation:
         """The draw of one sample."""
@@ -85,13 +97,13 @@ def draw_many(space: DegradationSpace, keys: np.ndarray, copy: int | np.ndarray)
     base = np.atleast_1d(np.asarray(copy)).astype(np.uint64) * np.uint64(STREAMS)
     hashes = [mix(keys + (base + np.uint64(stream + 1)) * GOLDEN) for stream in range(STREAMS)]
     picked = {
-        name: _pick(np.array(getattr(space, name), KINDS[name]), bits)
+        name: pick(np.array(getattr(space, name), KINDS[name]), bits)
         for name, bits in zip(PARAMETERS, hashes, strict=False)
     }
     return Draws(**picked, noise_key=hashes[-1], space=space)
 
 
-def _pick(values: np.ndarray, bits: np.ndarray) -> np.ndarray:
+def pick(values: np.ndarray, bits: np.ndarray) -> np.ndarray:
     """One of `values` for each 64 random bits; of 2^32 draws none is off by more than one from its share."""
     index = (bits >> np.uint64(32)) * np.uint64(len(values)) >> np.uint64(32)
     return np.asarray(values[index.astype(np.int64)])

@@ -41,6 +41,11 @@ def low_size(scale: float, size: int = CROP_SIZE) -> int:
     return math.floor(size / scale + 0.5)
 
 
+def in_px(length: float, side: int) -> float:
+    """A length, told in px of a crop of 256, in px of a picture of the same that is `side` px wide."""
+    return length * side / CROP_SIZE
+
+
 @functools.lru_cache(maxsize=4096)
 def downsampling(blur_sigma: float, low: int, size: int) -> Bands:
     """`low` rows, `size` columns: blur with standard deviation `blur_sigma` px, then shrink, antialiased.
@@ -50,10 +55,15 @@ def downsampling(blur_sigma: float, low: int, size: int) -> Bands:
     return _bands(_fixed(bicubic(size, low) @ gaussian(blur_sigma, size)))
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=4096)
+def resized(before: int, after: int) -> Bands:
+    """`after` rows, `before` columns: bicubic resizing, antialiased where it shrinks."""
+    return _bands(_fixed(bicubic(before, after)))
+
+
 def upsampling(low: int, size: int) -> Bands:
     """`size` rows, `low` columns: bicubic enlargement of I^{d,s} to the size of I."""
-    return _bands(_fixed(bicubic(low, size)))
+    return resized(low, size)
 
 
 def gaussian(sigma: float, size: int) -> np.ndarray:

@@ -170,10 +170,38 @@ _MORE = [
 PAIRS = pa.schema([*_PAIR, *_MORE], metadata={KEY: "pair_id"})
 
 _DRAW = [
-    field("blur_sigma", pa.float32(), "rho, standard deviation of the Gaussian blur; 0 is none", unit="px"),
+    field(
+        "blur_sigma",
+        pa.float32(),
+        "rho, standard deviation of the Gaussian blur; 0 is none",
+        unit="px of a crop of 256",
+    ),
     field("scale", pa.float32(), "s, factor of the bicubic downsampling; 1 is none"),
     field("noise_sigma", pa.float32(), "sigma, standard deviation of the noise; 0 is none", unit="grey level"),
     field("jpeg_quality", pa.int32(), "q, JPEG quality; 0 stores PNG"),
+]
+
+# Beyond eq. 4 (`manifests/degradation/passes.py`): what else the last pass does, and what a first one did.
+_BLUR = [
+    ("blur_ratio", pa.float32(), "short over long axis of the Gaussian, whose long axis blur_sigma is", ""),
+    ("blur_angle", pa.float32(), "of that axis, clockwise from the rows", "degree"),
+    ("motion_length", pa.float32(), "of the motion that blurs, too; 0 is none", "px of a crop of 256"),
+    ("motion_angle", pa.float32(), "its direction, clockwise from the rows", "degree"),
+]
+_CODEC = [("codec", pa.string(), "'jpeg420', 'jpeg444' or 'webp', whose quality jpeg_quality then is", "")]
+_PASSES = [
+    *[_optional(name, kind, f"{what}; none by eq. 4", unit, True) for name, kind, what, unit in (*_BLUR, *_CODEC)],
+    *[
+        _optional(f"first_{name}", kind, f"of a first pass, where there was one: {what}", unit, True)
+        for name, kind, what, unit in (
+            ("blur_sigma", pa.float32(), "standard deviation of the Gaussian blur", "px of a crop of 256"),
+            *_BLUR,
+            ("scale", pa.float32(), "side of the crop over the side that it leaves", ""),
+            ("noise_sigma", pa.float32(), "standard deviation of the noise", "grey level"),
+            ("jpeg_quality", pa.int32(), "quality of its file; 0 is lossless", ""),
+            *_CODEC,
+        )
+    ],
 ]
 
 DEGRADED = pa.schema(
@@ -186,6 +214,7 @@ DEGRADED = pa.schema(
         field("seed", pa.int64(), "seed of the run; the draw is keyed by (seed, pair_id, copy)"),
         *_PAIR[2:],
         *_MORE,
+        *_PASSES,
     ],
     metadata={KEY: "pair_id copy"},
 )

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from gfr_model.config import TrainConfig, differences
 from gfr_model.presets import PRESETS, resolve
 from manifests import ConfigError, DataError
+from manifests.degradation.passes import WIDE
+from manifests.degradation.space import PAPER_SPACE
 from manifests.settings import from_toml, from_values, to_toml
 
 
@@ -121,3 +123,37 @@ def test_the_preset_of_landmarks_trains_on_their_distance_alone():
 def test_the_end_of_a_run_may_not_move_under_a_curve_over_the_whole_of_it():
     old = TrainConfig(decay="cosine", max_steps=10)
     assert differences(old, replace(old, max_steps=20)) == ["max_steps was 10 and is 20"]
+
+
+def test_a_space_is_kept_without_its_file_and_its_four_parameters_are_its_own_where_nothing_is_said(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('[last]\nnoise_sigma = "0,30"\n')
+    config = resolve("paper", assignments=[f"space={file}", "scale=4"])
+    file.write_text("")
+    again = from_toml(TrainConfig, to_toml(config), "x")
+    assert again == config
+    last = again.degradations.last
+    assert (last.noise_sigma, last.scale, last.blur_sigma) == ("0,30", "4", WIDE.last.blur_sigma)
+    assert resolve("paper", assignments=["space=wide"]).degradations == WIDE
+    assert TrainConfig().degradations == PAPER_SPACE
+    assert resolve("paper", assignments=["space=wide", "noise_sigma=50"]).degradations.last.noise_sigma == "50"
+    with pytest.raises(ConfigError, match="noise_sigma cannot be 50"):
+        resolve("paper", assignments=["noise_sigma=50"])
+    file.write_text('[last]\nnoise_sigma = "30"\n')
+    other = resolve("paper", assignments=[f"space={file}", "scale=4"])
+    assert [line.split(" was")[0] for line in differences(config, other)] == ["space"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[last]\ncodec = "webp"', "space has the codec webp, which only gfr-data degrade makes"),
+        ("[last]\nnoise = 3", r"mine\.toml: unknown setting 'last.noise'"),
+    ],
+)
+def test_a_space_that_no_trainer_can_draw_from_is_refused(tmp_path, text, message):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        resolve("paper", assignments=[f"space={tmp_path / 'mine.toml'}"])
+    with pytest.raises(ConfigError, match="cannot read the settings"):
+        resolve("paper", assignments=["space=none.toml"])

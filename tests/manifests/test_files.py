@@ -19,7 +19,7 @@ def picture(form: str) -> bytes:
     return content.getvalue()
 
 
-@pytest.mark.parametrize(("name", "form"), [("a.png", "PNG"), ("a.jpg", "JPEG")])
+@pytest.mark.parametrize(("name", "form"), [("a.png", "PNG"), ("a.jpg", "JPEG"), ("a.webp", "WEBP")])
 def test_a_picture_that_is_cut_is_not_whole(tmp_path: Path, name: str, form: str) -> None:
     path, content = tmp_path / name, picture(form)
     for length in (0, 1, len(content) // 2, len(content) - 1, len(content)):

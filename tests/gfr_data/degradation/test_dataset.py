@@ -28,8 +28,11 @@ from manifests import (
     validate_dataset,
     write_table,
 )
+from manifests.degradation.chains import FIRST
 from manifests.degradation.draws import draw
+from manifests.degradation.passes import PASS_PARAMETERS
 from manifests.degradation.space import PAPER_SPACE, PARAMETERS, parse_space
+from manifests.degradation.spaces import draw_one, find_space
 
 SPACE = parse_space(scale="4,8")
 
@@ -70,6 +73,47 @@ def test_rows_hold_the_draw_and_files_the_degraded_target(pairs, tmp_path):
         assert stored == degrade_image(target, one).content
         assert row["lq_hash"] == hash_bytes(stored)
         assert row["seed"] == 5
+
+
+def test_rows_beyond_eq_4_hold_both_passes_and_those_of_eq_4_have_no_value_there(pairs, tmp_path):
+    space = find_space("wide", scale="2,4")
+    degrade_dataset(pairs, tmp_path / "wide", ["val", "test-a"], space, copies=6, seed=5)
+    rows = read_table(tmp_path / "wide" / "degraded.parquet", DEGRADED).to_pylist()
+    for row in rows:
+        one = draw_one(space, 5, row["pair_id"], row["copy"])
+        for name in PASS_PARAMETERS:
+            assert row[name] == pytest.approx(getattr(one.last, name))
+            assert row[FIRST + name] == (one.first and pytest.approx(getattr(one.first, name)))
+        target = np.asarray(Image.open(tmp_path / "wide" / row["target_path"]))
+        assert (tmp_path / "wide" / row["lq_path"]).read_bytes() == degrade_image(target, one).content
+        assert row["scale"] in (2, 4)
+    assert {row["first_scale"] is None for row in rows} == {True, False}
+    assert validate_dataset(tmp_path / "wide") == []
+    assert not degrade_dataset(pairs, tmp_path / "wide", ["val", "test-a"], space, copies=6, seed=5).changed
+    with pytest.raises(ConfigError, match="other settings"):
+        degrade_dataset(pairs, tmp_path / "wide", ["val", "test-a"], parse_space(scale="2,4"), copies=6, seed=5)
+
+    degrade_dataset(pairs, tmp_path / "paper", ["val"], SPACE)
+    table = read_table(tmp_path / "paper" / "degraded.parquet", DEGRADED)
+    others = [name for name in PASS_PARAMETERS if name not in PARAMETERS]
+    for name in (*others, *(FIRST + name for name in PASS_PARAMETERS)):
+        assert table[name].null_count == table.num_rows
+
+
+def test_webp_files_are_made_cut_ones_made_again_and_all_removed(pairs, tmp_path):
+    (tmp_path / "webp.toml").write_text('[last]\ncodec = "webp"\ncodec_share = 1\n')
+    space, out = find_space(str(tmp_path / "webp.toml")), tmp_path / "out"
+    assert degrade_dataset(pairs, out, None, space).files == {".webp": 2}
+    whole = files_of(out)
+    first = min((out / "lq").iterdir())
+    assert Image.open(first).format == "WEBP"
+    first.write_bytes(first.read_bytes()[:-9])
+    assert plan(pairs, out, None, space).written == 1
+    degrade_dataset(pairs, out, None, space)
+    assert files_of(out) == whole
+    assert validate_dataset(out) == []
+    degrade_dataset(pairs, out, None, SPACE, overwrite=True)
+    assert not list(out.rglob("*.webp"))
 
 
 def test_the_folder_stands_alone(pairs, tmp_path):

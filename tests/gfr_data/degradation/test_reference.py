@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from gfr_data.degradation.reference import decode, degrade_image, encode, low_resolution, upsample
+from gfr_data.degradation.axes import upsample
+from gfr_data.degradation.coding import decode, encode
+from gfr_data.degradation.reference import degrade_image, low_resolution
 from manifests import DataError
 from manifests.degradation.draws import Degradation, draw_many, pair_keys
 from manifests.degradation.noise import noise

@@ -1,7 +1,6 @@
 """Tests of the batched degradation: against the reference with its real files, and against itself in other batches."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import torch
 from PIL import Image
 
 from gfr_data.degradation.reference import degrade_image
-from gfr_model.degradation import batch
+from gfr_model.degradation import axes
 from gfr_model.degradation.batch import _groups, _low_resolution, degrade_arrays, degrade_batch, upsample
 from gfr_model.degradation.matrices import operators
 from gfr_model.degradation.noise import noise_of
@@ -17,6 +16,7 @@ from manifests.degradation.draws import Degradation, draw_many, pair_keys, stack
 from manifests.degradation.noise import noise
 from manifests.degradation.resampling import low_size
 from manifests.degradation.space import PAPER_SPACE, DegradationSpace
+from tests.gfr_model.degradation.pictures import photographs, shapes, tensor
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 PART = 50  # samples of a batch
@@ -24,30 +24,6 @@ PART = 50  # samples of a batch
 
 def drawn(count: int, space: DegradationSpace = PAPER_SPACE, copy: int = 0):
     return draw_many(space, pair_keys(0, [f"pair {number}" for number in range(count)]), copy)
-
-
-def tensor(images: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-
-
-def shapes(count: int, size: int = 256) -> np.ndarray:
-    """Discs, edges and ramps: (count, size, size, 3) uint8, where rounding is at its hardest."""
-    y, x = np.mgrid[:size, :size] / size
-    images = []
-    for seed in range(count):
-        generator = np.random.default_rng(seed)
-        image = generator.uniform(0, 255, 3) + (x[..., None] * generator.uniform(-99, 99, 3)).round()
-        for _ in range(30):
-            centre, radius = generator.uniform(0, 1, 2), generator.uniform(0.01, 0.2)
-            image[np.hypot(x - centre[0], y - centre[1]) < radius] = generator.integers(0, 256, 3)
-        images.append(image.clip(0, 255))
-    return np.stack(images).astype(np.uint8)
-
-
-def photographs(folder: Path, count: int) -> np.ndarray:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))[:count]
-    pictures = [Image.open(file).convert("RGB").resize((256, 256), Image.Resampling.BICUBIC) for file in files]
-    return np.stack([np.asarray(picture) for picture in pictures])
 
 
 def assert_same_as_reference(images: np.ndarray, count: int, device: str, copy: int) -> None:
@@ -113,7 +89,7 @@ def test_a_sample_does_not_depend_on_its_company(device):
 def test_a_gpu_s_groups_give_the_bits_of_a_core_s(monkeypatch):
     images, draws = tensor(shapes(24)), drawn(24, copy=5)
     wanted = degrade_batch(images, draws)
-    monkeypatch.setattr(batch, "ON_CPU", batch.ON_GPU)
+    monkeypatch.setattr(axes, "ON_CPU", axes.ON_GPU)
     assert torch.equal(degrade_batch(images, draws), wanted)
 
 

@@ -36,16 +36,19 @@ def padded(images: list[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(large).transpose(0, 3, 1, 2)).double()
 
 
-def in_tensors(images: list[np.ndarray], qualities: list[int], device: str = "cpu") -> list[np.ndarray]:
+def in_tensors(
+    images: list[np.ndarray], qualities: list[int], device: str = "cpu", full: list[bool] | None = None
+) -> list[np.ndarray]:
     sizes = torch.tensor([len(image) for image in images])
-    coded = jpeg(padded(images).to(device), sizes.to(device), torch.tensor(qualities).to(device)).cpu()
+    chosen = None if full is None else torch.tensor(full).to(device)
+    coded = jpeg(padded(images).to(device), sizes.to(device), torch.tensor(qualities).to(device), chosen).cpu()
     found = [one[:, :size, :size].permute(1, 2, 0).numpy() for one, size in zip(coded, sizes.tolist(), strict=True)]
     return [one.astype(np.uint8) for one in found]
 
 
-def with_pillow(image: np.ndarray, quality: int) -> np.ndarray:
+def with_pillow(image: np.ndarray, quality: int, sampling: str = "4:2:0") -> np.ndarray:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "jpeg", quality=quality, subsampling="4:2:0")
+    Image.fromarray(image).save(file, "jpeg", quality=quality, subsampling=sampling)
     return np.asarray(Image.open(file))
 
 
@@ -70,6 +73,17 @@ def test_every_quality_gives_pillows_pixels_to_the_last_bit(kind, device):
 def test_any_size_and_quality_gives_pillows_pixels(kind, side, quality, seed):
     image = picture(kind, side, seed)
     np.testing.assert_array_equal(in_tensors([image], [quality])[0], with_pillow(image, quality))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(["face-like", "noise", "extremes"]), st.integers(1, 130), st.integers(1, 100), st.integers(0, 2**32)
+)
+def test_chroma_of_full_size_gives_pillows_pixels_beside_what_is_halved(kind, side, quality, seed):
+    images = [picture(kind, side, seed), picture("face-like", 40, seed), picture(kind, 33, seed)]
+    found = in_tensors(images, [quality, quality, quality], full=[True, True, False])
+    for image, one, sampling in zip(images, found, ("4:4:4", "4:4:4", "4:2:0"), strict=True):
+        np.testing.assert_array_equal(one, with_pillow(image, quality, sampling))
 
 
 @pytest.mark.parametrize("quality", [10, 23, 40])

@@ -129,7 +129,8 @@ def test_what_a_step_sees_is_a_function_of_the_step_alone(tiny_pairs):
     assert not np.any(first[0] == first[1])
 
 
-def test_a_share_of_the_training_samples_is_degraded_hard_and_validation_is_not(tiny_pairs, monkeypatch):
+@pytest.mark.parametrize("space", ["paper", "wide"])
+def test_a_share_of_the_training_samples_is_degraded_hard_and_validation_is_not(tiny_pairs, monkeypatch, space):
     drawn = []
 
     def note(images, draws):
@@ -139,7 +140,7 @@ def test_a_share_of_the_training_samples_is_degraded_hard_and_validation_is_not(
     monkeypatch.setattr("gfr_model.training.batches.degrade_batch", note)
     pairs = load(read_splits(tiny_pairs, 0.0, 0).train, 64, "host", CPU)
     for share, low, high in ((0.0, 0.6, 0.83), (0.5, 0.78, 0.93), (0.999, 0.98, 1.0)):
-        feed = Feed(pairs, TrainConfig(image_size=64, batch_size=64, hard=share), World())
+        feed = Feed(pairs, TrainConfig(image_size=64, batch_size=64, hard=share, space=space), World())
         drawn.clear()
         for step in range(5):
             feed.step(step)

@@ -37,14 +37,15 @@ def test_a_pair_is_the_manifests_pair(pairs: Path) -> None:
         data[2]
 
 
-def test_a_fixed_degradation_is_the_one_that_degrade_stores(pairs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("space", ["paper", "wide"])
+def test_a_fixed_degradation_is_the_one_that_degrade_stores(pairs: Path, tmp_path: Path, space: str) -> None:
     from gfr_data.degradation.dataset import degrade_dataset
     from manifests import DEGRADED, DEGRADED_FILE
-    from manifests.degradation.space import parse_space
+    from manifests.degradation.spaces import find_space
 
-    degrade_dataset(pairs, tmp_path / "low", ["val"], parse_space(scale="4,8"), seed=3)
+    degrade_dataset(pairs, tmp_path / "low", ["val"], find_space(space, scale="4,8"), seed=3)
     rows = read_table(tmp_path / "low" / DEGRADED_FILE, DEGRADED).to_pylist()
-    for one, row in zip(PairDataset(pairs, "val", scale="4,8", seed=3, fixed=True), rows, strict=True):
+    for one, row in zip(PairDataset(pairs, "val", scale="4,8", space=space, seed=3, fixed=True), rows, strict=True):
         assert {name: row[name] for name in PARAMETERS} == pytest.approx({name: one[name] for name in PARAMETERS})
         low = Image.open(tmp_path / "low" / row["lq_path"]).resize((256, 256), Image.Resampling.BICUBIC)
         assert np.abs(np.asarray(low) - one["degraded"].permute(1, 2, 0).numpy() * 255).mean() < 1

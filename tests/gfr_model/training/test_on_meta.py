@@ -30,6 +30,7 @@ EVERYTHING = {  # that no preset has switched on
     "jitter_angle": 0.1,
     "guides": "any",
     "strangers": 0.5,
+    "space": "wide",
     **WINDOW,
 }
 
