@@ -64,8 +64,16 @@ def main() -> None:
 )
 @click.option(
     "--lpips-weights",
-    metavar="vgg16-hed|vgg-face|FILE",
+    metavar="vgg16-hed|vgg-face|lpips|FILE",
     help="Adds the perceptual distance, by these weights, or by a TorchScript file, two batches to distances (B,).",
+)
+@click.option("--dists-weights", metavar="dists|FILE", help="Adds DISTS, by its package or by a TorchScript file.")
+@click.option("--niqe-weights", metavar="niqe|FILE", help="Adds NIQE of what is restored, by its authors' model.")
+@click.option(
+    "--set-weights",
+    metavar="dlib-recognition|sface|vgg16-hed|vgg-face|inception-fid|FILE",
+    help="Keeps what this network sees of each image, so that tables have KID and Fréchet distance of each split; FID "
+    "is the latter by inception-fid. FILE: TorchScript, as for --identity-weights.",
 )
 @trust_option
 @device_option

@@ -1,4 +1,4 @@
-"""Metrics that a network makes: identity similarity and perceptual distance.
+"""Metrics that a network makes: identity similarity, perceptual distances, and the features that sets are compared by.
 
 Each is asked by the name of its weights, which `gfr-data weights` explains, or as a TorchScript file of the user's,
 which maps RGB in [0, 1] (B, 3, S, S) and does whatever resizing and normalisation its network needs. Such a
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gfr_model.networks.chips import five_points
 from gfr_model.networks.dlib_face import load_dlib_face
+from gfr_model.networks.packaged import load_dists, load_inception, load_lpips, pooled
 from gfr_model.networks.sface import SFace
 from gfr_model.networks.vggface.files import load_vggface
 from gfr_model.networks.vggface.network import ENDS, feature_distance
@@ -23,7 +24,10 @@ from manifests import DataError, hash_file
 from manifests.programs import is_program, require_trust
 from manifests.weights import require
 
-IDENTITY, PERCEPTUAL = ("sface", "dlib-recognition"), ("vgg16-hed", "vgg-face")  # names of weights
+# Names of weights. Those of packages stand for their heads and for the backbone that is named behind.
+IDENTITY, VGGS = ("sface", "dlib-recognition"), ("vgg16-hed", "vgg-face")
+LPIPS, DISTS, INCEPTION = "lpips", "dists", "inception-fid"
+ALEXNET, VGG16 = "alexnet", "vgg16"
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,14 @@ class LearnedMetric:
     """
 
     measure: Callable[[Tensor, Tensor, Tensor], Tensor]
+    name: str  # of the weights, or the file's hash, shortened
+
+
+@dataclass(frozen=True)
+class LearnedFeatures:
+    """What a network says of images (B, 3, H, W), RGB in [0, 1], whose faces have the landmarks (B, 68, 2): (B, D)."""
+
+    embed: Callable[[Tensor, Tensor], Tensor]
     name: str  # of the weights, or the file's hash, shortened
 
 
@@ -51,15 +63,7 @@ def open_identity(given: Path | str, device: torch.device, trusted: bool) -> Lea
     Raises DataError when the file is missing, something else, or a program that is not trusted.
     """
     path = require("--identity-weights", given, *IDENTITY)
-    embed: Callable[[Tensor, Tensor], Tensor]
-    if path.suffix == ".onnx":
-        sface = SFace(path)
-        embed = lambda images, points: sface.embed_batch(255 * images.cpu(), five_points(points.cpu()))  # noqa: E731
-    elif path.suffix == ".bin":
-        embed = load_dlib_face(path).to(device).requires_grad_(False)
-    else:
-        program = open_program(path, device, trusted)
-        embed = lambda images, points: _call(program, images).flatten(1)  # noqa: E731
+    embed = _embedder(path, device, trusted)
 
     def similarity(first: Tensor, second: Tensor, points: Tensor) -> Tensor:
         return F.cosine_similarity(embed(first, points).double(), embed(second, points).double(), dim=1)
@@ -68,18 +72,59 @@ def open_identity(given: Path | str, device: torch.device, trusted: bool) -> Lea
 
 
 def open_perceptual(given: Path | str, device: torch.device, trusted: bool) -> LearnedMetric:
-    """A perceptual distance, by the weights of PERCEPTUAL or a TorchScript file: two batches to one value each.
+    """A perceptual distance, by the weights of VGGS, LPIPS or a TorchScript file: two batches to one value each.
 
     Raises DataError as `open_identity` does.
     """
-    path = require("--lpips-weights", given, *PERCEPTUAL)
+    if str(given) == LPIPS:
+        lpips = load_lpips(require("--lpips-weights", ALEXNET, ALEXNET)).to(device)
+        return LearnedMetric(lambda *pair: lpips(*pair[:2], normalize=True).flatten().double(), LPIPS)
+    path = require("--lpips-weights", given, *VGGS, LPIPS)
     if is_program(path):
         program = open_program(path, device, trusted)
         return LearnedMetric(lambda first, second, _: _call(program, first, second).flatten(), _named(given, path, ()))
     network = load_vggface(path, ENDS[-1]).to(device).requires_grad_(False)
     return LearnedMetric(
-        lambda first, second, _: feature_distance(network, first, second).double(), _named(given, path, PERCEPTUAL)
+        lambda first, second, _: feature_distance(network, first, second).double(), _named(given, path, VGGS)
     )
+
+
+def open_dists(given: Path | str, device: torch.device, trusted: bool) -> LearnedMetric:
+    """DISTS, by the package's heads or a TorchScript file: two batches to one value each. Raises DataError."""
+    path = require("--dists-weights", given, DISTS)
+    if is_program(path):
+        program = open_program(path, device, trusted)
+        return LearnedMetric(lambda first, second, _: _call(program, first, second).flatten(), _named(given, path, ()))
+    network = load_dists(require("--dists-weights", VGG16, VGG16), path).to(device)
+    return LearnedMetric(lambda *pair: network(*pair[:2]).reshape(-1).double(), _named(given, path, (DISTS,)))
+
+
+def open_features(given: Path | str, device: torch.device, trusted: bool) -> LearnedFeatures:
+    """What sets are compared by: embeddings of faces, VGG-16's last convolution, mean over places, or FID's Inception.
+
+    By the weights of IDENTITY, VGGS or INCEPTION, or a TorchScript file: images to (B, D). Raises DataError.
+    """
+    names = (*reversed(IDENTITY), *VGGS, INCEPTION)
+    path = require("--set-weights", given, *names)
+    name = _named(given, path, names)
+    if path.suffix in (".onnx", ".bin") or is_program(path):
+        return LearnedFeatures(_embedder(path, device, trusted), name)
+    if path.suffix == ".pth" and "inception" in path.name:
+        inception = load_inception(path).to(device)
+        return LearnedFeatures(lambda images, _: pooled(inception, images), name)
+    vgg = load_vggface(path, ENDS[-1]).to(device).requires_grad_(False)
+    return LearnedFeatures(lambda images, _: vgg(images).mean((2, 3)), name)
+
+
+def _embedder(path: Path, device: torch.device, trusted: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function of images and landmarks: SFace, dlib's network, or a TorchScript file, which gets images alone."""
+    if path.suffix == ".onnx":
+        sface = SFace(path)
+        return lambda images, points: sface.embed_batch(255 * images.cpu(), five_points(points.cpu()))
+    if path.suffix == ".bin":
+        return load_dlib_face(path).to(device).requires_grad_(False)
+    program = open_program(path, device, trusted)
+    return lambda images, points: _call(program, images).flatten(1)
 
 
 def open_program(path: Path, device: torch.device, trusted: bool) -> Program:

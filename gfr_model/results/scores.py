@@ -11,13 +11,15 @@ from manifests import SCORES, SCORES_FILE, DataError, read_table
 RGB, LUMA, FACE = ("psnr", "ssim"), ("psnr_y", "ssim_y"), ("psnr_face", "ssim_face")
 # How SSIM is taken, by name: the paper does not say how it took its own.
 SSIMS = {"wang-rgb": "ssim", "wang-y": "ssim_y", "matlab-volume": "ssim_volume"}
-FURTHER = (*FACE, "ssim_volume", "landmark_error", "landmark_error_initial", "lpips", "identity_similarity")
+MEASURED = ("landmark_error", "landmark_error_initial", "lpips", "dists", "niqe", "identity_similarity")
+FURTHER = (*FACE, "ssim_volume", *MEASURED)
+FEATURES = ("features", "truth_features")  # of which sets are compared
 MOST_SCALES = 4  # of a split that have a column each; more were drawn from a range, and share one
 SEED = r"^(?P<name>.+)#(?P<seed>\d+)(?P<guide>\(R\))?$"
 READ = "how the paper is read: "  # begins the part of a protocol that a run brings along
 FIRST_SPLITS = ("test-vggface2", "test-webface")  # in the paper's order
 OBSERVATION = ["split", "pair_id", "copy", "blur_sigma", "scale", "noise_sigma", "jpeg_quality"]  # what identifies one
-COLUMNS = (*OBSERVATION, "person", "method", "checkpoint_hash", "protocol", "error", *RGB, *LUMA, *FURTHER)
+COLUMNS = (*OBSERVATION, "person", "method", "checkpoint_hash", "protocol", "error", *RGB, *LUMA, *FURTHER, *FEATURES)
 COLUMN = ["split", "column"]  # of Table 1's form: a split at one scale, or at all of its scales
 
 

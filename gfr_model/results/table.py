@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from gfr_model.results.learned import footnotes
 from gfr_model.results.scores import COLUMN, FURTHER, OBSERVATION, READ, RGB, SSIMS, Scores, label, merge, over_seeds
+from gfr_model.results.sets import LEAST, SETS, distances
 from gfr_model.results.statistics import Interval, bootstrap, compare
 from manifests import ConfigError, DataError
 from manifests.paper import OURS, ROWS, result
@@ -27,7 +29,12 @@ MEASURES = {
     "ssim_face": f"wang-rgb, {FACES}",
 }
 # Further metrics, as notes name them.
-TOLD = {"lpips": "perceptual distance {:.4f}", "identity_similarity": "identity similarity {:.4f}"}
+TOLD = {
+    "lpips": "perceptual distance {:.4f}",
+    "dists": "DISTS {:.4f}",
+    "niqe": "NIQE {:.2f}",
+    "identity_similarity": "identity similarity {:.4f}",
+}
 VALUES = [f"{name}{part}" for name in RGB for part in ("", "_low", "_high", "_spread", "_rank")]
 
 
@@ -39,7 +46,7 @@ class Table:
     (the paper's), method, split, scale ('2–8×' where a split was degraded with many), images (none in the paper's
     rows), seeds (runs of the method), psnr and ssim, each with the bounds of its interval (NaN where none were asked
     for), the standard deviation of its seeds' means (NaN of one), and its rank among the rows of its source (1: best,
-    2: second best), and the means of FURTHER.
+    2: second best), the means of FURTHER, and SETS.
     """
 
     results: pd.DataFrame
@@ -70,22 +77,24 @@ def tabulate(
     metrics: tuple[str, str] = RGB,  # what stands as PSNR and SSIM
     paper: bool = True,  # with the paper's rows
     intervals: bool = False,  # with bootstrap intervals
-    seed: int = 0,  # of the bootstrap
+    seed: int = 0,  # of the bootstrap, and of the subsets of KID
 ) -> Table:
     """Table 1 of any number of score folders. Raises DataError for tables that are unreadable or contradict."""
     scores = merge(folders)
     columns = scores.images.index.tolist()
     records = list(_measured(scores, metrics, intervals, seed)) + (list(_printed(columns)) if paper else [])
-    names = ["source", "group", "method", "split", "scale", "images", "seeds", *VALUES, *FURTHER]
+    names = ["source", "group", "method", "split", "scale", "images", "seeds", *VALUES, *FURTHER, *SETS]
     counts = dict.fromkeys(["images", "seeds", *(f"{name}_rank" for name in RGB)], "Int64")
-    results = pd.DataFrame(records, columns=names).astype({"scale": object} | counts | dict.fromkeys(FURTHER, float))
+    results = pd.DataFrame(records, columns=names).astype(
+        {"scale": object} | counts | dict.fromkeys([*FURTHER, *SETS], float)
+    )
     for _, block in results.groupby(["source", "split", "scale"], sort=False):
         for name in RGB:
             results.loc[block.index, f"{name}_rank"] = _ranks(block[name], block["group"] != OURS)
     printed = dict.fromkeys(results["method"][results["source"] == "paper"])
     rows = [("measured", name) for name in scores.methods] + [("paper", name) for name in printed]
     notes = [*_general_notes(scores, metrics, intervals, bool(printed)), *_readings(scores), *_method_notes(scores)]
-    notes += _column_notes(scores)
+    notes += [*_set_notes(scores, results), *footnotes(scores.rows), *_column_notes(scores)]
     return Table(results, tuple(rows), tuple(columns), tuple(notes))
 
 
@@ -135,7 +144,7 @@ def _measured(scores: Scores, metrics: tuple[str, str], intervals: bool, seed: i
                 values = means[metric].to_numpy()
                 found = bootstrap(values, persons, seed) if intervals else Interval(float(values.mean()), NAN, NAN)
                 record |= {name: found.mean, f"{name}_spread": seeds[metric].std()} | _bounds(found, f"{name}_")
-            yield record | further
+            yield record | further | distances(rows, seed)
 
 
 def _bounds(interval: Interval, prefix: str = "") -> dict[str, float]:
@@ -198,6 +207,18 @@ def _method_notes(scores: Scores) -> Iterator[str]:
             yield f"{method}: landmarks of the warped guide {after:.2f} px off, {before:.2f} px before warping."
         if told := [text.format(means[name]) for name, text in TOLD.items() if name in means]:
             yield f"{method}: {', '.join(told)}."
+
+
+def _set_notes(scores: Scores, results: pd.DataFrame) -> Iterator[str]:
+    """The distances of sets, each method and column."""
+    asked = results["source"].eq("measured") & results["images"].lt(LEAST)
+    if scores.rows["features"].notna().any() and asked.any():
+        yield f"No distance of sets where there are fewer than {LEAST} images."
+    for row in results[results["kid"].notna()].to_dict("records"):
+        yield (
+            f"{row['method']}, {row['split']} {label(row['scale'])}: KID {row['kid']:.3g} ± {row['kid_spread']:.2g}, "
+            f"Fréchet distance {row['frechet']:.4g}."
+        )
 
 
 def _readings(scores: Scores) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What is to be scored: the settings of one call, and everything that they name, opened."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,17 @@ from typing import Any
 import torch
 
 from gfr_model.device import open_device
-from gfr_model.learned_metrics import LearnedMetric, open_identity, open_perceptual
+from gfr_model.learned_metrics import (
+    LearnedFeatures,
+    LearnedMetric,
+    open_dists,
+    open_features,
+    open_identity,
+    open_perceptual,
+)
+from gfr_model.results.learned import LEARNED
 from gfr_model.scoring.methods import Method, gather
+from gfr_model.scoring.niqe import open_niqe
 from gfr_model.scoring.observations import Folder, read_folder
 from manifests import SCORES, ConfigError, DataError, read_table
 from manifests.files import safe_name
@@ -36,6 +46,9 @@ class ScoreConfig:
     panels: int = 24  # observations whose pictures are kept
     identity_weights: Path | str | None = None  # name of weights that tell persons apart, or a TorchScript file
     lpips_weights: Path | str | None = None  # name of weights that see detail, or a TorchScript file
+    dists_weights: Path | str | None = None  # `dists`, or a TorchScript file
+    niqe_weights: Path | str | None = None  # `niqe`, or its model's file
+    set_weights: Path | str | None = None  # name of weights whose features sets are compared by, or such a file
     trust_program: bool = False  # run such files
     device: str = "cpu"
     overwrite: bool = False  # replace a folder of other inputs
@@ -64,8 +77,8 @@ class Job:
     device: torch.device
     folders: tuple[Folder, ...]
     methods: tuple[Method, ...]
-    identity: LearnedMetric | None
-    lpips: LearnedMetric | None
+    learned: dict[str, LearnedMetric]  # by column of the scores
+    features: LearnedFeatures | None
     protocol: str
 
     @property
@@ -88,15 +101,28 @@ def prepare(config: ScoreConfig) -> Job:
     folders = tuple(read_folder(path, config.splits, config.limit) for path in config.folders)
     if len({folder.path.resolve().name for folder in folders}) < len(folders):
         raise ConfigError("two of the degraded folders have the same name; rename one, or score them apart")
-    embedder, eye = config.identity_weights, config.lpips_weights
-    identity = open_identity(embedder, device, config.trust_program) if embedder else None
-    lpips = open_perceptual(eye, device, config.trust_program) if eye else None
-    protocol = PROTOCOL
-    protocol += f"; identity similarity by {identity.name}" if identity else ""
-    protocol += f"; perceptual distance by {lpips.name}" if lpips else ""
+    learned = {
+        column: opened(given, device, config.trust_program)
+        for column, (opened, given) in _asked(config).items()
+        if given is not None
+    }
+    features = open_features(config.set_weights, device, config.trust_program) if config.set_weights else None
+    opened = learned | ({"features": features} if features else {})
+    taken = [f"{one.name} by {opened[one.column].name}" for one in LEARNED if one.column in opened]
+    protocol = "; ".join([PROTOCOL, *taken])
     several = len(folders) > 1
     methods = gather(config.runs, config.restored, config.random_guide, config.seed, device, several)
-    return Job(config, device, folders, methods, identity, lpips, protocol)
+    return Job(config, device, folders, methods, learned, features, protocol)
+
+
+def _asked(config: ScoreConfig) -> dict[str, tuple[Callable[..., LearnedMetric], Path | str | None]]:
+    """By column what opens its network, and the weights that were given."""
+    return {
+        "identity_similarity": (open_identity, config.identity_weights),
+        "lpips": (open_perceptual, config.lpips_weights),
+        "dists": (open_dists, config.dists_weights),
+        "niqe": (open_niqe, config.niqe_weights),
+    }
 
 
 def read_part(path: Path, method: str) -> list[dict[str, Any]]:

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from gfr_model.landmarks import face_masks
 from gfr_model.networks.warp import identity_flow, landmark_error, normalise
+from gfr_model.results.scores import FEATURES
 from gfr_model.scoring import metrics
 from gfr_model.scoring.job import Job
 from gfr_model.scoring.methods import Output
 from gfr_model.scoring.observations import Guide
 from manifests.crops import CROP_SIZE
 
-Values = dict[str, float]  # metrics of one observation
+Values = dict[str, float | bytes]  # metrics of one observation
 
 
 def measure(job: Job, output: Output, truth: Tensor, targets: Tensor) -> list[Values]:
@@ -22,12 +23,16 @@ def measure(job: Job, output: Output, truth: Tensor, targets: Tensor) -> list[Va
     faces = face_masks(targets.to(truth.device), CROP_SIZE)
     found = metrics.measure(output.restored, truth, faces)
     unit, at = (output.restored.float() / 255, truth.float() / 255), normalise(targets).to(truth.device)
-    if job.identity is not None:
-        found["identity_similarity"] = job.identity.measure(*unit, at)
-    if job.lpips is not None:
-        found["lpips"] = job.lpips.measure(*unit, at)
-    rows = zip(*(values.tolist() for values in found.values()), strict=True)
-    return [{name: value for name, value in zip(found, row, strict=True) if not math.isnan(value)} for row in rows]
+    found |= {column: metric.measure(*unit, at) for column, metric in job.learned.items()}
+    columns = zip(*(values.tolist() for values in found.values()), strict=True)
+    rows: list[Values] = [
+        {name: value for name, value in zip(found, row, strict=True) if not math.isnan(value)} for row in columns
+    ]
+    if job.features is not None:
+        for column, images in zip(FEATURES, unit, strict=True):
+            for row, features in zip(rows, job.features.embed(images, at).cpu().numpy(), strict=True):
+                row[column] = features.astype("<f4").tobytes()
+    return rows
 
 
 def add_landmarks(values: dict[int, Values], targets: Tensor, guides: Sequence[Guide | None], output: Output) -> None:

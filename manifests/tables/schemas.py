@@ -219,6 +219,8 @@ DEGRADED = pa.schema(
     metadata={KEY: "pair_id copy"},
 )
 
+FEATURES = "float32 one after another, of which sets are compared, where weights were supplied"
+
 SCORES = pa.schema(
     [
         *_PAIR[:2],
@@ -239,7 +241,11 @@ SCORES = pa.schema(
         ),
         _optional("landmark_error_initial", pa.float64(), "the same for the guide before warping", "px"),
         _optional("lpips", pa.float64(), "perceptual distance, where weights were supplied"),
+        _optional("dists", pa.float64(), "DISTS, where weights were supplied", added=True),
+        _optional("niqe", pa.float64(), "NIQE of the restored image, where its model was supplied", added=True),
         _optional("identity_similarity", pa.float64(), "cosine of face embeddings, where weights were supplied"),
+        _optional("features", pa.binary(), f"the restored image to a network, {FEATURES}", added=True),
+        _optional("truth_features", pa.binary(), f"the truth to the same network, {FEATURES}", added=True),
         field("pose_difference", pa.float32(), "angle between the target's and the guide's pose", unit="degree"),
         field("protocol", pa.string(), "how the numbers were taken"),
         _optional("error", pa.string(), "why there is no score"),

@@ -173,7 +173,7 @@ WEIGHTS = (
     ),
     Weight(
         name="lpips",
-        use="the heads of LPIPS on AlexNet, of which a TorchScript file for gfr-eval score --lpips-weights is made",
+        use="the heads of LPIPS, with alexnet behind them: gfr-eval score --lpips-weights lpips",
         licence="BSD-2",
         files=(
             File(
@@ -186,6 +186,66 @@ WEIGHTS = (
         address="pypi:lpips==0.1.4",
         page="https://github.com/richzhang/PerceptualSimilarity",
         package="lpips",
+    ),
+    Weight(
+        name="dists",
+        use="the heads of DISTS; with vgg16 behind them: gfr-eval score --dists-weights dists",
+        licence="MIT",
+        files=(
+            File(
+                "dists.pt",
+                "DISTS_pytorch/weights.pt",
+                12_288,
+                "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+            ),
+        ),
+        address="pypi:dists-pytorch==0.1",
+        page="https://github.com/dingkeyan93/DISTS",
+        package="DISTS_pytorch",
+    ),
+    Weight(
+        name="alexnet",
+        use="torchvision's AlexNet, the backbone of LPIPS",
+        licence="BSD-3, as torchvision; trained on ImageNet, whose terms are for research",
+        files=(File("alexnet-owt-7be5be79.pth"),),
+        address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        page="https://github.com/pytorch/vision",
+        cached=("alexnet-owt-7be5be79.pth",),
+    ),
+    Weight(
+        name="vgg16",
+        use="torchvision's VGG-16, the backbone of DISTS",
+        licence="BSD-3, as torchvision; trained on ImageNet, whose terms are for research",
+        files=(File("vgg16-397923af.pth"),),
+        address="https://download.pytorch.org/models/vgg16-397923af.pth",
+        page="https://github.com/pytorch/vision",
+        cached=("vgg16-397923af.pth",),
+    ),
+    Weight(
+        name="inception-fid",
+        use="FID's Inception, for the package pytorch-fid: gfr-eval score --set-weights inception-fid",
+        licence="Apache-2.0, as pytorch-fid; trained on ImageNet, whose terms are for research",
+        files=(File("pt_inception-2015-12-05-6726825d.pth"),),
+        address="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
+        "/pt_inception-2015-12-05-6726825d.pth",
+        page="https://github.com/mseitzer/pytorch-fid",
+        cached=("pt_inception-2015-12-05-6726825d.pth",),
+    ),
+    Weight(
+        name="niqe",
+        use="what NIQE's authors found good photographs to be like: gfr-eval score --niqe-weights niqe. Offline: `pip "
+        "download --no-deps --no-binary :all: basicsr==1.4.2`, then get niqe --from basicsr-1.4.2.tar.gz",
+        licence="Apache-2.0, as BasicSR, whose file it is",
+        files=(
+            File(
+                "niqe_pris_params.npz",
+                "basicsr-1.4.2/basicsr/metrics/niqe_pris_params.npz",
+                11_850,
+                "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
+            ),
+        ),
+        address="https://raw.githubusercontent.com/XPixelGroup/BasicSR/v1.4.2/basicsr/metrics/niqe_pris_params.npz",
+        page="https://github.com/XPixelGroup/BasicSR",
     ),
 )
 

@@ -9,64 +9,9 @@ import pytest
 from gfr_model.results.formats import FORMATS, render, render_comparison
 from gfr_model.results.scores import FACE, LUMA, SSIMS
 from gfr_model.results.table import compare_methods, tabulate
-from manifests import SCORES, SCORES_FILE, ConfigError, DataError, provenance, to_table, write_table
+from manifests import ConfigError, DataError
 from manifests.paper import COLUMNS, OURS, ROWS, result
-
-
-def row(method, number, psnr, split="test-webface", scale=4.0, **changes):
-    return (
-        dict.fromkeys(SCORES.names)
-        | {
-            "pair_id": f"p{number}",
-            "split": split,
-            "copy": 0,
-            "dataset": "folder",
-            "identity": f"i{number // 2}",
-            "person": f"i{number // 2}",
-            "method": method,
-            "checkpoint_hash": "" if method == "bicubic" else f"weights of {method}",
-            "blur_sigma": 0.0,
-            "scale": scale,
-            "noise_sigma": 0.0,
-            "jpeg_quality": 0,
-            "psnr": psnr,
-            "ssim": psnr / 40,
-            "psnr_y": psnr + 1,
-            "ssim_y": psnr / 40 + 0.01,
-            "ssim_volume": psnr / 40 + 0.02,
-            "pose_difference": 3.0,
-            "protocol": "gfr-1: as always",
-        }
-        | changes
-    )
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A function that writes a folder of scores."""
-
-    def write(rows, name="scores"):
-        made = tmp_path / name
-        write_table(made / SCORES_FILE, to_table(rows, SCORES), SCORES, provenance("test", {}))
-        return made
-
-    return write
-
-
-def simple(methods=("bicubic", "net"), count=8, **changes):
-    return [
-        row(method, n, 25 + place + math.sin(n), **changes)
-        for place, method in enumerate(methods)
-        for n in range(count)
-    ]
-
-
-def measured(table, method, column=0, source="measured"):
-    """A method's record in a column."""
-    results = table.results
-    split, scale = table.columns[column]
-    here = (results["source"] == source) & (results["split"] == split) & (results["scale"] == scale)
-    return results[here].set_index("method").loc[method]
+from tests.gfr_model.results.rows import measured, row, simple
 
 
 def test_ssim_is_named_and_the_three_ways_are_told_where_the_paper_s_stands_beside(folder):

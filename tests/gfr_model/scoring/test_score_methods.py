@@ -190,3 +190,47 @@ def test_what_is_not_a_learned_metric_is_refused(config, tmp_path):
     with pytest.raises(DataError, match="there is no such file"):
         score(replace(config, lpips_weights=tmp_path / "nothing.pt"))
     assert not config.out.exists()
+
+
+def test_what_a_network_sees_of_each_image_is_kept_for_tables(config, tmp_path):
+    class Embedding(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean(dim=(2, 3))
+
+    class Distance(torch.nn.Module):
+        def forward(self, images: torch.Tensor, truths: torch.Tensor) -> torch.Tensor:
+            return (images - truths).square().mean(dim=(1, 2, 3))
+
+    torch.jit.script(Embedding()).save(tmp_path / "embedding.pt")
+    torch.jit.script(Distance()).save(tmp_path / "distance.pt")
+    asked = replace(config, set_weights=tmp_path / "embedding.pt", dists_weights=tmp_path / "distance.pt", panels=9)
+    with pytest.raises(DataError, match=r"is a TorchScript program.*--trust-program"):
+        score(asked)
+    score(replace(asked, trust_program=True))
+    for row in rows_of(config):
+        output, truth = (image(config.out / row["panel"] / f"{name}.png") / 255 for name in ("output", "truth"))
+        assert np.frombuffer(row["features"], "<f4") == pytest.approx(output.mean((0, 1)), abs=1e-5)
+        assert np.frombuffer(row["truth_features"], "<f4") == pytest.approx(truth.mean((0, 1)), abs=1e-5)
+        assert row["dists"] == pytest.approx(((output - truth) ** 2).mean(), abs=1e-6)
+        assert "DISTS by" in row["protocol"]
+        assert "distance of sets by" in row["protocol"]
+    assert not score(replace(asked, trust_program=True)).changed
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "missing"),
+    [
+        ("lpips_weights", "lpips", "alexnet"),
+        ("dists_weights", "dists", "dists"),
+        ("niqe_weights", "niqe", "niqe"),
+        ("set_weights", "inception-fid", "inception-fid"),
+    ],
+)
+def test_what_a_named_metric_lacks_is_said_with_the_command_that_gets_it(
+    config, tmp_path, monkeypatch, option, name, missing
+):
+    monkeypatch.setenv("GFR_WEIGHTS", str(tmp_path / "none"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
+    with pytest.raises(DataError, match=f"`gfr-data weights get {missing}` gets them"):
+        score(replace(config, **{option: name}))
+    assert not config.out.exists()
