@@ -4,7 +4,8 @@ The folder a build writes:
 
     build.json       the configuration that decides the result; a build with another one needs another folder
     work/            the index and the finished shards: what a killed build goes on from
-    crops/           256x256 crops of the selected faces
+    crops/           256x256 crops of the selected faces, <dataset>/<identity>/<stem>.png; a folder that would hold more
+                     than 10,000 is parted, see `manifests.crowds`
     faces.parquet    every photograph examined, with what became of it
     pairs.parquet    (target, guide) pairs with their split
     report.html      the same to look at
@@ -23,18 +24,18 @@ from gfr_data.engine import run
 from gfr_data.examination.decisions import find_decided, read_decisions
 from gfr_data.examination.index import changed_files, read_photographs, write_index
 from gfr_data.examination.shard import ExaminationSettings
-from gfr_data.examination.work import WORK, Work
+from gfr_data.examination.work import POINTS, WORK, Work
 from gfr_data.examination.workers import drop_misfits, examine_again, examine_all
-from gfr_data.faces.providers import AUTO, choose_provider, hash_weights, require_points, require_weights
-from gfr_data.pairs.choose import Choice, RowKey, choose_pairs, read_entries
+from gfr_data.faces.providers import AUTO, choose_provider, hash_weights, put_points, require_points, require_weights
+from gfr_data.pairs.choose import Choice, choose_pairs
 from gfr_data.pairs.deal import LISTS, dealt, write_lists
 from gfr_data.pairs.tables import (
     CROPS,
-    CropTask,
+    CropNames,
     crop_tasks,
     face_tables,
     name_crops,
-    pair_table,
+    pair_tables,
     remove_other_crops,
     write_crops,
 )
@@ -55,13 +56,13 @@ from manifests import (
     is_made_by,
     is_whole,
     named_files,
-    read_table,
+    read_parts,
     settings_of,
     silent,
     write_parts,
-    write_table,
 )
 from manifests.folders import Kind, claimed, remove
+from manifests.tables.checking import CROPS as CROP_COLUMNS
 
 CONFIG_FILE = "build.json"
 REPORT_FILE = "report.html"
@@ -75,6 +76,7 @@ FILES = (
     f"{LISTS}/*.csv",
     f"{WORK}/index.parquet",
     f"{WORK}/shards/*",
+    f"{POINTS}/*",
 )
 
 
@@ -141,13 +143,13 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
         examine_again(job.work, job.settings, config.engine, progress, decided, config.retry_failed)
         for _ in range(ROUNDS):
             examine_all(job.work, job.settings, config.engine, progress, decided=decided)
-            choice = choose_pairs(read_entries(job.work), config.sources, config.rules, config.seed)
+            choice = choose_pairs(job.work, config.sources, config.rules, config.seed)
             if config.recipe is not None:
-                choice = replace(choice, pairs=dealt(choice.pairs, config.seed))
-            paths = name_crops(choice)
-            hashes, changed = _crop(job, paths, progress)
+                choice = dealt(choice, config.seed)
+            names = name_crops(choice)
+            hashes, changed = _crop(job, choice, names, progress)
             if not changed:
-                return _write(job, choice, paths, hashes, progress)
+                return _write(job, choice, names, hashes, progress)
             job.work.forget_shards(changed)  # a photograph was changed or removed after it was examined
         raise DataError("photographs change faster than they are examined; run again when nobody writes to the sources")
 
@@ -196,20 +198,27 @@ def _prepare(config: BuildConfig) -> _Job:
 def _is_finished(job: _Job) -> bool:
     """Whether the folder holds this build, all of it, as far as footers and the ends of files tell."""
     out = job.config.out
-    try:
-        read_summary(out)
-        pairs = read_table(out / PAIRS_FILE, PAIRS)
-    except DataError:
-        return False
     if not (job.work.is_indexed() and is_whole(out / REPORT_FILE)):
         return False
     if not all(is_made_by(out / name, job.made_by) for name in (FACES_FILE, PAIRS_FILE)) or job.work.missing():
         return False
-    if job.config.recipe and not all((out / LISTS / f"{split}.csv").is_file() for split in pairs["split"].unique()):
+    noted, named = job.work.all_noted_crops(), set[str]()
+    try:
+        read_summary(out)
+        for _, part in read_parts(
+            out / PAIRS_FILE, PAIRS, ["split", *(name for both in CROP_COLUMNS for name in both)]
+        ):
+            files = list(named_files(part))
+            named.update(file.path for file in files)
+            if not all(noted.get(file.path) == file.digest for file in files):
+                return False
+            if job.config.recipe and not all(
+                (out / LISTS / f"{name}.csv").is_file() for name in part["split"].unique()
+            ):
+                return False
+    except DataError:
         return False
-    noted = job.work.all_noted_crops()
-    crops = {(file.path, file.digest) for file in named_files(pairs)}
-    return all(noted.get(path) == digest and is_whole(out / path) for path, digest in crops)
+    return all(is_whole(out / path) for path in named)
 
 
 def _begin(job: _Job) -> None:
@@ -234,6 +243,8 @@ def _index(job: _Job, progress: Progress) -> None:
     if len(work.missing()) == work.count():  # better now than after hours of detection
         photographs = (p for number in range(work.count()) for p in read_photographs(work, number, config.sources))
         require_points(config.landmarks, ((p.source.root, p.name) for p in photographs))
+    if job.settings.points and (work.missing() or config.decisions or config.retry_failed):
+        put_points(config.landmarks, config.out / POINTS, job.settings.points)
 
 
 def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, Identity]]:
@@ -249,35 +260,34 @@ def _identities(config: BuildConfig, progress: Progress) -> Iterator[tuple[int, 
         raise DataError(f"no photograph found in {roots}; check the layout of the source")
 
 
-def _crop(job: _Job, paths: dict[RowKey, str], progress: Progress) -> tuple[dict[str, str], list[int]]:
-    """Write the crops of the selected faces; return the hash of each path, and the shards to examine anew."""
-    config = job.config
-    hashes: dict[str, str] = {}
+def _crop(job: _Job, choice: Choice, names: CropNames, progress: Progress) -> tuple[dict[int, str], list[int]]:
+    """Write the crops of the selected faces; return the hash of each file, and the shards to examine anew."""
+    config, faces = job.config, choice.faces
+    hashes: dict[int, str] = {}
     changed: list[int] = []
-    for written in run(write_crops, crop_tasks(job.work, config.out, config.sources, paths), config.engine):
-        if isinstance(written, CropTask):
-            changed.append(written.number)
+    tasks = crop_tasks(job.work, config.out, config.sources, faces, names)
+    for shard, made in run(write_crops, tasks, config.engine):
+        if made is None:
+            changed.append(shard)
         else:
-            hashes |= written
-        progress("crop", len(hashes), len(paths))
-    remove_other_crops(config.out, paths.values())
+            hashes |= zip(faces.numbers(shard, list(made)), made.values(), strict=True)
+        progress("crop", len(hashes), len(names.names))
+    remove_other_crops(config.out, map(names.path, names.names))
     return hashes, changed
 
 
-def _write(
-    job: _Job, choice: Choice, paths: dict[RowKey, str], hashes: dict[str, str], progress: Progress
-) -> BuildSummary:
+def _write(job: _Job, choice: Choice, names: CropNames, hashes: dict[int, str], progress: Progress) -> BuildSummary:
     """Write tables, report and, as the last file, the summary."""
     out, work = job.config.out, job.work
     progress("write", 0, 3)
-    write_parts(out / FACES_FILE, face_tables(work, choice, paths), FACES, job.made_by)
-    pairs = pair_table(work, choice.pairs, paths, hashes)
-    write_table(out / PAIRS_FILE, pairs, PAIRS, job.made_by)
+    write_parts(out / FACES_FILE, face_tables(work, choice, names), FACES, job.made_by)
+    write_parts(out / PAIRS_FILE, pair_tables(work, choice, names, hashes), PAIRS, job.made_by)
     if job.config.recipe is not None:
-        write_lists(out, pairs)
+        write_lists(out)
     progress("write", 1, 3)
     summary = summarise(out, choice.without_pair)
     write_report(out, out / REPORT_FILE, summary)
+    remove(out, [f"{POINTS}/*"])  # large, and of no use any more
     progress("write", 2, 3)
     write_summary(out, summary)
     progress("write", 3, 3)

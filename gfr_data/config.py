@@ -8,6 +8,7 @@ from typing import Any
 from gfr_data.engine import Engine
 from gfr_data.examination.index import SHARD_PHOTOGRAPHS
 from gfr_data.examination.shard import ExaminationSettings
+from gfr_data.examination.work import POINTS
 from gfr_data.faces.providers import AUTO, hash_points, unknown_provider
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.recipe import departures
@@ -44,7 +45,7 @@ class BuildConfig:
     def examination(self, weights: str | None = None) -> ExaminationSettings:
         """The part of it that the workers need; `weights` is the hash of the landmark network's."""
         rest = self.landmarks, self.fan_weights, self.device, self.thresholds, weights, hash_points(self.landmarks)
-        return ExaminationSettings(self.sources, *rest, self.trust_program)
+        return ExaminationSettings(self.sources, *rest, self.trust_program, self.out / POINTS)
 
     def made_by(self, weights: str | None = None) -> Provenance:
         """What the index and the shards of the build carry."""

@@ -1,6 +1,8 @@
-"""Run independent tasks: in this process, in others of this machine, or on a Dask or Ray cluster, through joblib.
+"""Run independent tasks: in this process, in others of this machine, or on a Dask or Ray cluster.
 
-Workers of this machine end with the process that started them, however it ends.
+joblib runs them but for Ray, whose own tasks move to another node when theirs is gone and use one that joins later: of
+joblib's pool of Ray actors neither is true. Workers of this machine end with the process that started them, however it
+ends.
 """
 
 import multiprocessing
@@ -8,9 +10,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import islice
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -22,9 +25,13 @@ Result = TypeVar("Result")
 BACKENDS = ("loky", "dask", "ray")
 
 # What the backends raise when a worker is gone: killed, out of memory, crashed. By name, for they may not be installed.
-_DEATHS = {"TerminatedWorkerError", "BrokenProcessPool", "KilledWorker", "WorkerCrashedError", "OutOfMemoryError"}
+_DEATHS = {
+    *("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker"),
+    *("WorkerCrashedError", "OutOfMemoryError", "NodeDiedError"),
+}
 
 
+AHEAD = 2  # tasks of each worker that are given out, so that none waits for its next
 ENDINGS = ("SIGTERM", "SIGHUP")  # signals that end a process that does not handle them; Windows lacks the second
 PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 
@@ -53,9 +60,11 @@ def cores() -> int:
 
 
 def run(
-    function: Callable[[Task], Result], tasks: Sequence[Task], engine: Engine, *, apart: bool = False
+    function: Callable[[Task], Result], tasks: Iterable[Task], engine: Engine, *, apart: bool = False
 ) -> Iterator[Result]:
     """Yield `function(task)` of every task as they finish, in any order. `apart`: never in this process.
+
+    Of tasks that are made as they are asked for, only those are held that are being worked on or soon will be.
 
     While it runs in other processes, SIGTERM and SIGHUP raise SystemExit, as an interrupt raises KeyboardInterrupt: the
     workers are ended, and what the caller has to tidy up, it does.
@@ -63,24 +72,49 @@ def run(
     Raises WorkerDiedError when a worker is gone, ConfigError when the backend is not installed or not reachable, and
     whatever `function` raises.
     """
-    from joblib import Parallel, delayed
-
     workers = max(engine.jobs, 2) if apart or engine.backend != "loky" else engine.jobs
-    # joblib's Ray backend gives results only when all tasks are done: it gets a few at a time.
-    whole = engine.backend != "ray"
-    parts = [tasks] if whole else [tasks[at : at + 4 * workers] for at in range(0, len(tasks), 4 * workers)]
     with _backend(engine, workers), _signals_raise(workers > 1) as ended:
-        kind = "generator_unordered" if whole else "list"
-        parallel = Parallel(n_jobs=workers, batch_size=1, pre_dispatch=2 * workers, return_as=kind)
         try:
-            for part in parts:
-                yield from parallel(delayed(function)(task) for task in part)
+            yield from _on_ray(function, tasks, workers) if engine.backend == "ray" else _in(function, tasks, workers)
         except Exception as error:
             if ended:  # the workers are gone because they were ended
                 raise SystemExit(128 + ended[0]) from error
             if any(base.__name__ in _DEATHS for base in type(error).__mro__):
                 raise WorkerDiedError(str(error).partition("\n")[0]) from error
             raise
+
+
+def _in(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
+    """The results from joblib's current backend."""
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=workers, batch_size=1, pre_dispatch=AHEAD * workers, return_as="generator_unordered")
+    yield from parallel(delayed(function)(task) for task in tasks)
+
+
+def _on_ray(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
+    """The results of Ray's tasks, which it begins anew, three times at most, when their worker or node is gone."""
+    import ray
+
+    call: Any = ray.remote(_call)
+    left = iter(tasks)
+    waiting = [call.remote(function, task) for task in islice(left, AHEAD * workers)]
+    try:
+        while waiting:
+            (done,), waiting = ray.wait(waiting, num_returns=1)
+            waiting += [call.remote(function, task) for task in islice(left, 1)]
+            try:
+                result = ray.get(done)
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from error
+            yield result
+    finally:
+        for task in waiting:
+            ray.cancel(task)
+
+
+def _call(function: Callable[[Task], Result], task: Task) -> Result:
+    return function(task)
 
 
 @contextmanager
@@ -145,10 +179,9 @@ def _backend(engine: Engine, workers: int) -> AbstractContextManager[Any]:
 
 
 def _cluster(engine: Engine) -> AbstractContextManager[Any]:
-    from joblib import parallel_config
-
     if engine.backend == "dask":
         from distributed import Client
+        from joblib import parallel_config
 
         client = (
             Client(engine.scheduler, timeout=10)
@@ -161,9 +194,7 @@ def _cluster(engine: Engine) -> AbstractContextManager[Any]:
         return both
     if engine.backend == "ray":
         import ray
-        from ray.util.joblib import register_ray
 
         ray.init(address=engine.scheduler, ignore_reinit_error=True, num_cpus=None if engine.scheduler else engine.jobs)
-        register_ray()
-        return parallel_config(backend="ray")
+        return nullcontext()
     raise ConfigError(f"--backend {engine.backend!r}: choose one of {', '.join(BACKENDS)}")

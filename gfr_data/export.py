@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -26,21 +27,27 @@ from manifests import (
     Progress,
     atomic_path,
     hash_bytes,
+    hash_file,
+    read_parts,
     read_provenance,
     read_table,
     silent,
     write_text,
 )
 from manifests.crops import UnusableError, decode_picture, read_content
-from manifests.folders import HOLDER, held, remove
+from manifests.folders import HOLDER, held, remove, remove_unfinished
+from manifests.notes import read_note, write_note
+from manifests.tables.parts import regrouped
 
 FORMATS = ("webdataset", "parquet-embedded")
 EMBEDDED_FILE = "data/{}-00000-of-00001.parquet"  # the only form that `datasets` takes for a split of any name
 FORMER_FILE = "pairs-embedded.parquet"  # all splits in one: `datasets` takes every row of it for training
+FILES = ("data/*.parquet",)  # in folders of their own
 TARS = "*-[0-9][0-9][0-9][0-9][0-9][0-9].tar"
 SHARD_PAIRS = 1000  # pairs of a tar: about 250 MB
 ROWS_HELD = 128  # pairs whose pictures are in memory together
 ROLES = ("target", "guide")
+MARK = ".gfr-export"  # there while an export is unfinished: what it is of
 
 
 @dataclass(frozen=True)
@@ -59,32 +66,61 @@ def export(
     `parquet-embedded`: a table for each split, whose `target` and `guide` are {bytes, path}, as `datasets` has images;
     beside them the card `README.md` and `croissant.json`. Splits are called as `datasets` calls them.
 
+    Continues what was interrupted: files that are finished are not looked at again.
+
     Raises ConfigError for another format, DataError when `out` has files already or a picture is missing.
     """
     if form not in FORMATS:
         raise ConfigError(f"--format is {form!r}; choose one of {', '.join(FORMATS)}")
-    table = read_table(folder / PAIRS_FILE, PAIRS)
+    table = read_table(folder / PAIRS_FILE, PAIRS, ["pair_id", "split", "person"])
+    settings = {"format": form, "pairs": hash_file(folder / PAIRS_FILE), "size": size}
     with held(out, "gfr-data export"):
         if overwrite:
             _remove_former(out)
-        if left := sorted(path for path in out.iterdir() if path.name != HOLDER):
+        begun = _is_begun(out, settings)
+        if not begun and (left := sorted(path for path in out.iterdir() if path.name != HOLDER)):
             raise DataError(f"{out} is not empty ({left[0].name}); give another folder, or --overwrite for an export")
-        _require_pictures(folder, table)
-        if form == "webdataset":
-            files = list(_write_tars(folder, out, table, size, progress))
-        else:
-            files = list(_write_data_set(folder, out, table, progress))
+        if not begun:
+            _require_pictures(folder)
+            write_note(out / MARK, settings)
+        remove_unfinished(out, FILES)
+        write = _write_tars if form == "webdataset" else _write_data_set
+        files = list(write(folder, out, table, size, progress))
+        (out / MARK).unlink()
     return ExportSummary(form, tuple(files), table.num_rows)
+
+
+def _is_begun(out: Path, settings: dict[str, Any]) -> bool:
+    """Whether `out` holds an unfinished export of just this."""
+    try:
+        return read_note(out / MARK) == settings
+    except OSError:
+        return False
+
+
+def _rows_of(folder: Path, rows: np.ndarray, size: int) -> Iterator[pa.Table]:
+    """Some rows of the pairs, ascending, `size` at a time."""
+
+    def parts() -> Iterator[pa.Table]:
+        for first, part in read_parts(folder / PAIRS_FILE, PAIRS, None, rows):
+            own = rows[slice(*np.searchsorted(rows, [first, first + part.num_rows]))]
+            yield part.take(pa.array(own - first))
+
+    return regrouped(parts(), size) if len(rows) else iter(())
 
 
 def _write_tars(folder: Path, out: Path, table: pa.Table, size: int, progress: Progress) -> Iterator[str]:
     done = 0
-    for split in sorted(set(table["split"].to_pylist())):
-        rows = table.filter(pc.equal(table["split"], split))
-        for number, start in enumerate(range(0, rows.num_rows, size)):
-            name = f"{split}-{number:06d}.tar"
-            with atomic_path(out / name) as part, tarfile.open(part, "w") as archive:
-                for row, values in enumerate(rows.slice(start, size).to_pylist(), start=start):
+    for split in sorted(table["split"].unique().to_pylist()):
+        rows = pc.indices_nonzero(pc.equal(table["split"], split)).to_numpy().astype(np.int64)
+        shards = [rows[start : start + size] for start in range(0, len(rows), size)]
+        names = [f"{split}-{number:06d}.tar" for number in range(len(shards))]
+        missing = [number for number, name in enumerate(names) if not (out / name).is_file()]
+        done += sum(map(len, shards)) - sum(len(shards[number]) for number in missing)
+        wanted = np.concatenate([rows[:0], *(shards[number] for number in missing)])
+        for number, part in zip(missing, _rows_of(folder, wanted, size), strict=True):
+            with atomic_path(out / names[number]) as path, tarfile.open(path, "w") as archive:
+                for row, values in enumerate(part.to_pylist(), start=number * size):
                     key = f"{_without_dots(split)}-{row:08d}"
                     for role in ROLES:
                         content = _picture(folder, values[f"{role}_path"], values[f"{role}_hash"])
@@ -92,7 +128,7 @@ def _write_tars(folder: Path, out: Path, table: pa.Table, size: int, progress: P
                     _add(archive, f"{key}.json", json.dumps(values, ensure_ascii=False).encode())
                     done += 1
                     progress("export", done, table.num_rows)
-            yield name
+        yield from names
 
 
 def _without_dots(split: str) -> str:
@@ -106,19 +142,20 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _write_data_set(folder: Path, out: Path, table: pa.Table, progress: Progress) -> Iterator[str]:
+def _write_data_set(folder: Path, out: Path, table: pa.Table, size: int, progress: Progress) -> Iterator[str]:
     """The card first, by which --overwrite knows the folder; a file for each split; metadata with their hashes last."""
-    names = [name_of_split(split) for split in table["split"].to_pylist()]
-    tables = {name: table.filter(pa.array([other == name for other in names])) for name in sorted(set(names))}
+    names = np.array([name_of_split(split) for split in table["split"].to_pylist()])
+    rows = {name: np.flatnonzero(names == name) for name in sorted(set(names.tolist()))}
     parts = [
-        Part(name, EMBEDDED_FILE.format(name), rows.num_rows, len(set(rows["person"].to_pylist())))
-        for name, rows in tables.items()
+        Part(name, EMBEDDED_FILE.format(name), len(own), len(table["person"].take(pa.array(own)).unique()))
+        for name, own in rows.items()
     ]
     made_by = read_provenance(folder / PAIRS_FILE)
     write_text(out / CARD, card(parts, _schema(), made_by))
     yield CARD
     for part in parts:
-        _write_embedded(folder, out / part.file, tables[part.name], f"export {part.name}", progress)
+        if not (out / part.file).is_file():
+            _write_embedded(folder, out / part.file, rows[part.name], f"export {part.name}", progress)
         yield part.file
     write_text(out / CROISSANT, croissant(out, parts, _schema(), made_by))
     yield CROISSANT
@@ -127,6 +164,7 @@ def _write_data_set(folder: Path, out: Path, table: pa.Table, progress: Progress
 def _remove_former(out: Path) -> None:
     """Remove what an export wrote; a card that is somebody else's, and what lies beside it, stays."""
     remove(out, (FORMER_FILE, TARS))
+    (out / MARK).unlink(missing_ok=True)
     if is_card(out / CARD):
         remove(out, (EMBEDDED_FILE.format("*"), CROISSANT))
         remove(out, (CARD,))
@@ -137,7 +175,7 @@ def name_of_split(split: str) -> str:
     return "validation" if split == "val" else re.sub(r"\W", "_", split)
 
 
-def _write_embedded(folder: Path, out: Path, table: pa.Table, stage: str, progress: Progress) -> None:
+def _write_embedded(folder: Path, out: Path, own: np.ndarray, stage: str, progress: Progress) -> None:
     schema = _schema()
     stamp = {b"huggingface": json.dumps({"info": {"features": _features(schema)}}).encode()}
     schema = schema.with_metadata(stamp)
@@ -146,15 +184,16 @@ def _write_embedded(folder: Path, out: Path, table: pa.Table, stage: str, progre
         atomic_path(out) as part,
         pq.ParquetWriter(part, schema, compression="none", write_page_checksum=True) as writer,
     ):
-        for start in range(0, table.num_rows, ROWS_HELD):
-            rows = table.slice(start, ROWS_HELD)
+        done = 0
+        for rows in _rows_of(folder, own, ROWS_HELD):
             pictures = [
                 pa.array([{"bytes": _picture(folder, *one), "path": one[0]} for one in _named(rows, role)], image)
                 for role in ROLES
             ]
             rest = [rows[name].combine_chunks() for name in schema.names[len(ROLES) :]]
             writer.write_table(pa.Table.from_arrays([*pictures, *rest], schema=schema), row_group_size=ROWS_HELD)
-            progress(stage, start + rows.num_rows, table.num_rows)
+            done += rows.num_rows
+            progress(stage, done, len(own))
 
 
 def _schema() -> pa.Schema:
@@ -178,10 +217,10 @@ def _features(schema: pa.Schema) -> dict[str, Any]:
     return {f.name: {"_type": "Image"} if f.name in ROLES else feature(f.type) for f in schema}
 
 
-def _require_pictures(folder: Path, table: pa.Table) -> None:
+def _require_pictures(folder: Path) -> None:
     """Raise DataError before anything is written where a picture is missing."""
-    for role in ROLES:
-        for path in table[f"{role}_path"].to_pylist():
+    for _, part in read_parts(folder / PAIRS_FILE, PAIRS, [f"{role}_path" for role in ROLES]):
+        for path in dict.fromkeys(path for column in part.columns for path in column.to_pylist()):
             if not (folder / path).is_file():
                 raise DataError(f"{folder / path} is missing; build the pairs again")
 

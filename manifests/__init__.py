@@ -24,6 +24,8 @@ from manifests.tables.io import settings_of as settings_of
 from manifests.tables.io import to_table as to_table
 from manifests.tables.io import write_parts as write_parts
 from manifests.tables.io import write_table as write_table
+from manifests.tables.parts import read_parts as read_parts
+from manifests.tables.parts import read_rows as read_rows
 from manifests.tables.provenance import Provenance as Provenance
 from manifests.tables.provenance import project_version as project_version
 from manifests.tables.provenance import provenance as provenance

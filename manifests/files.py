@@ -134,6 +134,25 @@ def is_whole(path: str | Path) -> bool:
         return False
 
 
+def noted(path: str | Path, digest: str) -> str:
+    """What is noted of a file that was made: its hash, and its size and time, by which it is known again unread."""
+    found = Path(path).stat()
+    return f"{digest} {found.st_size}-{found.st_mtime_ns}"
+
+
+def digest_of(note: str) -> str:
+    """The hash in a note of `noted`; those of earlier versions are the hash alone."""
+    return note.partition(" ")[0]
+
+
+def is_as_noted(path: str | Path, note: str) -> bool:
+    """Whether a file is there with the size and time that were noted, so that its bytes need not be read."""
+    try:
+        return note == noted(path, digest_of(note))
+    except OSError:
+        return False
+
+
 def hash_input(path: str | Path, most: int = MOST_INPUT) -> str:
     """What `hash_file` says of a regular file of at most `most` bytes; '' for all else, of which nothing is read.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def append_note(path: Path, values: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "ab") as file:
             # After a line that was cut short, a new one begins.
-            torn = file.tell() > 0 and not path.read_bytes().endswith(b"\n")
+            torn = file.tell() > 0 and _last_byte(path) != b"\n"
             file.write((b"\n" if torn else b"") + to_note(values).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -45,14 +46,22 @@ def append_note(path: Path, values: dict[str, Any]) -> None:
         ) from error
 
 
-def read_notes(path: Path) -> list[dict[str, Any]]:
+def _last_byte(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read()
+
+
+def read_notes(path: Path) -> Iterator[dict[str, Any]]:
     """The notes that were added to a file, without those that were cut short or damaged. Raises DataError."""
     try:
-        # A name may hold what else ends a line for `splitlines`.
-        lines = path.read_text("utf-8", errors="replace").split("\n") if path.exists() else []
+        if path.exists():
+            with open(path, "rb") as file:  # a name may hold what else ends a line of text
+                for line in file:
+                    if (values := from_note(line.decode("utf-8", errors="replace").removesuffix("\n"))) is not None:
+                        yield values
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    return [values for values in map(from_note, lines) if values is not None]
 
 
 def write_note(path: Path, values: dict[str, Any], indent: int | None = None) -> None:

@@ -20,7 +20,7 @@ FLOORS = {
     "manifests": (
         ("errors", "memory", "progress", "pages", "paper"),
         ("files", "settings"),
-        ("crops", "folders", "notes", "programs", "tables"),
+        ("crops", "crowds", "folders", "notes", "programs", "tables"),
         ("degradation", "weights"),
         ("manifests",),  # what other packages take from it without naming a room
     ),

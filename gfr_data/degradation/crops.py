@@ -9,6 +9,7 @@ import numpy as np
 
 from manifests import atomic_path, hash_file
 from manifests.crops import UnusableError, read_picture
+from manifests.files import digest_of, is_as_noted, noted
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,27 @@ def read_crop(folder: Path, crop: Crop) -> np.ndarray:
         raise UnusableError(f"{crop.manifest}, row {crop.row}, {crop.column}: {error}") from error
 
 
-def keep_crops(task: tuple[Path, Path, tuple[Crop, ...]]) -> list[tuple[int, str]]:
-    """Link crops from one folder into another, or copy them. Returns row and message of those that are unusable."""
+def keep_crops(
+    task: tuple[Path, Path, tuple[tuple[Crop, str | None], ...]],
+) -> tuple[dict[str, str], list[tuple[int, str]], bool]:
+    """Link crops from one folder into another, or copy them, where they do not lie there as they are known to.
+
+    Returns what is known of each now by its path, row and message of those that are unusable, and whether any is new.
+    """
     folder, out, crops = task
     problems = []
-    for crop in crops:
+    made: dict[str, str] = {}
+    new = False
+    for crop, known in crops:
+        kept = out / crop.path
+        if known and digest_of(known) == crop.digest and is_as_noted(kept, known):
+            made[crop.path] = known
+            continue
         try:
             read_crop(folder, crop)
         except UnusableError as error:
             problems.append((crop.row, str(error)))
             continue
-        kept = out / crop.path
         if not kept.is_file() or hash_file(kept) != crop.digest:
             kept.unlink(missing_ok=True)  # renaming a link over a link to the same file would do nothing
             with atomic_path(kept) as part:
@@ -48,4 +59,6 @@ def keep_crops(task: tuple[Path, Path, tuple[Crop, ...]]) -> list[tuple[int, str
                     os.link((folder / crop.path).resolve(), part)
                 except OSError:  # another file system, or one without links
                     shutil.copyfile(folder / crop.path, part)
-    return problems
+        made[crop.path] = noted(kept, crop.digest)
+        new = True
+    return made, problems, new

@@ -4,15 +4,18 @@ DIR2/degraded.parquet     one row per observation; written last
 DIR2/lq/<pair_id>-<copy>  the low-resolution file itself: .jpg or .webp, or .png when q = 0
 DIR2/crops/...            the targets and all guides, as in the pairs' folder
 DIR2/degrade.json         what the folder is made with, so that two settings never mix
-DIR2/done.jsonl           hashes of the low-resolution files as they are made; gone once the table has them
+DIR2/done.jsonl           hash, size and time of each file as it is made; gone once the table has them
+
+Where a folder would hold more than 10,000 files or folders, they lie a folder deeper, called by the first digits of the
+hash of their own name; a set that was begun before that was so is finished as it was begun.
 
 Every file is whole or absent and depends on its own key alone: killed anywhere and run again, what is missing is made.
-So is what is not as it was made: a file of which neither the table nor the notes tell may be anything.
+So is what is not as it was made: a file of which neither the table nor the notes tell may be anything. A file that has
+the size and time that were noted is not read again.
 """
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,42 +23,37 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from gfr_data.degradation.crops import Crop, keep_crops
-from gfr_data.degradation.observations import Observation, degrade_pairs
+from gfr_data.degradation.crops import keep_crops
+from gfr_data.degradation.job import (
+    DONE_FILE,
+    FOLDER,
+    TASK_PAIRS,
+    Job,
+    count_tasks,
+    crop_tasks,
+    observation_tasks,
+    prepare,
+)
+from gfr_data.degradation.observations import degrade_pairs
 from gfr_data.engine import Engine, WorkerDiedError, run
 from manifests import (
     DEGRADED,
     DEGRADED_FILE,
     PAIRS,
-    PAIRS_FILE,
-    ConfigError,
     DataError,
     Progress,
-    Provenance,
-    hash_bytes,
-    hash_file,
     is_made_by,
     is_whole,
-    named_files,
-    provenance,
     read_table,
-    settings_of,
     silent,
-    write_table,
+    write_parts,
 )
-from manifests.degradation.draws import pair_keys
-from manifests.degradation.spaces import AnyDraws, Space, draw_from, settings_of_space
-from manifests.folders import Kind, check, claimed, remove
+from manifests.degradation.spaces import Space
+from manifests.files import digest_of
+from manifests.folders import check, claimed, remove
 from manifests.notes import append_note, read_notes
-
-SETTINGS_FILE = "degrade.json"
-DONE_FILE = "done.jsonl"
-TOOL = "gfr-data degrade"
-TASK_PAIRS = 16  # pairs that a worker does at a time
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
-FILES = (DEGRADED_FILE, DONE_FILE, "lq/*.jpg", "lq/*.png", "lq/*.webp", "crops/*.png")
-FOLDER = Kind(TOOL, SETTINGS_FILE, '{"blur_sigma"', FILES, lambda out: settings_of(out / DEGRADED_FILE, TOOL))
-
+from manifests.tables.io import ROW_GROUP
+from manifests.tables.parts import regrouped
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -76,20 +74,6 @@ class DegradeSummary:
         return f"{total:,} observations ({parts}): {kinds}; {self.written:,} of them new"
 
 
-@dataclass(frozen=True)
-class _Job:
-    """Everything there is to make."""
-
-    folder: Path  # of the pairs
-    out: Path
-    table: pa.Table  # PAIRS, the rows of the splits
-    rows: np.ndarray  # (pairs,) int64, their numbers in pairs.parquet
-    draws: AnyDraws  # of all observations, copies of a pair one after another
-    names: tuple[str, ...]  # lq_path of each observation
-    copies: int
-    made_by: Provenance
-
-
 def degrade_dataset(
     pairs_dir: Path,
     out: Path,
@@ -107,7 +91,7 @@ def degrade_dataset(
     used or are not those of `out`, DataError when `out` is somebody else's, or crops are unreadable: these are named,
     and all others are done.
     """
-    job = _prepare(pairs_dir, out, splits, space, copies, seed)
+    job = prepare(pairs_dir, out, splits, space, copies, seed, overwrite)
     with claimed(out, FOLDER, job.made_by.config, overwrite):
         finished = _finished(job)
         summary = _summary(job, 0, changed=False) if finished else _make(job, seed, Engine(jobs=jobs), progress)
@@ -115,21 +99,27 @@ def degrade_dataset(
         return summary
 
 
-def _make(job: _Job, seed: int, engine: Engine, progress: Progress) -> DegradeSummary:
+def _make(job: Job, seed: int, engine: Engine, progress: Progress) -> DegradeSummary:
     """Make all that is not there yet, the table last."""
-    kept = list(_run_all(keep_crops, list(_crop_tasks(job)), engine, "crops", progress))
-    hashes: dict[str, str] = {}
-    written = 0
-    for part, new in _run_all(degrade_pairs, list(_tasks(job)), engine, "degrade", progress):
+    known = _known(job)
+    problems: list[tuple[int, str]] = []
+    crops = crop_tasks(job, TASK_PAIRS, known)
+    for kept, unusable, new in _run_all(keep_crops, crops, job, engine, "crops", progress):
         if new:
-            append_note(job.out / DONE_FILE, part)
-        hashes |= part
-        written += new
-    problems = sorted(problem for part in kept for problem in part)
+            append_note(job.out / DONE_FILE, kept)
+        problems += unusable
+    digests: dict[str, str] = {}
+    written = 0
+    observations = observation_tasks(job, TASK_PAIRS, known)
+    for made, new, count in _run_all(degrade_pairs, observations, job, engine, "degrade", progress):
+        if new:
+            append_note(job.out / DONE_FILE, made)
+        digests |= {name: digest_of(one) for name, one in made.items()}
+        written += count
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise DataError(f"{problems[0][1]}{more}; build the pairs again, then run this again: what is done stays")
-    write_table(job.out / DEGRADED_FILE, _table(job, hashes, seed), DEGRADED, job.made_by)
+        raise DataError(f"{min(problems)[1]}{more}; build the pairs again, then run this again: what is done stays")
+    write_parts(job.out / DEGRADED_FILE, regrouped(_tables(job, digests, seed), ROW_GROUP), DEGRADED, job.made_by)
     return _summary(job, written, changed=True)
 
 
@@ -143,118 +133,50 @@ def plan(
     overwrite: bool = False,
 ) -> DegradeSummary:
     """What `degrade_dataset` would do; writes nothing. Raises what it would raise before it begins."""
-    job = _prepare(pairs_dir, out, splits, space, copies, seed)
+    job = prepare(pairs_dir, out, splits, space, copies, seed, overwrite)
     stays = bool(check(out, FOLDER, job.made_by.config, overwrite))
-    known = _known_hashes(job) if stays else {}
+    known = _known(job) if stays else {}
     missing = sum(not (name in known and is_whole(out / name)) for name in job.names)
     return _summary(job, written=missing, changed=not (stays and _finished(job)))
 
 
-def splits_to_degrade(table: pa.Table, splits: Sequence[str] | None, where: Path) -> list[str]:
-    """The splits to degrade, sorted. Raises ConfigError for one that the table does not have."""
-    present = sorted(set(table["split"].to_pylist()))
-    if splits:
-        unknown = sorted(set(splits) - set(present))
-        if unknown:
-            raise ConfigError(f"{where} has no split {', '.join(unknown)}; it has {', '.join(present) or 'no pairs'}")
-        return sorted(set(splits))
-    chosen = [split for split in present if split.startswith("test-")] or [split for split in present if split == "val"]
-    if not chosen:
-        raise ConfigError(f"{where} has no test split and no 'val'; name one of its splits: {', '.join(present)}")
-    return chosen
-
-
-def _prepare(folder: Path, out: Path, splits: Sequence[str] | None, space: Space, copies: int, seed: int) -> _Job:
-    if copies < 1:
-        raise ConfigError(f"--copies must be at least 1, but is {copies}")
-    if out.resolve() == folder.resolve():
-        raise ConfigError(f"--out is the folder of the pairs, {folder}; give another one")
-    table = read_table(folder / PAIRS_FILE, PAIRS)
-    chosen = splits_to_degrade(table, splits, folder / PAIRS_FILE)
-    rows = np.array([row for row, split in enumerate(table["split"].to_pylist()) if split in chosen])
-    table = table.select(PAIRS.names).take(pa.array(rows))
-    keys = np.repeat(pair_keys(seed, table["pair_id"].to_pylist()), copies)
-    draws = draw_from(space, keys, np.tile(np.arange(copies), len(rows)))
-    observations = [(pair_id, copy) for pair_id in table["pair_id"].to_pylist() for copy in range(copies)]
-    names = tuple(
-        f"lq/{_plain(pair_id)}-{copy}{extension}"
-        for (pair_id, copy), extension in zip(observations, draws.extensions(), strict=True)
-    )
-    settings = settings_of_space(space) | {
-        "splits": chosen,
-        "copies": copies,
-        "seed": seed,
-        "pairs_hash": hash_file(folder / PAIRS_FILE),
-    }
-    return _Job(folder, out, table, rows, draws, names, copies, provenance(TOOL, settings))
-
-
-def _plain(pair_id: str) -> str:
-    """`pair_id` where it can be the name of a file; otherwise its hash."""
-    return pair_id if PLAIN_NAME.fullmatch(pair_id) and len(pair_id) < 200 else hash_bytes(pair_id.encode())
-
-
-def _finished(job: _Job) -> bool:
+def _finished(job: Job) -> bool:
     """Whether `out` holds the result: a table that can be read, and all its files, as far as their ends tell."""
-    if not _hashes_of_table(job):
+    if not _digests_of_table(job):
         return False
-    crops = {file.path for file in named_files(job.table)}
+    crops = {crop.path for _, crop in job.crops()}
     return all(is_whole(job.out / name) for name in (*job.names, *crops))
 
 
-def _known_hashes(job: _Job) -> dict[str, str]:
-    """The hash of each file that was made, by its lq_path: of all from the table, before that as they were noted."""
-    if known := _hashes_of_table(job):
+def _known(job: Job) -> dict[str, str]:
+    """What is known of each file that was made: of low-resolution ones from the table, before that as it was noted."""
+    if known := _digests_of_table(job):
         return known
     notes = read_notes(job.out / DONE_FILE)
-    return {path: digest for note in notes for path, digest in note.items() if isinstance(digest, str)}
+    return {path: made for note in notes for path, made in note.items() if isinstance(made, str)}
 
 
-def _hashes_of_table(job: _Job) -> dict[str, str]:
-    """The hash of each file by its lq_path; {} where there is no table."""
+def _digests_of_table(job: Job) -> dict[str, str]:
+    """The hash of each low-resolution file by its lq_path; {} where there is no table."""
     path = job.out / DEGRADED_FILE
     if not is_made_by(path, job.made_by):
         return {}
     try:
-        table = read_table(path, DEGRADED)
+        table = read_table(path, DEGRADED, ["lq_path", "lq_hash"])
     except DataError:  # damaged: it is made again
         return {}
     return dict(zip(table["lq_path"].to_pylist(), table["lq_hash"].to_pylist(), strict=True))
 
 
-def _crop_tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Crop, ...]]]:
-    """Each crop once, in parts."""
-    crops = {crop.path: crop for crop in _crops(job)}
-    listed = sorted(crops.values(), key=lambda crop: crop.path)
-    for start in range(0, len(listed), TASK_PAIRS):
-        yield job.folder, job.out, tuple(listed[start : start + TASK_PAIRS])
-
-
-def _crops(job: _Job) -> Iterator[Crop]:
-    """All crops that the pairs name; the targets first, in the order of the rows."""
-    for file in named_files(job.table):
-        yield Crop(file.path, file.digest, job.folder / PAIRS_FILE, int(job.rows[file.row]), file.column)
-
-
-def _tasks(job: _Job) -> Iterator[tuple[Path, Path, tuple[Observation, ...]]]:
-    """The observations of a few pairs each, copies one after another."""
-    draws = (job.draws.at(number) for number in range(len(job.names)))
-    targets = (crop for crop in _crops(job) if crop.column == "target_path" for _ in range(job.copies))
-    known = _known_hashes(job)
-    observations = tuple(zip(targets, job.names, draws, map(known.get, job.names), strict=True))
-    size = TASK_PAIRS * job.copies
-    for start in range(0, len(observations), size):
-        yield job.folder, job.out, observations[start : start + size]
-
-
 def _run_all(
-    function: Callable[[Task], Result], tasks: list[Task], engine: Engine, stage: str, progress: Progress
+    function: Callable[[Task], Result], tasks: Iterable[Task], job: Job, engine: Engine, stage: str, progress: Progress
 ) -> Iterator[Result]:
-    progress(stage, 0, len(tasks))
+    count = count_tasks(job, TASK_PAIRS)
+    progress(stage, 0, count)
     try:
         for done, result in enumerate(run(function, tasks, engine), start=1):
             yield result
-            progress(stage, done, len(tasks))
+            progress(stage, done, count)
     except WorkerDiedError as error:
         raise DataError(f"a worker process ended ({error}); run again with fewer --jobs: what is done stays") from error
     except OSError as error:  # of the pairs' crops it is caught before: this is the folder that is written
@@ -262,29 +184,32 @@ def _run_all(
         raise DataError(f"{where}{error.strerror or error}; mend it, then run again: what is done stays") from error
 
 
-def _table(job: _Job, hashes: dict[str, str], seed: int) -> pa.Table:
-    repeated = job.table.take(pa.array(np.repeat(np.arange(job.table.num_rows), job.copies)))
-    columns: dict[str, Any] = {name: repeated[name] for name in PAIRS.names}
-    columns |= job.draws.columns()
-    columns |= {
-        "copy": np.tile(np.arange(job.copies), job.table.num_rows),
-        "lq_path": job.names,
-        "lq_hash": [hashes[name] for name in job.names],
-        "seed": np.full(len(job.names), seed),
-    }
-    none = [None] * len(job.names)  # what only other spaces have
-    return pa.table([_column(columns.get(field.name, none), field) for field in DEGRADED], schema=DEGRADED)
+def _tables(job: Job, digests: dict[str, str], seed: int) -> Iterator[pa.Table]:
+    """The table of observations, a part at a time."""
+    for first, part in job.parts(PAIRS.names):
+        repeated = part.take(pa.array(np.repeat(np.arange(part.num_rows), job.copies)))
+        own = slice(first * job.copies, (first + part.num_rows) * job.copies)
+        names = job.names[own]
+        columns: dict[str, Any] = {name: repeated[name] for name in PAIRS.names}
+        columns |= job.draws[own].columns()
+        columns |= {
+            "copy": np.tile(np.arange(job.copies), part.num_rows),
+            "lq_path": names,
+            "lq_hash": [digests[name] for name in names],
+            "seed": np.full(len(names), seed),
+        }
+        none = [None] * len(names)  # what only other spaces have
+        yield pa.table([_column(columns.get(field.name, none), field) for field in DEGRADED], schema=DEGRADED)
 
 
 def _column(values: Any, field: pa.Field) -> pa.Array | pa.ChunkedArray:
     return values.cast(field.type) if isinstance(values, pa.ChunkedArray) else pa.array(values).cast(field.type, False)
 
 
-def _summary(job: _Job, written: int, changed: bool) -> DegradeSummary:
-    splits = Counter(job.table["split"].to_pylist())
+def _summary(job: Job, written: int, changed: bool) -> DegradeSummary:
     files = Counter(Path(name).suffix for name in job.names)
     return DegradeSummary(
-        {split: count * job.copies for split, count in sorted(splits.items())},
+        {split: count * job.copies for split, count in sorted(job.splits.items())},
         dict(sorted(files.items())),
         written,
         changed,

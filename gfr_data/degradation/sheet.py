@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gfr_data.degradation.crops import Crop, read_crop
-from gfr_data.degradation.dataset import splits_to_degrade
+from gfr_data.degradation.job import splits_to_degrade
 from gfr_data.degradation.reference import degrade_image
 from manifests import PAIRS, PAIRS_FILE, DataError, read_table
 from manifests.crops import CROP_SIZE, UnusableError

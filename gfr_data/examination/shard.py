@@ -53,6 +53,7 @@ class ExaminationSettings:
     weights: str | None  # hash of the weights that find the landmarks, see `providers.hash_weights`
     points: str | None  # hash of the file of points, see `providers.hash_points`
     trust_program: bool = False  # run weights that are a TorchScript program
+    points_folder: Path | None = None  # where the build has put the points of that file, see `faces.point_table`
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def _tools(settings: ExaminationSettings) -> Tools:
     import torch
 
     from gfr_data.faces.mtcnn import Mtcnn
+    from gfr_data.faces.point_table import open_points
     from gfr_data.faces.providers import hash_points, hash_weights, open_provider
 
     # One thread each: the processes are as many as the cores, and sums in another order would change the last digits.
@@ -120,12 +122,13 @@ def _tools(settings: ExaminationSettings) -> Tools:
             f"the weights of --landmarks {settings.landmarks} are others here than where the build was started; "
             "give all machines the same file, and leave it alone until the build ends"
         )
-    if hash_points(settings.landmarks) != settings.points:
+    points = open_points(settings.points_folder, settings.points)
+    if points is None and hash_points(settings.landmarks) != settings.points:
         raise DataError(
             f"the points of --landmarks {settings.landmarks} are others here than where the build was started; "
             "give all machines the same file, and leave it alone until the build ends"
         )
-    provider = open_provider(settings.landmarks, settings.fan_weights, settings.device, settings.trust_program)
+    provider = open_provider(settings.landmarks, settings.fan_weights, settings.device, settings.trust_program, points)
     return Tools(Mtcnn(settings.device), provider, settings.thresholds)
 
 

@@ -5,6 +5,8 @@ work/shards/00000.parquet   the faces of shard 0, whole or absent
 work/shards/00000.now       rows of the shard that a worker is working on; it stays when the worker dies
 work/shards/00000.skip      rows that killed their worker twice
 work/shards/00000.crops     crops made of the shard's photographs, with what they were made of
+work/shards/00000.times     size and time of these crops, by which they are known again unread
+work/points/                points of --landmarks file:PATH while photographs are examined, see `faces.point_table`
 
 Index and shards carry the configuration and the hash of the weights that made them, as all tables do. What carries
 another, what is cut and what is missing are one: not there.
@@ -13,6 +15,7 @@ another, what is cut and what is missing are one: not there.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +25,7 @@ from manifests import DataError, Provenance, is_made_by, write_text
 from manifests.notes import read_note, write_note
 
 WORK = "work"  # the folder's name in that of the build
+POINTS = f"{WORK}/points"
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,27 @@ class Work:
 
     def sizes(self) -> list[int]:
         """Photographs of each shard. Raises DataError when the index is damaged."""
-        try:
-            metadata = pq.read_metadata(self.index)
-        except (pa.ArrowException, OSError) as error:
-            raise damaged(self.index, error) from error
-        return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        footer = self._footer()
+        return [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
 
     def count(self) -> int:
-        """How many shards the index has."""
-        return len(self.sizes())
+        """How many shards the index has. Raises DataError when the index is damaged."""
+        return int(self._footer().num_row_groups)
 
     def is_done(self, number: int) -> bool:
         """Whether a shard is finished."""
         return is_made_by(self.shard(number), self.made_by)
+
+    def is_undecided(self, number: int) -> bool:
+        """Whether nothing was decided about any photograph of a finished shard, as its footer tells."""
+        footer = pq.read_metadata(self.shard(number))
+        if "decision" not in footer.schema.to_arrow_schema().names:
+            return True  # a shard of before
+        groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
+        columns = [group.column(at) for group in groups for at in range(group.num_columns)]
+        found = [column for column in columns if column.path_in_schema == "decision"]
+        nulls = [one.statistics.null_count if one.statistics is not None else 0 for one in found]
+        return nulls == [one.num_values for one in found]
 
     def missing(self) -> list[int]:
         """Shards that are not finished."""
@@ -66,8 +78,18 @@ class Work:
 
     def photographs(self, number: int) -> pa.Table:
         """The index rows of one shard. Raises DataError when the index is damaged."""
+        footer = self._footer()
         try:
-            return pq.ParquetFile(self.index, page_checksum_verification=True).read_row_group(number)
+            with pq.ParquetFile(self.index, metadata=footer, page_checksum_verification=True) as file:
+                return file.read_row_group(number)
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(self.index, error) from error
+
+    def _footer(self) -> pq.FileMetaData:
+        """The index's footer, parsed once: it grows with the shards, each of which asks for it."""
+        try:
+            found = self.index.stat()
+            return _parsed(self.index, (found.st_ino, found.st_mtime_ns, found.st_size))
         except (pa.ArrowException, OSError) as error:
             raise damaged(self.index, error) from error
 
@@ -116,6 +138,19 @@ class Work:
         except (OSError, ValueError, TypeError):
             return {}
 
+    # Apart from the others: of all that a build leaves this alone is another each time.
+
+    def note_times(self, number: int, times: dict[str, str]) -> None:
+        """Note the crops of a shard as `files.noted` does, by their paths."""
+        write_note(self._times(number), dict(times))
+
+    def noted_times(self, number: int) -> dict[str, str]:
+        """What `note_times` noted; {} where nothing was, or the note is damaged."""
+        try:
+            return {path: str(time) for path, time in (read_note(self._times(number)) or {}).items()}
+        except OSError:
+            return {}
+
     def all_noted_crops(self) -> dict[str, str]:
         """The hash of each crop's file that was noted, by its path."""
         notes = (self.noted_crops(number) for number in range(self.count()))
@@ -129,11 +164,20 @@ class Work:
     def _crops(self, number: int) -> Path:
         return self.folder / "shards" / f"{number:05d}.crops"
 
+    def _times(self, number: int) -> Path:
+        return self.folder / "shards" / f"{number:05d}.times"
+
     def _now(self, number: int) -> Path:
         return self.folder / "shards" / f"{number:05d}.now"
 
     def _skip(self, number: int) -> Path:
         return self.folder / "shards" / f"{number:05d}.skip"
+
+
+@lru_cache(maxsize=1)
+def _parsed(path: Path, stamp: tuple[int, ...]) -> pq.FileMetaData:
+    """The footer of a Parquet file as it was when it had `stamp`."""
+    return pq.read_metadata(path)
 
 
 def damaged(path: Path, error: Exception) -> DataError:

@@ -76,7 +76,7 @@ def examine_again(
 
 
 def _has_other_decisions(work: Work, number: int, decided: Mapping[int, Decision]) -> bool:
-    if not work.is_done(number):
+    if not work.is_done(number) or (not decided and work.is_undecided(number)):
         return False
     rows = enumerate(read_shard(work, number, ["decision", "decision_why"]).to_pylist())
     return {row: decision for row, face in rows if (decision := decision_of(face)) is not None} != decided

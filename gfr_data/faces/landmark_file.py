@@ -1,6 +1,7 @@
 """Landmarks that exist already: a CSV, Parquet or TCDCN-style text file of paths and 136 numbers."""
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from gfr_data.faces.landmarks import POINTS, LandmarkRequest, Landmarks
+from gfr_data.faces.point_table import PointTable, make_points
 from gfr_data.sources.addresses import joined, path_key
 from gfr_data.sources.names import text_of
 from manifests import DataError
@@ -28,40 +30,35 @@ class LandmarkFile:
     line. Points are px of the upright photograph, or with `in_crop` of the crop. A row with a number that is missing or
     not finite counts as missing.
 
-    Holds 560 bytes a row in memory. Raises DataError when the file is missing or of another form.
+    table: where they lie already, as a build has put them; without it they go to a folder of this process, which ends
+    with it. Raises DataError when the file is missing or of another form.
     """
 
-    def __init__(self, path: Path, in_crop: bool = False) -> None:
+    def __init__(self, path: Path, in_crop: bool = False, table: PointTable | None = None) -> None:
         self.in_crop = in_crop
-        if not path.is_file():
-            raise DataError(f"{path}: no such file of landmarks; give --landmarks file:PATH of one that exists")
-        keys, self.parts = [np.empty(0, np.uint64)], []
-        for paths, values in _read(path):
-            keys.append(np.array([path_key(str(path.parent), name) for name in paths], np.uint64))
-            self.parts.append(values)  # left as they are: to join or sort them would take the memory twice
-        self.first = np.cumsum([0, *(len(part) for part in self.parts)])  # row of each part
-        self.rows = np.argsort(np.concatenate(keys), kind="stable")
-        self.keys = np.concatenate(keys)[self.rows]
+        if table is None:
+            if not path.is_file():
+                raise DataError(f"{path}: no such file of landmarks; give --landmarks file:PATH of one that exists")
+            self.own = tempfile.TemporaryDirectory(prefix="gfr-points-")
+            table = make_points(Path(self.own.name), keyed_points(path), "")
+        self.table = table
 
     def __call__(self, requests: Sequence[LandmarkRequest]) -> list[Landmarks | None]:
         """The points of each face, None where the file has none."""
         return [self._find(request) for request in requests]
 
     def _find(self, request: LandmarkRequest) -> Landmarks | None:
-        row = next(
-            (row for key in _keys(request.root, request.source_path) if (row := self._row(key)) is not None), None
-        )
-        if row is None:
+        found = (self.table.find(key) for key in _keys(request.root, request.source_path))
+        points = next((points for points in found if points is not None), None)
+        if points is None or not np.isfinite(points).all():
             return None
-        part = int(np.searchsorted(self.first, row, side="right")) - 1
-        points = self.parts[part][row - self.first[part]].reshape(POINTS, 2)
-        if not np.isfinite(points).all():
-            return None
-        return Landmarks(points.copy() if self.in_crop else request.geometry.to_crop(points))
+        return Landmarks(points if self.in_crop else request.geometry.to_crop(points))
 
-    def _row(self, key: int) -> int | None:
-        at = int(np.searchsorted(self.keys, np.uint64(key)))
-        return int(self.rows[at]) if at < len(self.keys) and self.keys[at] == key else None
+
+def keyed_points(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Keys (n,) uint64 and points (n, 136) float32 of a file, a part at a time. Raises DataError for another form."""
+    for paths, values in _read(path):
+        yield np.array([path_key(str(path.parent), name) for name in paths], np.uint64), values
 
 
 def require_match(path: Path, photographs: Iterable[tuple[str, str]]) -> None:

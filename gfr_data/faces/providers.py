@@ -9,9 +9,13 @@ from collections.abc import Iterable
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gfr_data.faces.landmarks import Provider
 from manifests import ConfigError, DataError, hash_file, weights
+
+if TYPE_CHECKING:
+    from gfr_data.faces.point_table import PointTable
 
 GROUP = "gfr.landmarks"  # of entry points
 CROP_PIXELS = "?pixels=crop"  # after the path: the points are px of the 256 px crop, not of the photograph
@@ -37,11 +41,16 @@ def choose_provider(fan_weights: Path | None = None) -> str:
 
 
 def open_provider(
-    spec: str, fan_weights: Path | None = None, device: str = "cpu", trust_program: bool = False
+    spec: str,
+    fan_weights: Path | None = None,
+    device: str = "cpu",
+    trust_program: bool = False,
+    points: "PointTable | None" = None,
 ) -> Provider:
     """The provider that `spec` names: 'fan', 'dlib', 'file:PATH', or one that another package registers.
 
-    trust_program: run weights of 'fan' that are a TorchScript program.
+    trust_program: run weights of 'fan' that are a TorchScript program. points: those of 'file:PATH', where a build has
+    put them.
 
     Raises ConfigError for an unknown one, DataError when its weights or its file are missing or wrong.
     """
@@ -60,7 +69,7 @@ def open_provider(
     if spec.startswith("file:"):
         from gfr_data.faces.landmark_file import LandmarkFile
 
-        return LandmarkFile(points_file(spec), in_crop=spec.endswith(CROP_PIXELS))
+        return LandmarkFile(points_file(spec), spec.endswith(CROP_PIXELS), points)
     provider: Provider = entry_points(group=GROUP)[spec].load()(fan_weights=fan_weights, device=device)
     return provider
 
@@ -104,6 +113,15 @@ def hash_points(spec: str) -> str | None:
     if not path.is_file():
         raise DataError(f"--landmarks {spec}: {path} does not exist; give a CSV, Parquet or TCDCN text of points")
     return hash_file(path)
+
+
+def put_points(spec: str, folder: Path, digest: str) -> None:
+    """Put the points of 'file:PATH' where all workers map them, unless they lie there; `digest` is the file's hash."""
+    from gfr_data.faces.landmark_file import keyed_points
+    from gfr_data.faces.point_table import make_points, open_points
+
+    if open_points(folder, digest) is None:
+        make_points(folder, keyed_points(points_file(spec)), digest)
 
 
 def require_points(spec: str, photographs: Iterable[tuple[str, str]]) -> None:

@@ -1,143 +1,139 @@
 """From examined faces to pairs: remove copies, select an identity's guide and targets, split by person.
 
-Holds the candidates of all identities (at most 24 of each), not the photographs.
+Holds columns of the candidates of all identities (at most 24 of each), and their pictures while copies are looked for.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
-import pyarrow.compute as pc
+import numpy as np
 
 from gfr_data.examination.decisions import GUIDE
-from gfr_data.examination.index import given_pairs
-from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work
-from gfr_data.pairs.guide import Candidate, SelectionRules, may_be_target, rank_guides, select
+from gfr_data.pairs.candidates import Entry, Faces, IdentityKey, Prints, read_faces
+from gfr_data.pairs.guide import SelectionRules, may_be_target, rank_guides, select
 from gfr_data.pairs.splits import Group, Place, assign_splits, home, precedence
 from gfr_data.quality.copies import find_copies
 from gfr_data.sources.names import order_of
 from gfr_data.sources.source import Source
 
-IdentityKey = tuple[str, str, str]  # dataset, subset, identity
-RowKey = tuple[int, int]  # shard, row in the shard
-
-_COLUMNS = ["dataset", "subset", "identity", "person", "source_path", "perceptual_hash", "picture", "decision"]
-_NUMBERS = [item.name for item in fields(Candidate) if item.name != "key"]
-
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An acceptable face with landmarks, and where its row is."""
-
-    row: RowKey
-    dataset: str
-    subset: str
-    identity: str
-    person: str
-    face: Candidate
-    hash: int
-    picture: bytes
-    references: tuple[RowKey, ...] = ()  # where pairs are given: those of this target
-    decision: str | None = None  # 'keep' or 'guide' where a person decided so
-
-    @property
-    def identity_key(self) -> IdentityKey:
-        return self.dataset, self.subset, self.identity
-
-
-@dataclass(frozen=True)
 class Pair:
+    """Faces by their numbers."""
+
     split: str
-    target: Entry
-    guide: Entry
-    more: tuple[Entry, ...] = ()  # further guides, the fittest first
+    target: int
+    guide: int
+    more: tuple[int, ...] = ()  # further guides, the fittest first
 
 
 @dataclass(frozen=True)
 class Choice:
+    faces: Faces
     pairs: tuple[Pair, ...]  # by dataset, subset, identity; an identity's targets in the order they were chosen
-    copies: dict[RowKey, str]  # copy -> 'dataset/path' of the photograph that is kept
+    copies: dict[int, str]  # face that is a copy -> 'dataset/path' of the photograph that is kept
     excluded: dict[IdentityKey, Place]  # identities whose person is in another split
     without_pair: Counter[str]  # reason -> identities that gave no pair
 
-    def roles(self) -> dict[RowKey, str]:
-        """'guide' or 'target' of each selected row."""
-        further = {entry.row: "guide" for pair in self.pairs for entry in pair.more}
-        targets = {pair.target.row: "target" for pair in self.pairs}
-        return further | targets | {pair.guide.row: "guide" for pair in self.pairs}
+    def roles(self) -> list[str | None]:
+        """'guide' or 'target' of each face that is selected, None of the others."""
+        roles: list[str | None] = [None] * len(self.faces)
+        for pair in self.pairs:
+            for number in pair.more:
+                roles[number] = "guide"
+        for pair in self.pairs:
+            roles[pair.target] = "target"
+        for pair in self.pairs:
+            roles[pair.guide] = "guide"
+        return roles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Selected:
     """What an identity gives."""
 
-    guided: tuple[tuple[Entry, tuple[Entry, ...]], ...]  # a target and its guides each, in the order they were chosen
+    guided: tuple[tuple[int, tuple[int, ...]], ...]  # a target and its guides each, in the order they were chosen
     reason: str | None  # why there is no pair
 
 
-def choose_pairs(entries: Sequence[Entry], sources: Sequence[Source], rules: SelectionRules, seed: int) -> Choice:
-    """Which faces become pairs of which split, and why the others do not."""
+def choose_pairs(work: Work, sources: Sequence[Source], rules: SelectionRules, seed: int) -> Choice:
+    """Which of the examined faces become pairs of which split, and why the others do not."""
     layouts = {source.dataset: source.layout for source in sources}
-    copies = _copies(entries, layouts, seed)
-    kept = sorted((entry for entry in entries if entry.row not in copies), key=lambda entry: entry.identity_key)
-    selected: dict[IdentityKey, Selected] = {}
-    for whose, group in groupby(kept, key=lambda entry: entry.identity_key):
-        choose = _given if layouts[whose[0]] == "mapping" else _best
-        selected[whose] = choose(list(group), rules)
-    giving = [one for one in selected.values() if one.guided]
-    places = assign_splits([_group(one, layouts) for one in giving], seed)
+    faces, prints = read_faces(work)
+    copies = _copies(faces, prints, layouts, seed)
+    del prints  # most of the memory
+    selected = dict(_select(faces, copies, layouts, rules))
+    giving = [number for number, one in selected.items() if one.guided]
+    groups = [_group(faces, number, len(selected[number].guided), layouts) for number in giving]
     pairs: list[Pair] = []
     excluded: dict[IdentityKey, Place] = {}
-    for one, place in zip(giving, places, strict=True):
+    for number, place in zip(giving, assign_splits(groups, seed), strict=True):
         if place.split is None:
-            excluded[one.guided[0][0].identity_key] = place
+            excluded[faces.keys[number]] = place
         else:
-            pairs += [Pair(place.split, target, guides[0], guides[1:]) for target, guides in one.guided]
+            guided = selected[number].guided
+            pairs += [Pair(place.split, target, guides[0], guides[1:]) for target, guides in guided]
     reasons = [one.reason for one in selected.values()] + [place.reason for place in excluded.values()]
-    return Choice(tuple(pairs), copies, excluded, Counter(reason for reason in reasons if reason is not None))
+    known = Counter(reason for reason in reasons if reason is not None)
+    return Choice(faces, tuple(pairs), copies, excluded, known)
 
 
-def _group(one: Selected, layouts: dict[str, str]) -> Group:
-    whose = one.guided[0][0]
-    layout = layouts[whose.dataset]
-    return Group(whose.dataset, layout, whose.subset, whose.identity, whose.person, len(one.guided))
+def _group(faces: Faces, number: int, pairs: int, layouts: dict[str, str]) -> Group:
+    dataset, subset, identity = faces.keys[number]
+    return Group(dataset, layouts[dataset], subset, identity, faces.persons[number], pairs)
 
 
-def read_entries(work: Work) -> list[Entry]:
-    """The acceptable faces with landmarks of all shards."""
-    entries: list[Entry] = []
-    for number in range(work.count()):
-        table = read_shard(work, number, ["status", *_COLUMNS, *_NUMBERS])
-        given = given_pairs(work, number)
-        rows = pc.indices_nonzero(pc.and_(pc.equal(table["status"], "spare"), pc.is_valid(table["yaw"])))
-        for row, face in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
-            dataset, subset, identity, person, path, code, picture, decision = (face[name] for name in _COLUMNS)
-            candidate = Candidate(path, **{name: face[name] for name in _NUMBERS})
-            own = tuple((number, other) for other in given.get(row, ()))
-            who = dataset, subset, identity, person
-            entries.append(Entry((number, row), *who, candidate, code, picture, own, decision))
-    return entries
+def _select(
+    faces: Faces, copies: dict[int, str], layouts: dict[str, str], rules: SelectionRules
+) -> Iterator[tuple[int, Selected]]:
+    """The number of each identity that has a face which is no copy, and what it gives."""
+    kept = np.ones(len(faces), bool)
+    kept[list(copies)] = False
+    entries = faces.entries(faces.by_identity(kept))
+    for _, group in groupby(entries, key=lambda entry: entry.identity_key):
+        own = list(group)
+        choose = _given if layouts[own[0].dataset] == "mapping" else _best
+        yield int(faces.identity[own[0].number]), choose(own, rules)
 
 
-def _copies(entries: Sequence[Entry], layouts: dict[str, str], seed: int) -> dict[RowKey, str]:
-    """Copies among all entries. Of two, that of the earlier split (`train` first) is kept, then the better one.
+def _copies(faces: Faces, prints: Prints, layouts: dict[str, str], seed: int) -> dict[int, str]:
+    """Copies among all faces. Of two, that of the earlier split (`train` first) is kept, then the better one.
 
     One that a person kept is none of another of its identity; of one elsewhere it is, for no photograph has two splits.
     """
-
-    def rank(entry: Entry) -> tuple[int, float, IdentityKey, tuple[str, str]]:
-        at = home(layouts[entry.dataset], entry.dataset, entry.subset, entry.person, seed)
-        return precedence(at), -entry.face.quality, entry.identity_key, order_of(entry.face.key)
-
-    ranked = sorted(entries, key=rank)
-    found = find_copies([entry.hash for entry in ranked], [entry.picture for entry in ranked])
+    order = _ranked(faces, layouts, seed)
+    found = find_copies(prints.hashes[order], prints.pictures, order)
+    copy, kept = order[found >= 0], order[found[found >= 0]]
+    same = faces.identity[copy] == faces.identity[kept]
+    decided = faces.column("decision", copy).is_valid().to_numpy(zero_copy_only=False)
+    names = zip(faces.column("dataset", kept).to_pylist(), faces.column("source_path", kept).to_pylist(), strict=True)
     return {
-        entry.row: f"{ranked[first].dataset}/{ranked[first].face.key}"
-        for entry, first in zip(ranked, found.tolist(), strict=True)
-        if first >= 0 and not (entry.decision and entry.identity_key == ranked[first].identity_key)
+        number: f"{dataset}/{path}"
+        for number, (dataset, path), keep in zip(copy.tolist(), names, (same & decided).tolist(), strict=True)
+        if not keep
     }
+
+
+def _ranked(faces: Faces, layouts: dict[str, str], seed: int) -> np.ndarray:
+    """The faces, (N,) int64, in the order in which they are kept: by split, quality, identity, path."""
+    homes = (
+        home(layouts[dataset], dataset, subset, person, seed)
+        for (dataset, subset, _), person in zip(faces.keys, faces.persons, strict=True)
+    )
+    split = np.fromiter(map(precedence, homes), np.int8, len(faces.keys))[faces.identity]
+    quality = faces.columns["quality"].to_numpy()
+    order = np.lexsort((faces.identity, -quality, split))
+    same = (np.diff(faces.identity[order]) == 0) & (np.diff(quality[order]) == 0) & (np.diff(split[order]) == 0)
+    # Of one identity and equally good: few, and only their order asks for paths.
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
+    for first, last in edges.reshape(-1, 2).tolist():
+        equal = order[first : last + 1]
+        places = [order_of(path) for path in faces.column("source_path", equal).to_pylist()]
+        order[first : last + 1] = equal[sorted(range(len(equal)), key=places.__getitem__)]
+    return order
 
 
 def _best(faces: list[Entry], rules: SelectionRules) -> Selected:
@@ -146,12 +142,11 @@ def _best(faces: list[Entry], rules: SelectionRules) -> Selected:
     selection = select([entry.face for entry in faces], rules, wanted)
     if selection.guide is None:
         return Selected((), selection.reason)
-    by_face = {id(entry.face): entry for entry in faces}
-    guide = by_face[id(selection.guide)]
+    number = {id(entry.face): entry.number for entry in faces}
     guided = []
     for target in selection.targets:
         others = rank_guides(target, [face for face in selection.targets if face is not target], rules)
-        guided.append((by_face[id(target)], (guide, *(by_face[id(face)] for face in others))))
+        guided.append((number[id(target)], tuple(number[id(face)] for face in (selection.guide, *others))))
     return Selected(tuple(guided), None)
 
 
@@ -163,6 +158,6 @@ def _given(faces: list[Entry], rules: SelectionRules) -> Selected:
         others = {entry.face.key: entry for row in target.references if (entry := by_row.get(row)) is not None}
         ranked = rank_guides(target.face, [entry.face for entry in others.values()], rules)
         if ranked := sorted(ranked, key=lambda face: others[face.key].decision != GUIDE):
-            guided.append((target, tuple(others[face.key] for face in ranked)))
+            guided.append((target.number, tuple(others[face.key].number for face in ranked)))
     reason = "no_guide" if any(entry.references for entry in faces) else "too_few_faces"
     return Selected(tuple(guided), None if guided else reason)

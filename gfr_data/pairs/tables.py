@@ -1,11 +1,12 @@
 """Write the chosen faces: crops, `faces`, `pairs`. Each file is whole or absent and has the same bytes in every run."""
 
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,13 @@ import pyarrow as pa
 from gfr_data.examination.index import read_again, read_photographs
 from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work
-from gfr_data.pairs.choose import Choice, Pair, RowKey
+from gfr_data.pairs.candidates import Faces
+from gfr_data.pairs.choose import Choice, Pair
 from gfr_data.sources.source import Source
-from manifests import FACES, PAIRS, hash_bytes, hash_file, to_table, write_bytes
+from manifests import FACES, PAIRS, hash_bytes, hash_file, write_bytes
+from manifests.crowds import crowded, placed
+from manifests.files import digest_of, is_as_noted, noted
+from manifests.tables.io import ROW_GROUP
 from manifests.tables.schemas import MORE_GUIDES
 
 CROPS = "crops"
@@ -33,23 +38,35 @@ class CropTask:
     paths: dict[int, str]  # row -> where its crop goes, relative to `out`
 
 
-def name_crops(choice: Choice) -> dict[RowKey, str]:
-    """`crops/<dataset>/<identity>/<stem>.png` of each selected face, in characters every file system takes.
+@dataclass(frozen=True)
+class CropNames:
+    """What the crops of the selected faces are called."""
 
-    No two are alike.
-    """
-    paths: dict[RowKey, str] = {}
+    names: dict[int, str]  # of each face by its number: <dataset>/<identity>/<stem>
+    folders: dict[str, int]  # those that would be crowded, see `manifests.crowds`
+
+    def path(self, number: int) -> str:
+        """Where the crop of a face lies, relative to the build's folder."""
+        return f"{CROPS}/{placed(self.names[number], self.folders)}.png"
+
+
+def name_crops(choice: Choice) -> CropNames:
+    """The name of each selected face's crop, in characters every file system takes. No two are alike."""
+    names: dict[int, str] = {}
     taken: set[str] = set()
-    selected = {entry.row: entry for pair in choice.pairs for entry in (pair.target, pair.guide, *pair.more)}
-    for entry in sorted(selected.values(), key=lambda entry: (entry.identity_key, entry.face.key)):
-        stem = entry.face.key.rpartition("/")[2].rpartition(".")[0] or entry.face.key.rpartition("/")[2]
-        plain = f"{CROPS}/{_plain(entry.dataset)}/{_plain(entry.identity)}/{_plain(stem)}"
-        # Case does not tell files apart everywhere.
-        if plain.lower() in taken:
-            plain += "-" + hash_bytes(f"{entry.subset}/{entry.face.key}".encode())[:12]
-        taken.add(plain.lower())
-        paths[entry.row] = plain + ".png"
-    return paths
+    faces = choice.faces
+    selected = np.zeros(len(faces), bool)
+    selected[[number for pair in choice.pairs for number in (pair.target, pair.guide, *pair.more)]] = True
+    for _, group in groupby(faces.entries(faces.by_identity(selected)), key=lambda entry: entry.identity_key):
+        for entry in sorted(group, key=lambda entry: entry.face.key):
+            stem = entry.face.key.rpartition("/")[2].rpartition(".")[0] or entry.face.key.rpartition("/")[2]
+            plain = f"{_plain(entry.dataset)}/{_plain(entry.identity)}/{_plain(stem)}"
+            # Case does not tell files apart everywhere.
+            if plain.lower() in taken:
+                plain += "-" + hash_bytes(f"{entry.subset}/{entry.face.key}".encode())[:12]
+            taken.add(plain.lower())
+            names[entry.number] = plain
+    return CropNames(names, crowded(names.values()))
 
 
 def _plain(name: str) -> str:
@@ -58,35 +75,43 @@ def _plain(name: str) -> str:
     return plain if plain == name else f"{plain}-{hash_bytes(name.encode())[:8]}"
 
 
-def crop_tasks(work: Work, out: Path, sources: tuple[Source, ...], paths: dict[RowKey, str]) -> list[CropTask]:
-    """The crops at `paths`, a task for each shard."""
-    return [
-        CropTask(work, out, sources, number, {row: paths[number, row] for _, row in keys})
-        for number, keys in groupby(sorted(paths), key=lambda key: key[0])
-    ]
+def crop_tasks(
+    work: Work, out: Path, sources: tuple[Source, ...], faces: Faces, names: CropNames
+) -> Iterator[CropTask]:
+    """The crops that have a name, a task for each shard."""
+    for shard, group in groupby(sorted(names.names), key=lambda number: int(faces.shard[number])):
+        paths = {int(faces.row[number]): names.path(number) for number in group}
+        yield CropTask(work, out, sources, shard, paths)
 
 
-def write_crops(task: CropTask) -> dict[str, str] | CropTask:
-    """Write the crops of one shard that are not there as they were made; return each path with the hash of its file.
+def write_crops(task: CropTask) -> tuple[int, dict[int, str] | None]:
+    """Write the crops of one shard that are not there as they were made; return its number and each row's file's hash.
 
-    Returns the task itself when a photograph is not what was examined any more.
+    None instead of hashes when a photograph is not what was examined any more.
     """
     photographs = read_photographs(task.work, task.number, task.sources)
     columns = ["box", "width", "height", "content_hash"]
-    noted, made = task.work.noted_crops(task.number), {}
+    known, times = task.work.noted_crops(task.number), task.work.noted_times(task.number)
+    made: dict[str, tuple[str, str]] = {}
+    seen: dict[str, str] = {}
     for (row, path), face in zip(task.paths.items(), _take(task.work, task.number, task.paths, columns), strict=True):
         file, digest = task.out / path, face["content_hash"]
-        whole = noted.get(path, ("", ""))
-        if whole[0] != digest or not file.is_file() or hash_file(file) != whole[1]:
-            if (image := read_again(photographs[row], digest)) is None:
-                return task
-            content = _encoded(image, photographs[row].source, face)
-            write_bytes(file, content)
-            whole = digest, hash_bytes(content)
-        made[path] = whole
-    if made != noted:
+        photograph, whole = known.get(path, ("", ""))
+        time = times.get(path, "")
+        if photograph != digest or digest_of(time) != whole or not is_as_noted(file, time):
+            if photograph != digest or not file.is_file() or hash_file(file) != whole:
+                if (image := read_again(photographs[row], digest)) is None:
+                    return task.number, None
+                content = _encoded(image, photographs[row].source, face)
+                write_bytes(file, content)
+                whole = hash_bytes(content)
+            time = noted(file, whole)
+        made[path], seen[path] = (digest, whole), time
+    if made != known:
         task.work.note_crops(task.number, made)
-    return {path: digest for path, (_, digest) in made.items()}
+    if seen != times:
+        task.work.note_times(task.number, seen)
+    return task.number, {row: made[path][1] for row, path in task.paths.items()}
 
 
 def _encoded(image: np.ndarray, source: Source, face: dict[str, Any]) -> bytes:
@@ -104,9 +129,11 @@ def _encoded(image: np.ndarray, source: Source, face: dict[str, Any]) -> bytes:
 def remove_other_crops(out: Path, paths: Iterable[str]) -> None:
     """Remove the crops of an earlier choice, made before a photograph was examined anew."""
     kept = set(paths)
-    for file in (out / CROPS).rglob("*.png"):
-        if file.relative_to(out).as_posix() not in kept:
-            file.unlink(missing_ok=True)
+    for folder, _, files in os.walk(out / CROPS):
+        inside = Path(folder).relative_to(out).as_posix()
+        for file in files:
+            if file.endswith(".png") and f"{inside}/{file}" not in kept:
+                Path(folder, file).unlink(missing_ok=True)
 
 
 def _take(work: Work, number: int, rows: Iterable[int], columns: list[str]) -> list[dict[str, Any]]:
@@ -114,7 +141,7 @@ def _take(work: Work, number: int, rows: Iterable[int], columns: list[str]) -> l
     return list(read_shard(work, number, columns).take(pa.array(rows, pa.int64())).to_pylist())
 
 
-def face_tables(work: Work, choice: Choice, paths: dict[RowKey, str]) -> Iterator[pa.Table]:
+def face_tables(work: Work, choice: Choice, names: CropNames) -> Iterator[pa.Table]:
     """The `faces` table, a shard at a time: what was examined, with what was decided."""
     roles = choice.roles()
     for number in range(work.count()):
@@ -122,68 +149,81 @@ def face_tables(work: Work, choice: Choice, paths: dict[RowKey, str]) -> Iterato
         rows = range(table.num_rows)
         status, reason, message = (table[name].to_pylist() for name in ("status", "reason", "message"))
         whose = list(zip(*(table[name].to_pylist() for name in ("dataset", "subset", "identity")), strict=True))
+        own = choice.faces.of_shard(number)
+        faces = dict(zip(choice.faces.row[own].tolist(), range(own.start, own.stop), strict=True))
+        role: list[str | None] = [None] * len(rows)
+        crop: list[str | None] = [None] * len(rows)
         for row in rows:
-            key = (number, row)
-            if key in roles:
-                status[row] = "selected"
-            elif key in choice.copies:
+            face = faces.get(row)
+            if face is not None and roles[face] is not None:
+                status[row], role[row], crop[row] = "selected", roles[face], names.path(face)
+            elif face in choice.copies:
                 status[row], reason[row] = "rejected", "duplicate"
-                message[row] = f"a copy of {choice.copies[key]}"
+                message[row] = f"a copy of {choice.copies[face]}"
             elif status[row] == "spare" and whose[row] in choice.excluded:
                 place = choice.excluded[whose[row]]
                 status[row], reason[row] = "rejected", place.reason
                 message[row] = f"the person is in {place.persons_split}"
-        changed = {
-            "status": status,
-            "reason": reason,
-            "message": message,
-            "role": [roles.get((number, row)) for row in rows],
-            "crop_path": [paths.get((number, row)) for row in rows],
-        }
+        changed = {"status": status, "reason": reason, "message": message, "role": role, "crop_path": crop}
         yield pa.table(
             {f.name: pa.array(changed[f.name], f.type) if f.name in changed else table[f.name] for f in FACES}
         )
 
 
-def pair_table(work: Work, pairs: Sequence[Pair], paths: dict[RowKey, str], hashes: dict[str, str]) -> pa.Table:
-    """The `pairs` table. `hashes`: crop path -> hash of the file."""
-    landmarks: dict[RowKey, list[float]] = {}
-    for number, group in groupby(sorted(paths), key=lambda key: key[0]):
-        keys = list(group)
-        found = _take(work, number, [row for _, row in keys], ["landmarks"])
-        landmarks |= {key: face["landmarks"] for key, face in zip(keys, found, strict=True)}
-    return to_table([_pair_row(pair, paths, hashes, landmarks) for pair in pairs], PAIRS)
+def pair_tables(work: Work, choice: Choice, names: CropNames, hashes: dict[int, str]) -> Iterator[pa.Table]:
+    """The `pairs` table, some pairs at a time. names, hashes: of each selected face, its crop's."""
+    selected = np.array(sorted(names.names), np.int64)
+    points = np.empty((len(selected), 136), np.float32)
+    for shard, group in groupby(range(len(selected)), key=lambda at: int(choice.faces.shard[selected[at]])):
+        places = list(group)
+        column = read_shard(work, shard, ["landmarks"])["landmarks"]
+        rows = pa.array(choice.faces.row[selected[places]])
+        points[places] = column.take(rows).combine_chunks().flatten().to_numpy().reshape(-1, 136)
+    made = _Made(choice.faces, names, hashes, selected, points)
+    for at in range(0, max(len(choice.pairs), 1), ROW_GROUP):
+        yield _pair_table(choice.pairs[at : at + ROW_GROUP], made)
 
 
-def _pair_row(
-    pair: Pair, paths: dict[RowKey, str], hashes: dict[str, str], landmarks: dict[RowKey, list[float]]
-) -> dict[str, object]:
-    target, guide = paths[pair.target.row], paths[pair.guide.row]
-    stem = target.removeprefix(f"{CROPS}/").removesuffix(".png")
-    row: dict[str, object] = {
-        "pair_id": f"{stem}+{Path(guide).stem}",
-        "split": pair.split,
-        "dataset": pair.target.dataset,
-        "identity": pair.target.identity,
-        "person": pair.target.person,
-    }
-    for role, entry, path in (("target", pair.target, target), ("guide", pair.guide, guide)):
-        row |= {
-            f"{role}_path": path,
-            f"{role}_landmarks": landmarks[entry.row],
-            f"{role}_yaw": entry.face.yaw,
-            f"{role}_pitch": entry.face.pitch,
-            f"{role}_roll": entry.face.roll,
-            f"{role}_quality": entry.face.quality,
-            f"{role}_hash": hashes[path],
-            f"{role}_source_path": entry.face.key,
+@dataclass(frozen=True)
+class _Made:
+    """What the selected faces gave."""
+
+    faces: Faces
+    names: CropNames
+    hashes: dict[int, str]  # of their files
+    selected: np.ndarray  # (M,) int64, the faces, sorted
+    points: np.ndarray  # (M, 136) float32, their landmarks
+
+    def columns(self, numbers: Sequence[int]) -> dict[str, pa.Array]:
+        """What the table has of each of some faces, by the end of the column's name."""
+        paths = [self.names.path(number) for number in numbers]
+        points = self.points[np.searchsorted(self.selected, np.array(numbers, np.int64))]
+        return {
+            "path": pa.array(paths, pa.string()),
+            "landmarks": pa.array(points.ravel()),
+            **{name: self.faces.column(name, numbers) for name in ("yaw", "pitch", "roll", "quality")},
+            "hash": pa.array([self.hashes[number] for number in numbers], pa.string()),
+            "source_path": self.faces.column("source_path", numbers),
         }
-    further = {
-        "path": [paths[entry.row] for entry in pair.more],
-        "landmarks": [value for entry in pair.more for value in landmarks[entry.row]],
-        "hash": [hashes[paths[entry.row]] for entry in pair.more],
-        "source_path": [entry.face.key for entry in pair.more],
+
+
+def _pair_table(pairs: Sequence[Pair], made: _Made) -> pa.Table:
+    targets, guides = [pair.target for pair in pairs], [pair.guide for pair in pairs]
+    names = made.names.names
+    columns: dict[str, pa.Array] = {
+        "pair_id": pa.array(
+            [f"{names[pair.target]}+{PurePosixPath(names[pair.guide]).name}" for pair in pairs], pa.string()
+        ),
+        "split": pa.array([pair.split for pair in pairs], pa.string()),
+        **{name: made.faces.column(name, targets) for name in ("dataset", "identity", "person")},
     }
-    for name in ("yaw", "pitch", "roll", "quality"):
-        further[name] = [getattr(entry.face, name) for entry in pair.more]
-    return row | {f"{MORE_GUIDES}_{name}": values for name, values in further.items()}
+    for role, numbers in (("target", targets), ("guide", guides)):
+        for name, values in made.columns(numbers).items():
+            columns[f"{role}_{name}"] = (
+                pa.FixedSizeListArray.from_arrays(values, 136) if name == "landmarks" else values
+            )
+    counts = np.cumsum([0, *(len(pair.more) for pair in pairs)])
+    for name, values in made.columns([number for pair in pairs for number in pair.more]).items():
+        offsets = pa.array((counts * (136 if name == "landmarks" else 1)).astype(np.int32))
+        columns[f"{MORE_GUIDES}_{name}"] = pa.ListArray.from_arrays(offsets, values)
+    return pa.table([columns[f.name].cast(f.type) for f in PAIRS], schema=PAIRS)

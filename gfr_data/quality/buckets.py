@@ -55,8 +55,10 @@ def cells_of(flat: np.ndarray, rows: np.ndarray) -> Cells:
     # The square root of a variation's spread remains: equal weights would make much of what a copy loses first.
     scale = (np.maximum(sizes, LEAST * sizes[-1] + 1e-9) ** 0.25).astype(np.float32)
     axes = (axes / scale).astype(np.float32)
-    parts = (rows[at : at + _SLICE] for at in range(0, len(rows), _SLICE))
-    return Cells(np.concatenate([(unit(flat[part]) - middle) @ axes for part in parts]), scale)
+    places = np.empty((len(rows), axes.shape[1]), np.float32)
+    for at in range(0, len(rows), _SLICE):
+        places[at : at + _SLICE] = (unit(flat[rows[at : at + _SLICE]]) - middle) @ axes
+    return Cells(places, scale)
 
 
 def _within(cells: np.ndarray, block: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -24,6 +24,7 @@ from manifests import (
     REASONS,
     DataError,
     read_provenance,
+    read_rows,
     read_table,
 )
 from manifests.crops import UnusableError, read_picture
@@ -56,17 +57,18 @@ MEASURES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("eye_open_right", "Right eye's opening", "", ("selection.guide_eyes",)),
 )
 _QUALITY_REASONS = REASONS[REASONS.index("low_resolution") : REASONS.index("duplicate")]
-_UNSHOWN = ("landmarks", "landmark_scores", "keypoints")  # columns that are most of the table
+# The columns that are read of all faces, and of those that are shown.
+_COUNTED = ("status", "reason", *(name for name, *_ in MEASURES))
+_SHOWN = tuple(name for name in FACES.names if name not in ("landmarks", "landmark_scores", "keypoints"))
 
 
 @dataclass(frozen=True)
 class Build:
-    """A build's folder, read."""
+    """A build's folder, read: of millions of faces what is counted, all columns only of those that are shown."""
 
     folder: Path
     settings: dict[str, Any]
-    faces: pa.Table
-    pairs: pa.Table
+    faces: pa.Table  # _COUNTED
     summary: BuildSummary
 
     def path_of(self, dataset: str, source_path: str) -> str:
@@ -84,9 +86,9 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
     """
     if summary is None:
         summary = read_summary(folder)
-    faces = read_table(folder / FACES_FILE, FACES, [name for name in FACES.names if name not in _UNSHOWN])
-    pairs = read_table(folder / PAIRS_FILE, PAIRS)
-    build = Build(folder, json.loads(read_provenance(folder / PAIRS_FILE).config), faces, pairs, summary)
+    faces = read_table(folder / FACES_FILE, FACES, _COUNTED)
+    build = Build(folder, json.loads(read_provenance(folder / PAIRS_FILE).config), faces, summary)
+    pairs = read_table(folder / PAIRS_FILE, PAIRS, ["split", "person"])
     page = render(
         TEMPLATE,
         title=f"Pairs in {folder.resolve().name}",
@@ -95,11 +97,11 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
         summary=summary,
         steps=_steps(summary),
         splits=_splits(summary),
-        pairs=_pairs(build),
-        rejected=[(reason, count, _faces(build, reason)) for reason, count in summary.reasons.items()],
+        pairs=_pairs(build, pairs),
+        rejected=_rejected(build),
         most_faces=FACES_SHOWN,
         measures=list(_measures(build)),
-        persons=_persons(build),
+        persons=_persons(build, pairs),
         decided=_decided(build),
         most_persons=PERSONS_SHOWN,
         settings=json.dumps(build.settings, indent=2),
@@ -134,14 +136,13 @@ def _splits(summary: BuildSummary) -> list[tuple[str, int, int, int | None]]:
     return [(name, summary.pairs.get(name, 0), summary.persons.get(name, 0), summary.paper.get(name)) for name in names]
 
 
-def _pairs(build: Build) -> list[dict[str, Any]]:
+def _pairs(build: Build, pairs: pa.Table) -> list[dict[str, Any]]:
     """Some pairs of each split, with their pictures."""
-    splits = build.pairs["split"].to_pylist()
     shown: list[int] = []
     for name in build.summary.pairs:
-        places = [place for place, split in enumerate(splits) if split == name]
+        places = pc.indices_nonzero(pc.equal(pairs["split"], name)).to_numpy()
         shown += _spread(places, max(4, PAIRS_SHOWN // len(build.summary.pairs)))
-    rows = build.pairs.take(shown).to_pylist() if shown else []
+    rows = read_rows(build.folder / PAIRS_FILE, PAIRS, shown).to_pylist()
     return [row | {role: _half(build, row, role) for role in ("target", "guide")} for row in rows]
 
 
@@ -160,22 +161,32 @@ def _half(build: Build, row: dict[str, Any], role: str) -> dict[str, Any]:
     }
 
 
-def _faces(build: Build, reason: str) -> list[dict[str, str]]:
-    """Some faces that fell out for `reason`: name, picture and what was measured."""
-    rows = _spread(pc.indices_nonzero(pc.equal(build.faces["reason"], reason)).to_pylist(), FACES_SHOWN)
-    found = []
-    for photograph, row in zip(_photographs(build, rows), build.faces.take(rows).to_pylist(), strict=True):
-        image = _face_image(photograph, row)
-        known = [f"{name} {row[name]:.3g}" for name, *_ in MEASURES if row[name] is not None]
-        found.append(
-            {
-                "uri": "" if image is None else data_uri(image, THUMBNAIL),
-                "title": "\n".join([f"{row['dataset']}/{row['source_path']}", row["message"] or "", *known]),
-                "path": build.path_of(row["dataset"], row["source_path"]),
-                "name": f"{row['identity']}/{row['source_path'].rpartition('/')[2]}",
-            }
-        )
-    return found
+def _rejected(build: Build) -> list[tuple[str, int, list[dict[str, str]]]]:
+    """Each reason, how many faces fell out for it, and some of them."""
+    reasons = build.faces["reason"]
+    places = {
+        reason: _spread(pc.indices_nonzero(pc.equal(reasons, reason)).to_numpy(), FACES_SHOWN)
+        for reason in build.summary.reasons
+    }
+    shown = [row for rows in places.values() for row in rows]
+    rows = iter(read_rows(build.folder / FACES_FILE, FACES, shown, _SHOWN).to_pylist())
+    photographs = iter(_photographs(build, shown))
+    return [
+        (reason, build.summary.reasons[reason], [_face(build, next(photographs), next(rows)) for _ in own])
+        for reason, own in places.items()
+    ]
+
+
+def _face(build: Build, photograph: Photograph, row: dict[str, Any]) -> dict[str, str]:
+    """A face that fell out: name, picture and what was measured."""
+    image = _face_image(photograph, row)
+    known = [f"{name} {row[name]:.3g}" for name, *_ in MEASURES if row[name] is not None]
+    return {
+        "uri": "" if image is None else data_uri(image, THUMBNAIL),
+        "title": "\n".join([f"{row['dataset']}/{row['source_path']}", row["message"] or "", *known]),
+        "path": build.path_of(row["dataset"], row["source_path"]),
+        "name": f"{row['identity']}/{row['source_path'].rpartition('/')[2]}",
+    }
 
 
 def _photographs(build: Build, rows: Sequence[int]) -> list[Photograph]:
@@ -189,10 +200,11 @@ def _photographs(build: Build, rows: Sequence[int]) -> list[Photograph]:
         pass
     datasets = {source.dataset: source for source in sources}
     names = ("dataset", "subset", "identity", "person", "source_path")
+    found = read_rows(build.folder / FACES_FILE, FACES, rows, names)
     return [
         Photograph(row, datasets[dataset], subset, identity, person, name_of(path), None)
         for row, (dataset, subset, identity, person, path) in zip(
-            rows, zip(*(build.faces[name].take(rows).to_pylist() for name in names), strict=True), strict=True
+            rows, zip(*(found[name].to_pylist() for name in names), strict=True), strict=True
         )
     ]
 
@@ -219,10 +231,15 @@ def _face_image(photograph: Photograph, row: dict[str, Any]) -> np.ndarray | Non
 
 def _decided(build: Build) -> list[tuple[str, str, str]]:
     """Path, decision and why of all photographs that were decided about."""
-    rows = build.faces.filter(pc.is_valid(build.faces["decision"]))
-    names = ("dataset", "source_path", "decision", "decision_why")
-    columns = (rows[name].to_pylist() for name in names)
-    return [(build.path_of(dataset, path), what, why or "") for dataset, path, what, why in zip(*columns, strict=True)]
+    if not build.summary.decisions:
+        return []
+    faces = read_table(
+        build.folder / FACES_FILE, FACES, ["dataset", "source_path", "decision", "decision_why"], repeats=True
+    )
+    rows = faces.filter(pc.is_valid(faces["decision"])).to_pylist()
+    return [
+        (build.path_of(row["dataset"], row["source_path"]), row["decision"], row["decision_why"] or "") for row in rows
+    ]
 
 
 def _measures(build: Build) -> Iterator[tuple[str, str, str, Any]]:
@@ -242,17 +259,17 @@ def _limits(settings: dict[str, Any], bound: str) -> list[float]:
     return [-float(value), float(value)] if bound.startswith("±") else [float(value)]
 
 
-def _persons(build: Build) -> dict[str, list[str]]:
+def _persons(build: Build, pairs: pa.Table) -> dict[str, list[str]]:
     """The names of each split's persons."""
-    columns = (build.pairs[name].to_pylist() for name in ("split", "person"))
-    whose: dict[str, set[str]] = {split: set() for split in build.summary.pairs}
-    for split, person in zip(*columns, strict=True):
-        whose[split].add(person)
-    return {split: sorted(names) for split, names in whose.items()}
+    found = pairs.group_by(["split", "person"]).aggregate([])
+    return {
+        split: sorted(found.filter(pc.equal(found["split"], split))["person"].to_pylist())
+        for split in build.summary.pairs
+    }
 
 
-def _spread(rows: Sequence[int], most: int) -> list[int]:
+def _spread(rows: np.ndarray, most: int) -> list[int]:
     """At most `most` of `rows`, evenly spaced."""
     if len(rows) <= most:
-        return list(rows)
-    return [rows[round(number * (len(rows) - 1) / (most - 1))] for number in range(most)]
+        return [int(row) for row in rows]
+    return [int(rows[round(number * (len(rows) - 1) / (most - 1))]) for number in range(most)]

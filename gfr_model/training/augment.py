@@ -13,7 +13,8 @@ from torch import Tensor
 from gfr_model.config import TrainConfig
 from gfr_model.device import send
 from gfr_model.networks.warp import identity_flow, normalise, to_pixels
-from gfr_model.training.pairs import Pairs, PairTable
+from gfr_model.training.pair_table import PairTable
+from gfr_model.training.pairs import Pairs
 
 LUMA = (0.299, 0.587, 0.114)  # BT.601
 PLAIN = 128  # grey level of a guide that stands for none

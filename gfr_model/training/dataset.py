@@ -11,7 +11,8 @@ import torch
 from torch.utils.data import Dataset
 
 from gfr_model.degradation.batch import degrade_batch
-from gfr_model.training.pairs import COLUMNS, make_table, read_crop
+from gfr_model.training.pair_table import read_pair_table
+from gfr_model.training.pairs import read_crop
 from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, read_table
 from manifests.crops import CROP_SIZE, UnusableError, mirror_points, read_picture
 from manifests.degradation.draws import pair_keys
@@ -61,12 +62,12 @@ class PairDataset(Dataset[dict[str, Any]]):
             raise ConfigError(f"more_guides is {more_guides}, must be at least 0")
         self.fixed, self.flip = fixed, flip
         path = Path(folder) / PAIRS_FILE
-        table = read_table(path, PAIRS, columns=[*COLUMNS, *MORE_COLUMNS] if more_guides else COLUMNS)
+        table = read_table(path, PAIRS, columns=["pair_id", "split", "person", *(MORE_COLUMNS if more_guides else ())])
         splits = table.column("split").to_pylist()
         rows = [row for row, name in enumerate(splits) if name == split]
         if not rows:
             raise DataError(f"{path} has no split {split!r}; it has {', '.join(sorted(set(splits))) or 'no pairs'}")
-        self.table = make_table(Path(folder), table, rows)
+        self.table = read_pair_table(Path(folder), rows)
         self.persons = table.column("person").take(rows).to_pylist()
         self.more_guides = more_guides
         self.further = further_guides(table.take(rows), path, rows, more_guides) if more_guides else []

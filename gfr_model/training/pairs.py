@@ -6,66 +6,22 @@ Nothing here has a state that moves: which samples a step sees, and which of the
 
 import functools
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
 from gfr_model.device import send
+from gfr_model.training.pair_table import PairTable, read_pair_table
 from manifests import PAIRS, PAIRS_FILE, DataError, Progress, hash_bytes, hash_file, read_table, silent
 from manifests.crops import UnusableError, mirror_points, read_picture
 
 HELD_OUT_PAIRS = 200  # at most; the size of the paper's validation set (§4.1)
 UNKNOWN_MEMORY = 4 * 2**30  # bytes that are taken to be free where the system does not say
 RESIDENT_SHARE = 0.5  # of the free memory that crops may take
-COLUMNS = [
-    "pair_id",
-    "split",
-    "person",
-    *(f"{role}_{name}" for role in ("target", "guide") for name in ("path", "hash", "landmarks")),
-]
-
-
-@dataclass(frozen=True)
-class PairTable:
-    """The pairs of one split, in the manifest's order. Crops are named once, however many pairs share them."""
-
-    folder: Path
-    pair_ids: tuple[str, ...]
-    paths: tuple[str, ...]  # of the distinct crops, relative to `folder`
-    digests: tuple[str, ...]  # of their files
-    path_rows: tuple[str, ...]  # where each path stands, for messages: "row 3, target_path"
-    target: np.ndarray  # (N,) int64, index into `paths`
-    guide: np.ndarray  # (N,) int64, index into `paths`
-    crop_points: np.ndarray  # (M, 68, 2) float32, crop px
-    crop_persons: np.ndarray  # (M,) int64: crops of equal numbers show one person
-
-    def __len__(self) -> int:
-        return len(self.pair_ids)
-
-    @property
-    def target_points(self) -> np.ndarray:
-        """The targets' landmarks, (N, 68, 2) float32, crop px."""
-        return self.crop_points[self.target]
-
-    @property
-    def guide_points(self) -> np.ndarray:
-        """The guides' landmarks, (N, 68, 2) float32, crop px."""
-        return self.crop_points[self.guide]
-
-    @functools.cached_property
-    def _by_person(self) -> list[np.ndarray]:
-        order = np.argsort(self.crop_persons, kind="stable")
-        return np.split(order, np.flatnonzero(np.diff(self.crop_persons[order])) + 1)
-
-    def crops_of(self, person: int) -> np.ndarray:
-        """The crops of one person, indices into `paths`."""
-        return self._by_person[person]
 
 
 @dataclass(frozen=True)
@@ -95,7 +51,7 @@ def read_splits(folder: Path, hold_out: float, seed: int) -> Splits:
     Raises DataError when there is nothing to train on or to validate on.
     """
     path = folder / PAIRS_FILE
-    table = read_table(path, PAIRS, columns=COLUMNS)
+    table = read_table(path, PAIRS, columns=["pair_id", "split", "person"])
     split = table.column("split").to_pylist()
     train = [row for row, name in enumerate(split) if name == "train"]
     val = [row for row, name in enumerate(split) if name == "val"]
@@ -110,7 +66,7 @@ def read_splits(folder: Path, hold_out: float, seed: int) -> Splits:
                 f"pairs (hold_out={hold_out:g}); build pairs of at least two training persons, or set hold_out above 0"
             )
         note = f"no pairs of split 'val': {len(val)} of the training pairs, whole persons, validate instead"
-    return Splits(make_table(folder, table, train), make_table(folder, table, val), hash_file(path), note)
+    return Splits(read_pair_table(folder, train), read_pair_table(folder, val), hash_file(path), note)
 
 
 class ResidentCrops:
@@ -195,7 +151,7 @@ def read_crop(table: PairTable, index: int, size: int) -> np.ndarray:
     try:
         return read_picture(table.folder / table.paths[index], table.digests[index], size, table.folder)
     except UnusableError as error:
-        where = f"{table.folder / PAIRS_FILE}, {table.path_rows[index]}"
+        where = f"{table.folder / PAIRS_FILE}, {table.where(index)}"
         raise DataError(f"{where}: {error}; build the pairs again, or set image_size to theirs") from error
 
 
@@ -224,38 +180,6 @@ def _order(seed: int, epoch: int, count: int) -> np.ndarray:
 @functools.lru_cache(maxsize=2)
 def _coins(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=[seed, 2 * epoch + 1])).random(count) < 0.5
-
-
-def make_table(folder: Path, table: pa.Table, rows: Sequence[int]) -> PairTable:
-    chosen = table.take(pa.array(rows, pa.int64()))
-    paths: dict[str, tuple[int, str, str]] = {}
-    index: dict[str, np.ndarray] = {}
-    for role in ("target", "guide"):
-        names, digests = (chosen.column(f"{role}_{name}").to_pylist() for name in ("path", "hash"))
-        for row, name, digest in zip(rows, names, digests, strict=True):
-            paths.setdefault(name, (len(paths), digest, f"row {row}, {role}_path"))
-        index[role] = np.array([paths[name][0] for name in names], dtype=np.int64)
-    crop_points = np.empty((len(paths), 68, 2), np.float32)
-    crop_persons = np.empty(len(paths), np.int64)
-    for role, which in index.items():
-        crop_points[which] = _points(chosen, f"{role}_landmarks")
-        crop_persons[which] = chosen.column("person").dictionary_encode().combine_chunks().indices.to_numpy()
-    return PairTable(
-        folder=folder,
-        pair_ids=tuple(chosen.column("pair_id").to_pylist()),
-        paths=tuple(paths),
-        digests=tuple(digest for _, digest, _ in paths.values()),
-        path_rows=tuple(where for *_, where in paths.values()),
-        target=index["target"],
-        guide=index["guide"],
-        crop_points=crop_points,
-        crop_persons=crop_persons,
-    )
-
-
-def _points(table: pa.Table, column: str) -> np.ndarray:
-    values = table.column(column).combine_chunks()
-    return values.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, 68, 2)
 
 
 def _hold_out(persons: list[str], train: list[int], share: float, seed: int) -> tuple[list[int], list[int]]:

@@ -17,7 +17,8 @@ from gfr_model.device import open_device, tensor_float
 from gfr_model.training.batches import Feed
 from gfr_model.training.judges import load_identity, load_perceptual
 from gfr_model.training.objective import Judges
-from gfr_model.training.pairs import PairTable, Splits, load, read_splits
+from gfr_model.training.pair_table import PairTable
+from gfr_model.training.pairs import Splits, load, read_splits
 from gfr_model.training.processes import World
 from gfr_model.training.schedule import Plan, make_plan, window_of
 from gfr_model.training.step import Learner

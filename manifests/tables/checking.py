@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from manifests.errors import DataError
 from manifests.files import hash_file
 from manifests.progress import Progress, silent
-from manifests.tables.io import key_of, read_parts
+from manifests.tables.io import key_of
+from manifests.tables.parts import read_parts
 from manifests.tables.schemas import FILES, MORE_GUIDES, PAIRS, REASONS, SCHEMAS, STATUSES
 from manifests.tables.seal import is_intact
 
@@ -21,6 +22,7 @@ CROPS = (
     ("guide_path", "guide_hash"),
     (f"{MORE_GUIDES}_path", f"{MORE_GUIDES}_hash"),
 )
+_PART = 1 << 14  # rows that become objects together
 HASHED = {"faces": (), "pairs": CROPS, "degraded": (*CROPS, ("lq_path", "lq_hash")), "scores": ()}
 
 
@@ -37,10 +39,12 @@ class NamedFile:
 def named_files(table: pa.Table, columns: Sequence[tuple[str, str]] = CROPS) -> Iterator[NamedFile]:
     """The files that a table names in columns of paths, with their hashes; some many times."""
     for path_column, hash_column in columns:
-        found = zip(table[path_column].to_pylist(), table[hash_column].to_pylist(), strict=True)
-        for row, (paths, digests) in enumerate(found):
-            many = (paths or [], digests or []) if pa.types.is_list(table[path_column].type) else ([paths], [digests])
-            yield from (NamedFile(path, digest, row, path_column) for path, digest in zip(*many, strict=False))
+        row = -1
+        for part in table.select([path_column, hash_column]).to_batches(_PART):
+            for paths, digests in zip(*(column.to_pylist() for column in part.columns), strict=True):
+                row += 1
+                many = (paths or [], digests or []) if pa.types.is_list(part.schema[0].type) else ([paths], [digests])
+                yield from (NamedFile(path, digest, row, path_column) for path, digest in zip(*many, strict=False))
 
 
 def validate_dataset(folder: str | Path, progress: Progress = silent) -> list[str]:
@@ -139,14 +143,21 @@ def _odd_lists(table: pa.Table, first: int) -> Iterator[str]:
 
 def _shared(table: pa.Table, what: str, columns: Sequence[str]) -> Iterator[str]:
     """The values of `columns` that are in more than one split; `what` says what such a value is."""
-    splits = defaultdict(set)
+    parts = []
     for column in columns:
-        for found, split in zip(table.column(column).to_pylist(), table.column("split").to_pylist(), strict=True):
-            for value in found or [] if pa.types.is_list(table[column].type) else [found]:
-                splits[value].add(split)
-    for value, where in sorted(splits.items()):
-        if len(where) > 1:
-            yield f"{what.format(value)} is in several splits: {', '.join(sorted(where))}"
+        values, splits = table[column].combine_chunks(), table["split"].combine_chunks()
+        if pa.types.is_list(values.type):
+            splits, values = splits.take(pc.list_parent_indices(values)), pc.list_flatten(values)
+        both = pa.table({"value": values, "split": splits})
+        parts.append(both.group_by(["value", "split"]).aggregate([]))
+    found = pa.concat_tables(parts).group_by(["value", "split"]).aggregate([])
+    counts = found.group_by("value").aggregate([("split", "count")])
+    several = counts.filter(pc.greater(counts["split_count"], 1))["value"]
+    where = defaultdict(set)
+    for row in found.filter(pc.is_in(found["value"], several.combine_chunks())).to_pylist():
+        where[row["value"]].add(row["split"])
+    for value, splits in sorted(where.items()):
+        yield f"{what.format(value)} is in several splits: {', '.join(sorted(splits))}"
 
 
 def _bad_files(name: str, table: pa.Table, folder: Path, progress: Progress) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,38 +95,20 @@ def read_table(
     name that could not be a file's or landmarks that are not finite, or two rows have one key.
     """
     path = Path(path)
-    reading = _reading(path, schema, columns)
+    reading = reading_of(path, schema, columns)
     try:
         table = pq.read_table(path, columns=reading.names, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     table = reading.checked(table)
     if not repeats and set(keys := key_of(schema)) <= set(table.schema.names):
         _check_keys(path, table, keys)
     return table
 
 
-def read_parts(path: str | Path, schema: pa.Schema) -> Iterator[tuple[int, pa.Table]]:
-    """Read and check a table as `read_table` does with `repeats`, a row group at a time: its first row, its rows."""
-    path, first = Path(path), 0
-    reading = _reading(path, schema, None)
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
-    with file:
-        for group in range(file.num_row_groups):
-            try:
-                part = file.read_row_group(group, columns=reading.names)
-            except (pa.ArrowException, OSError) as error:
-                raise _damaged(path, error) from error
-            yield first, reading.checked(part, first)
-            first += part.num_rows
-
-
 @dataclass(frozen=True)
-class _Reading:
-    """What is read of a table, and what it is checked against."""
+class Reading:
+    """What is read of a table, and what it is checked against; see `reading_of`."""
 
     path: Path
     wanted: pa.Schema
@@ -143,7 +125,7 @@ class _Reading:
         return table
 
 
-def _reading(path: Path, schema: pa.Schema, columns: Sequence[str] | None) -> _Reading:
+def reading_of(path: Path, schema: pa.Schema, columns: Sequence[str] | None) -> Reading:
     """What to read of a file. Raises DataError for one that is missing, damaged or has other columns."""
     found = read_schema(path)
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
@@ -153,13 +135,14 @@ def _reading(path: Path, schema: pa.Schema, columns: Sequence[str] | None) -> _R
     try:
         whole = seal.is_intact(path)
     except OSError as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     if not whole:
         raise DataError(f"{path} is damaged: its bytes are not those that were written; make it again")
-    return _Reading(path, wanted, names, added)
+    return Reading(path, wanted, names, added)
 
 
-def _damaged(path: Path, error: Exception) -> DataError:
+def damaged(path: Path, error: Exception) -> DataError:
+    """The error for a table that cannot be read."""
     return DataError(f"{path} is damaged: {_first_line(error)}; make it again")
 
 

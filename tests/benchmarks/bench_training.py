@@ -40,7 +40,8 @@ from gfr_model.presets import resolve
 from gfr_model.training import losses
 from gfr_model.training.batches import Feed, Inputs
 from gfr_model.training.objective import Judges, view
-from gfr_model.training.pairs import PairTable, load, read_splits
+from gfr_model.training.pair_table import PairTable
+from gfr_model.training.pairs import load, read_splits
 from gfr_model.training.processes import World
 from gfr_model.training.step import Learner
 from manifests import PAIRS, PAIRS_FILE, hash_file, keep_freed_memory, provenance, to_table, write_table

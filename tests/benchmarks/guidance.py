@@ -39,7 +39,8 @@ from gfr_model.networks.warp import normalise, sample_flow, to_pixels
 from gfr_model.results.statistics import compare
 from gfr_model.scoring.metrics import psnr, ssim
 from gfr_model.training.dataset import MORE_COLUMNS, FurtherGuide, further_guides
-from gfr_model.training.pairs import COLUMNS, Pairs, PairSet, load, make_table
+from gfr_model.training.pair_table import COLUMNS, read_pair_table
+from gfr_model.training.pairs import Pairs, PairSet, load
 from manifests import PAIRS, PAIRS_FILE, read_table
 from manifests.degradation.draws import draw_many, pair_keys
 from manifests.degradation.space import parse_space
@@ -146,7 +147,7 @@ def test_pairs(folder: Path, most: int, everyone: bool) -> Test:
     print(f"{len(rows)} pairs, {(~inside).sum()} left out: their landmarks lie outside the crop, on another face")
     rows = rows[inside]
     rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
-    pairs = load(make_table(folder, table, rows.tolist()), 256, "host", CPU)
+    pairs = load(read_pair_table(folder, rows), 256, "host", CPU)
     further = further_guides(table.take(rows), folder / PAIRS_FILE, rows.tolist(), SEVERAL - 1)
     return Test(pairs, frame.person.to_numpy()[rows], further)
 

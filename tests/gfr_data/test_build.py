@@ -26,7 +26,19 @@ from gfr_data.examination.work import Work
 from gfr_data.examination.workers import examine_all
 from gfr_data.sources.layouts import list_identities
 from gfr_data.sources.options import parse_source
-from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, ConfigError, DataError, read_table, silent, validate_dataset
+from manifests import (
+    FACES,
+    FACES_FILE,
+    PAIRS,
+    PAIRS_FILE,
+    ConfigError,
+    DataError,
+    hash_file,
+    read_table,
+    silent,
+    validate_dataset,
+)
+from manifests.crowds import crowded
 
 KILLS = int(os.environ.get("GFR_KILLS", "3"))  # set it to 20 for the long form of the test that kills the build
 
@@ -173,6 +185,53 @@ def test_the_paper_s_numbers_of_pairs_are_a_subset_that_is_listed(copied: Path, 
         listed = list(csv.DictReader(file))
     assert listed == [{name: row[name] for name in listed[0]} for row in dealt if row["split"] == most]
     assert not validate_dataset(tmp_path / "pairs")
+
+
+def again(built: Path, out: Path) -> Path:
+    """A copy of a build without its tables, which are made again from its shards and crops."""
+    shutil.copytree(built, out)
+    for name in (FACES_FILE, PAIRS_FILE, "report.html", "summary.json"):
+        (out / name).unlink()
+    return out
+
+
+def test_pairs_in_parts_are_the_same_pairs(copied: Path, built: Path, tmp_path: Path) -> None:
+    """Of millions they are written some at a time."""
+    out = again(built, tmp_path / "pairs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gfr_data.pairs.tables.ROW_GROUP", 3)
+        build_pairs(config_of(copied, out))
+    whole = read_table(built / PAIRS_FILE, PAIRS)
+    assert whole.num_rows > 6
+    assert read_table(out / PAIRS_FILE, PAIRS).equals(whole)
+
+
+def test_where_a_folder_of_crops_would_be_crowded_it_is_parted(copied: Path, built: Path, tmp_path: Path) -> None:
+    out = again(built, tmp_path / "pairs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gfr_data.pairs.tables.crowded", lambda names: crowded(names, 1))
+        build_pairs(config_of(copied, out))
+    assert validate_dataset(out) == []
+    before, after = (read_table(folder / PAIRS_FILE, PAIRS).to_pylist() for folder in (built, out))
+    assert [row["pair_id"] for row in after] == [row["pair_id"] for row in before]
+    assert all((out / row["target_path"]).is_file() for row in after)
+    assert [row["target_hash"] for row in after] == [row["target_hash"] for row in before]
+    assert after[0]["target_path"] != before[0]["target_path"]
+    assert not build_pairs(config_of(copied, out)).changed  # a finished one is what it is, however it was laid out
+    assert not build_pairs(config_of(copied, built)).changed
+
+
+def test_crops_that_are_as_they_were_noted_are_not_read_again(
+    copied: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = again(built, tmp_path / "pairs")  # copied with their times
+    read: list[Path] = []
+    monkeypatch.setattr("gfr_data.pairs.tables.hash_file", lambda path: read.append(path) or hash_file(path))
+    touched = min((out / "crops").rglob("*.png"))
+    os.utime(touched, ns=(0, 0))
+    build_pairs(config_of(copied, out))
+    assert read == [touched]
+    assert contents(out) == contents(built)
 
 
 def test_same_command_again_does_nothing(copied: Path, built: Path) -> None:

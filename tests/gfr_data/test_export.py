@@ -138,6 +138,33 @@ def test_card_tells_pairs_persons_and_columns(folder: Path, tmp_path: Path) -> N
     assert "consent" in text
 
 
+@pytest.mark.parametrize(("form", "size"), [("webdataset", 1), ("parquet-embedded", 1000)])
+def test_an_interrupted_export_goes_on_without_looking_at_what_is_finished(
+    folder: Path, tmp_path: Path, form: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    export(folder, whole, form, size=size)
+
+    def stops(stage: str, done: int, total: int) -> None:
+        if (stage, done) in (("export", 3), ("export train", 3)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(folder, out, form, stops, size=size)
+    finished = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.suffix in (".tar", ".parquet")}
+    assert finished
+    with pytest.raises(DataError, match="not empty"):
+        export(folder, out, form, size=size + 1)  # another export
+    read: list[str] = []
+    monkeypatch.setattr("gfr_data.export.decode_picture", lambda content, path, side: read.append(path.name))
+    summary = export(folder, out, form, size=size)
+    assert len(read) == 2 * (5 - len(finished))  # of a pair each
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    files = {path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()}
+    assert set(summary.files) == files == {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert all((out / name).read_bytes() == (whole / name).read_bytes() for name in files)
+
+
 def test_existing_files_are_kept_without_overwrite(folder: Path, tmp_path: Path) -> None:
     export(folder, tmp_path / "out", "webdataset")
     with pytest.raises(DataError, match="--overwrite"):

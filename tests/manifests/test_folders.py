@@ -14,8 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests import ConfigError, DataError
-from manifests.folders import HOLDER, NO_LOCKS, Kind, check, claimed, held, json_changes, remove
+from manifests import ConfigError, DataError, atomic_path
+from manifests.folders import (
+    HOLDER,
+    NO_LOCKS,
+    Kind,
+    check,
+    claimed,
+    held,
+    json_changes,
+    remove,
+    remove_unfinished,
+)
 
 KIND = Kind("gfr-test", "mark.json", '{"seed"', ("table.parquet", "crops/*.png", "work/*"))
 SETTINGS = '{"seed": 0, "rules": {"most": 5}}'
@@ -304,3 +314,18 @@ def test_a_folder_that_was_made_and_never_filled_is_removed_too(tmp_path):
     (tmp_path / "other").mkdir()
     remove(tmp_path, KIND.files)
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_file_that_another_command_took_for_unfinished_is_an_error_and_the_old_one_stays(tmp_path: Path) -> None:
+    """What happens where the file system has no locks, and two commands write one folder."""
+    (tmp_path / "file.txt").write_text("old")
+
+    def write() -> None:
+        with atomic_path(tmp_path / "file.txt") as part:
+            part.write_text("new")
+            remove_unfinished(tmp_path, ())
+
+    with pytest.raises(DataError, match=r"cannot write .*file\.txt"):
+        write()
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+    assert (tmp_path / "file.txt").read_text() == "old"

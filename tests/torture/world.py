@@ -95,7 +95,8 @@ def contents(path: Path) -> dict[str, str]:
     """The hash of each file of a result by its name in it, but for what depends on the time of day."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
     names = {file.relative_to(path).as_posix(): file for file in files if file.is_symlink() or not file.is_dir()}
-    return {name: _hash(file) for name, file in names.items() if not name.startswith(CLOCKED)}
+    timed = (*CLOCKED, *(name for name in names if name.endswith(".times")))
+    return {name: _hash(file) for name, file in names.items() if not name.startswith(timed)}
 
 
 def _hash(file: Path) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from gfr_data.degradation.crops import read_crop
 from gfr_data.degradation.dataset import degrade_dataset, plan
 from gfr_data.degradation.reference import degrade_image
 from manifests import (
@@ -28,6 +29,7 @@ from manifests import (
     validate_dataset,
     write_table,
 )
+from manifests.crowds import crowded
 from manifests.degradation.chains import FIRST
 from manifests.degradation.draws import draw
 from manifests.degradation.passes import PASS_PARAMETERS
@@ -222,6 +224,51 @@ def test_of_an_unfinished_set_only_files_that_are_as_they_were_made_are_kept(pai
     degrade_dataset(pairs, out, splits, SPACE, copies=2)
     assert files_of(out) == files_of(whole)
     assert {path for path in made if path.stat().st_mtime_ns != before[path]} == {first, second}
+
+
+def test_what_is_as_it_was_noted_is_not_read_again(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr("gfr_data.degradation.dataset.TASK_PAIRS", 1)
+    out = tmp_path / "out"
+    splits = ["train", "val", "test-a"]
+
+    def stops(stage, done, total):
+        if stage == "degrade" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        degrade_dataset(pairs, out, splits, SPACE, copies=2, progress=stops)
+    made = {path.relative_to(out).as_posix() for path in (out / "lq").iterdir()}
+    read = []
+    for module in ("crops", "observations"):
+        monkeypatch.setattr(
+            f"gfr_data.degradation.{module}.read_crop", lambda _, crop: read.append(crop.path) or read_crop(pairs, crop)
+        )
+        monkeypatch.setattr(f"gfr_data.degradation.{module}.hash_file", read.append)
+    degrade_dataset(pairs, out, splits, SPACE, copies=2)
+    table = read_table(out / "degraded.parquet", DEGRADED).to_pylist()
+    assert read == [row["target_path"] for row in table if row["lq_path"] not in made and row["copy"] == 0]
+    monkeypatch.undo()
+    degrade_dataset(pairs, tmp_path / "whole", splits, SPACE, copies=2)
+    assert files_of(out) == files_of(tmp_path / "whole")
+
+
+def test_where_a_folder_would_be_crowded_it_is_parted_unless_it_was_begun_before(pairs, tmp_path, monkeypatch):
+    flat = tmp_path / "flat"
+    degrade_dataset(pairs, flat, ["val"], SPACE, copies=4)
+    before = files_of(flat)
+    (flat / "degraded.parquet").unlink()
+    monkeypatch.setattr("gfr_data.degradation.job.crowded", lambda names: crowded(names, 3))
+    degrade_dataset(pairs, flat, ["val"], SPACE, copies=4)
+    assert files_of(flat) == before
+    degrade_dataset(pairs, tmp_path / "parted", ["val"], SPACE, copies=4)
+    assert validate_dataset(tmp_path / "parted") == []
+    assert not degrade_dataset(pairs, tmp_path / "parted", ["val"], SPACE, copies=4).changed
+    rows = [read_table(folder / "degraded.parquet", DEGRADED).to_pylist() for folder in (flat, tmp_path / "parted")]
+    assert [row["lq_hash"] for row in rows[0]] == [row["lq_hash"] for row in rows[1]]
+    assert {Path(row["lq_path"]).name for row in rows[1]} == {Path(row["lq_path"]).name for row in rows[0]}
+    assert max(len(list(folder.iterdir())) for folder in (tmp_path / "parted/lq").iterdir()) <= 4
+    degrade_dataset(pairs, flat, ["val"], SPACE, copies=4, overwrite=True)
+    assert files_of(flat) == files_of(tmp_path / "parted")
 
 
 def test_of_two_commands_in_one_folder_the_second_is_told_who_has_it(pairs, tmp_path):

@@ -28,6 +28,7 @@ from manifests import (
 )
 from manifests.tables import io
 from manifests.tables.io import VERSION_KEY
+from manifests.tables.parts import read_parts, read_rows, regrouped
 
 MADE_BY = provenance("test", {"seed": 1})
 
@@ -222,11 +223,29 @@ def test_a_table_is_read_in_parts_that_count_their_rows(tmp_path: Path) -> None:
     path = tmp_path / "pairs.parquet"
     table = to_table([pair(number) for number in range(5)], PAIRS)
     io.write_parts(path, [table], PAIRS, MADE_BY, group=2)
-    parts = list(io.read_parts(path, PAIRS))
+    parts = list(read_parts(path, PAIRS))
     assert [(first, part.num_rows) for first, part in parts] == [(0, 2), (2, 2), (4, 1)]
     assert pa.concat_tables([part for _, part in parts]).equals(read_table(path, PAIRS))
     stamp = pq.read_schema(path).metadata
     bad = to_table([pair(n, target_path="../x" if n == 3 else "x") for n in range(5)], PAIRS)
     pq.write_table(bad.replace_schema_metadata(stamp), path, row_group_size=2)  # as only somebody else would
     with pytest.raises(DataError, match="row 3, column target_path"):
-        list(io.read_parts(path, PAIRS))
+        list(read_parts(path, PAIRS))
+
+
+def test_some_rows_are_those_of_the_table_in_the_order_that_was_asked(tmp_path):
+    path = tmp_path / PAIRS_FILE
+    io.write_parts(path, [to_table([pair(number) for number in range(7)], PAIRS)], PAIRS, MADE_BY, group=2)
+    whole = read_table(path, PAIRS)
+    for rows in ([], [3], [6, 0, 5, 0]):
+        assert read_rows(path, PAIRS, rows).to_pylist() == whole.take(pa.array(rows, pa.int64())).to_pylist()
+    assert [first for first, _ in read_parts(path, PAIRS, ["split"], [3, 6])] == [2, 6]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 9])
+def test_rows_that_are_grouped_anew_are_the_same_rows(size):
+    table = to_table([pair(number) for number in range(7)], PAIRS)
+    parts = list(regrouped([table.slice(0, 3), table.slice(3, 1), table.slice(4, 3)], size))
+    assert pa.concat_tables(parts).equals(table)
+    assert {part.num_rows for part in parts[:-1]} <= {size}
+    assert 0 < parts[-1].num_rows <= size
