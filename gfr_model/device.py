@@ -61,6 +61,12 @@ def at_precision(precision: str, device: torch.device) -> AbstractContextManager
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether `device` is a processor with instructions for bfloat16 (AVX-512 BF16); others imitate them."""
+    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # some versions of torch cannot say
+    return device.type == "cpu" and asked is not None and bool(asked())
+
+
 @contextmanager
 def tensor_float(allowed: bool) -> Iterator[None]:
     """Allow or forbid TensorFloat-32 on CUDA for the length of a run."""

@@ -6,17 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from gfr_data.faces.crop import crop
 from gfr_model.config import TrainConfig
-from gfr_model.inference import TrainedModel
+from gfr_model.inference import TrainedModel, load_model
 from gfr_model.networks.gfrnet import Restoration
 from gfr_model.networks.points import Landmarks
+from gfr_model.restoration import restore
 from gfr_model.restoration.faces import FoundFace, Quality
 from gfr_model.restoration.guides import Guide, Guides
 from gfr_model.restoration.head import Head
-from gfr_model.restoration.restore import Options, comparison, restore_photograph
+from gfr_model.restoration.restore import Options, comparison, restore_photograph, run_network, to_image
 from manifests import ConfigError, DataError
 from manifests.crops import CropGeometry
 
@@ -327,3 +329,30 @@ def test_each_guide_that_serves_and_seems_to_be_another_person_is_named():
     made = restore_photograph(photograph(), "p", shown, net, eyes, Options(most_guides=2), Alike(0.2))
     warned = [note for note in made.faces[0].notes if "another person" in note]
     assert [note.split()[1] for note in warned] == ["a", "b"]
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    """A crop of a rendered face, badly reduced, and one of another."""
+    folder = Path(__file__).parents[2] / "gfr_data" / "faces" / "data"
+    first, second = (np.asarray(Image.open(path).resize((256, 256))) for path in sorted(folder.glob("*.jpg"))[:2])
+    low = Image.fromarray(first).resize((64, 64), Image.Resampling.BICUBIC)
+    return np.asarray(low.resize((256, 256), Image.Resampling.BICUBIC)), second
+
+
+@pytest.mark.parametrize(
+    ("changes", "shortened"), [({}, True), ({"precision": "float32"}, False), ({"recnet": "unet", "window": 0}, False)]
+)
+def test_what_was_trained_in_bfloat16_restores_in_it_where_the_processor_can(rendered, monkeypatch, changes, shortened):
+    model = load_model("default")
+    model = replace(model, config=replace(model.config, **changes))
+    made = []
+    for can in (False, True):
+        monkeypatch.setattr(restore, "multiplies_bfloat16", lambda device, can=can: can)
+        made.append(run_network(model, *rendered))
+    assert made[1].restored.dtype == torch.float32
+    assert bool((made[0].restored != made[1].restored).any()) == shortened
+    first, second = (to_image(one.restored).astype(int) for one in made)
+    assert np.abs(first - second).max() <= 2
+    assert np.abs(first - second).mean() < 0.1
+    assert np.abs(first - rendered[0]).mean() > 1  # it does change something
