@@ -43,6 +43,14 @@ def main() -> None:
     "one method with other seeds: tables show their mean and spread.",
 )
 @click.option(
+    "--cascade",
+    "cascades",
+    metavar="NAME=RUN1,RUN2",
+    multiple=True,
+    help="Super-resolution in two steps, as the paper does 8x for SRCNN and VDSR: RUN1 at half the size, then "
+    "RUN2 on its result; repeatable. For DIR2 of 8x that is a run of scale 4, then one of scale 2.",
+)
+@click.option(
     "--restored",
     metavar="NAME=FOLDER",
     multiple=True,

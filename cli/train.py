@@ -63,6 +63,11 @@ def _list_settings() -> str:
     help="Weights of VGG-Face for the perceptual loss, if not the downloaded ones; VGG-16 of an edge detector in their "
     "place; or 'off'.",
 )
+@click.option(
+    "--vgg19",
+    metavar="PATH|vgg16-hed|off",
+    help="The same of VGG19 for SRGAN and DeblurGAN; 'off' takes the squared error in place of its features.",
+)
 @click.option("--config", "file", type=GivenPath(), help="TOML file of settings.")
 @click.option(
     "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; --list-settings names them."

@@ -76,7 +76,7 @@ def _record(name: str) -> dict[str, Any]:
             {
                 "file": file.name,
                 "bytes": file.size or (path.stat().st_size if path else None),
-                "sha256": file.sha256 or (recorded(path) if path else "") or None,
+                "sha256": (recorded(path) if path else "") or file.sha256 or None,
                 "verified": bool(file.sha256),
                 "path": str(path) if path else None,
             }

@@ -133,6 +133,9 @@ class TrainConfig:
         ""
     )
     vgg_layer: Annotated[Text, about("whose activation eq. 5 compares: the last of the paper's Conv-4")] = "conv4_3"
+    lambda_vgg19: Annotated[NotNegative, about("squared distance of VGG19's features, mean; SRGAN, DeblurGAN")] = 0.0
+    vgg19: Annotated[Text, about("weights of VGG19, 'vgg16-hed' in their place, or 'off'; empty: downloaded")] = ""
+    vgg19_layer: Annotated[Text, about("whose activation that compares")] = "conv5_4"
 
     # Schedule (§4.2)
     warp_epochs: Annotated[NotNegative, about("epochs of WarpNet alone on eq. 11")] = 5.0
@@ -173,6 +176,7 @@ class TrainConfig:
     noise_sigma: Annotated[Values, about("sigma, grey levels (§3.2)")] = "0:1:7"
     jpeg_quality: Annotated[Values, about("q (§3.2)")] = "0,10:1:40"
     hold_out: Annotated[Share, about("share of training persons to validate on, where no pairs are 'val'")] = 0.05
+    most_val_pairs: Annotated[Whole, about("validation pairs at most, evenly taken; 0: all")] = 0
     storage: Annotated[Storage, about("of crops as uint8; 'auto' is the first that they fit in")] = "auto"
 
     # Speed
@@ -228,11 +232,11 @@ class TrainConfig:
 
 
 # These may differ when a run continues: they change where it ends or what it shows, not what a step does.
-# Of the two that name files, what counts is what the files hold, which is looked at apart.
+# Of those that name files, what counts is what the files hold, which is looked at apart.
 MAY_CHANGE = frozenset(
     {
         *("epochs", "max_steps", "checkpoint_every", "checkpoint_minutes", "log_every", "samples", "on_nonfinite"),
-        *("vgg_face", "identity_weights"),
+        *("vgg_face", "vgg19", "identity_weights"),
     }
 )
 

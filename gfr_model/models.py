@@ -1,9 +1,10 @@
-"""Every trainable model by name: what it is made of, what it sees, and which losses train it.
+"""Every trainable model by name: what it is made of, what it sees, and the objective that trains it.
 
-A new model is a new line here; a network of a new kind also gets its line in `networks/build.py`.
+A new model is a new line here; a network or critic of a new kind also gets its line in `networks/build.py`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from manifests import ConfigError
 
@@ -17,8 +18,58 @@ ADVERSARIAL = frozenset({"adv_global", "adv_local"})  # eq. 8
 FLOW = frozenset({"landmark", "tv"})  # eq. 11
 ON_THE_IMAGE = RECONSTRUCTION | ADVERSARIAL
 ALL = ON_THE_IMAGE | FLOW  # eq. 12
-PLAIN = frozenset({"l2"})  # the squared error alone
-ONE_CRITIC = RECONSTRUCTION | {"adv_global"}  # the adversarial baselines keep our discriminator of the whole image
+OF_OTHERS = frozenset({"vgg19"})  # of other papers
+
+
+@dataclass(frozen=True)
+class Game:
+    """What judges in the adversarial losses, and how it and the network are played against each other."""
+
+    critic: str = "patches of all"  # one of CRITICS in networks/build.py
+    told: str = ""  # as readings name it; '': GFRNet's own two
+    conditional: bool = True  # it sees observation and guide beside the image, else the image alone, in [-1, 1]
+    turns: int = 0  # its steps alone before each step of the network; 0: both move at once, on one judgement
+    penalty: float = 0.0  # weight of the gradient penalty of a Wasserstein critic; 0: cross-entropy with labels
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a model is trained to minimise."""
+
+    losses: frozenset[str]  # by name
+    settings: Mapping[str, float | str] = field(default_factory=dict)  # of these losses, where its paper names them
+    without_vgg19: Mapping[str, float | str] = field(default_factory=dict)  # others, where VGG19's features are off
+    game: Game = Game()
+    several: bool = False  # it compares several of the network's results with the truth
+    begins_with: str = ""  # the model whose trained weights are the first
+
+
+WHOLE, OURS = Objective(ALL), Objective(ON_THE_IMAGE)
+SQUARED = Objective(frozenset({"l2"}))  # the squared error alone
+# Ledig et al. (2017), eq. 3: features after VGG19's last convolution, over 12.75, and 1e-3 of the adversarial loss; it
+# begins with the network of the squared error. Without the features it is their SRGAN-MSE, of images in [-1, 1].
+SRGAN = Objective(
+    frozenset({"vgg19", "adv_global"}),
+    {"lambda_vgg19": 0.006, "vgg19_layer": "conv5_4", "lambda_adv_global": 1e-3, "label_real": 1.0},
+    {"lambda_vgg19": 0.0, "lambda_l2": 4.0},
+    Game("srgan", "SRGAN's discriminator", conditional=False, turns=1),
+    begins_with="srresnet",
+)
+# Kupyn et al. (2018), §3: 100 times the distance of VGG19's features, and WGAN-GP, whose critic takes five steps for
+# each of the network (Gulrajani et al., 2017: penalty 10). Without the features the squared error stands in.
+DEBLURGAN = Objective(
+    frozenset({"vgg19", "adv_global"}),
+    {"lambda_vgg19": 100.0, "vgg19_layer": "conv3_3", "lambda_adv_global": 1.0},
+    {"lambda_vgg19": 0.0, "lambda_l2": 400.0},
+    Game("patches", "WGAN-GP's critic of patches", conditional=False, turns=5, penalty=10.0),
+)
+# Nah et al. (2017), eq. 5 to 7: half the mean squared error of all scales, and 1e-4 of the adversarial loss.
+DEEPDEBLUR = Objective(
+    frozenset({"l2", "adv_global"}),
+    {"lambda_l2": 0.5, "lambda_adv_global": 1e-4, "label_real": 1.0},
+    game=Game("deepdeblur", "DeepDeblur's discriminator", conditional=False, turns=1),
+    several=True,
+)
 
 
 @dataclass(frozen=True)
@@ -26,50 +77,55 @@ class Model:
     """One trainable model."""
 
     network: str  # GFRNET, or one of BASELINES in networks/build.py
-    losses: frozenset[str]  # those of its own paper
+    objective: Objective  # that of its own paper
     guided: bool = True  # sees the guide
     warps: bool = False  # has a WarpNet, which aligns the guide
     widening: int = 1  # factor of the configured width
-    several: bool = False  # its loss compares several of its results with the truth
     norm: str = "instance"  # where the configuration does not name another
 
     @property
     def has_flow_losses(self) -> bool:
         """Whether eq. 11 trains its WarpNet."""
-        return self.losses >= FLOW
+        return self.objective.losses >= FLOW
 
-    @property
-    def settings(self) -> dict[str, float | str]:
-        """What it changes in a preset: its norm, and no weight for a loss of the image that its paper does not have."""
-        return {"norm": self.norm} | {f"lambda_{loss}": 0.0 for loss in sorted(ON_THE_IMAGE - self.losses)}
+    def settings(self, vgg19: bool) -> dict[str, float | str]:
+        """What it changes in a preset: norm, the weights that its paper names, 0 for a loss that it does not have.
+
+        `vgg19`: whether VGG19's features can be asked.
+        """
+        none = {f"lambda_{loss}": 0.0 for loss in sorted((ON_THE_IMAGE | OF_OTHERS) - self.objective.losses)}
+        own = {**self.objective.settings, **({} if vgg19 else self.objective.without_vgg19)}
+        return {"norm": self.norm, **none, **own}
 
 
 MODELS = {
     # The paper's network and its ablations (§4.5). -F leaves losses out, not a layer: its WarpNet
     # starts at the identity all the same, unless the setting warp_output says 'position'. Ours(R) is the full network
     # with another person's guide, at test time.
-    "full": Model(GFRNET, ALL, warps=True),
-    "-F": Model(GFRNET, ON_THE_IMAGE, warps=True),
-    "-W": Model(GFRNET, ON_THE_IMAGE),
-    "-WG": Model(GFRNET, ON_THE_IMAGE, guided=False),
-    "-W2": Model(GFRNET, ON_THE_IMAGE, widening=2),
-    "-WG2": Model(GFRNET, ON_THE_IMAGE, guided=False, widening=2),
+    "full": Model(GFRNET, WHOLE, warps=True),
+    "-F": Model(GFRNET, OURS, warps=True),
+    "-W": Model(GFRNET, OURS),
+    "-WG": Model(GFRNET, OURS, guided=False),
+    "-W2": Model(GFRNET, OURS, widening=2),
+    "-WG2": Model(GFRNET, OURS, guided=False, widening=2),
     # The baselines. Data and schedule are the same for all.
-    "srcnn": Model("srcnn", PLAIN, guided=False, norm="batch"),
-    "vdsr": Model("vdsr", PLAIN, guided=False, norm="batch"),
-    "deepdeblur": Model("deepdeblur", PLAIN, guided=False, several=True, norm="batch"),
-    "dncnn": Model("dncnn", PLAIN, guided=False, norm="batch"),
-    "memnet": Model("memnet", PLAIN, guided=False, several=True, norm="batch"),
-    "arcnn": Model("arcnn", PLAIN, guided=False, norm="batch"),
-    "srgan": Model("srgan", ONE_CRITIC, guided=False, norm="batch"),
-    "deblurgan": Model("deblurgan", ONE_CRITIC, guided=False, norm="batch"),
+    "srcnn": Model("srcnn", SQUARED, guided=False, norm="batch"),
+    "vdsr": Model("vdsr", SQUARED, guided=False, norm="batch"),
+    "deepdeblur": Model("deepdeblur", DEEPDEBLUR, guided=False, norm="batch"),
+    "dncnn": Model("dncnn", SQUARED, guided=False, norm="batch"),
+    "memnet": Model("memnet", replace(SQUARED, several=True), guided=False, norm="batch"),
+    "arcnn": Model("arcnn", SQUARED, guided=False, norm="batch"),
+    "srresnet": Model("srgan", SQUARED, guided=False, norm="batch"),
+    "srgan": Model("srgan", SRGAN, guided=False, norm="batch"),
+    "deblurgan": Model("deblurgan", DEBLURGAN, guided=False, norm="batch"),
     # As the paper retrained them (§4.3): on observation and guide together.
-    "mdncnn": Model("dncnn", PLAIN, norm="batch"),
-    "marcnn": Model("arcnn", PLAIN, norm="batch"),
-    "msrgan": Model("srgan", ONE_CRITIC, norm="batch"),
-    "mdeblurgan": Model("deblurgan", ONE_CRITIC, norm="batch"),
-    POINTS: Model(POINTS, frozenset({"points"}), norm="batch"),
-    LAYERS: Model(LAYERS, ON_THE_IMAGE),
+    "mdncnn": Model("dncnn", SQUARED, norm="batch"),
+    "marcnn": Model("arcnn", SQUARED, norm="batch"),
+    "msrresnet": Model("srgan", SQUARED, norm="batch"),
+    "msrgan": Model("srgan", replace(SRGAN, begins_with="msrresnet"), norm="batch"),
+    "mdeblurgan": Model("deblurgan", DEBLURGAN, norm="batch"),
+    POINTS: Model(POINTS, Objective(frozenset({"points"})), norm="batch"),
+    LAYERS: Model(LAYERS, OURS),
 }
 # The setting `model` takes one of NAMES; for GFRNET the setting `variant` says which.
 VARIANTS = tuple(name for name, model in MODELS.items() if model.network == GFRNET)

@@ -154,5 +154,6 @@ def resolve(
     given = (read_toml(file) if file is not None else {}) | assigned | dict(changes or {})
     base = PRESETS[preset]()
     name = given.get("model", base.model)
-    of_model = find_model(name).settings if name in NAMES else {}
+    vgg19 = given.get("vgg19", base.vgg19) != OFF
+    of_model = find_model(name).settings(vgg19) if name in NAMES else {}
     return change(base, of_model, given, problems=problems)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gfr_model.config import TrainConfig
 from gfr_model.models import GFRNET, LAYERS, POINTS, Model
 from gfr_model.networks.baselines.arcnn import ArCnn
+from gfr_model.networks.baselines.critics import DeepDeblurCritic, SrganCritic
 from gfr_model.networks.baselines.deblurgan import DeblurGan
 from gfr_model.networks.baselines.deepdeblur import DeepDeblur
 from gfr_model.networks.baselines.dncnn import DnCnn
@@ -35,6 +36,14 @@ BASELINES: dict[str, Callable[[Model, Norm], nn.Module]] = {
     "dncnn": lambda model, norm: DnCnn(guided=model.guided, norm=norm),
     "memnet": lambda model, norm: MemNet(norm),
     "arcnn": lambda model, norm: ArCnn(guided=model.guided),
+}
+
+# The discriminators that a Game names, from the configured width; those of other papers see the image alone.
+CRITICS: dict[str, Callable[[int, Norm], nn.Module]] = {
+    "patches of all": lambda width, norm: PatchDiscriminator(width),
+    "patches": lambda width, norm: PatchDiscriminator(width, images=1),
+    "srgan": SrganCritic,
+    "deepdeblur": lambda width, norm: DeepDeblurCritic(max(1, width // 2)),
 }
 
 
@@ -72,9 +81,7 @@ class LandmarkFinder(nn.Module):
 
 def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder | Layered:
     """Make the network that a configuration names. Raises ConfigError for an unknown one, naming the known ones."""
-    model = config.made_of
-    # Batch norm of a single image is instance norm, which is scored as it was trained: running averages lose decibels.
-    norm: Norm = "batch" if config.norm == "batch" and config.batch_size > 1 else "instance"
+    model, norm = config.made_of, _norm(config)
     if model.network == GFRNET:
         return GfrNet(
             model,
@@ -99,4 +106,10 @@ def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder | L
 def build_critics(config: TrainConfig) -> nn.ModuleDict:
     """Make the discriminators, 'global' and 'local', whose losses have a weight."""
     weights = {"global": config.lambda_adv_global, "local": config.lambda_adv_local}
-    return nn.ModuleDict({name: PatchDiscriminator(config.discriminator_width) for name, w in weights.items() if w})
+    make = CRITICS[config.made_of.objective.game.critic]
+    return nn.ModuleDict({name: make(config.discriminator_width, _norm(config)) for name, w in weights.items() if w})
+
+
+def _norm(config: TrainConfig) -> Norm:
+    """Batch norm of a single image is instance norm, which is scored as it was trained: averages lose decibels."""
+    return "batch" if config.norm == "batch" and config.batch_size > 1 else "instance"

@@ -46,7 +46,8 @@ def describe(config: TrainConfig) -> Description:
         image, face = torch.empty(1, 3, size, size), torch.empty(1, 3, size // 2, size // 2)
         sizes = _measure(config.model, network, image, 2)
         for name, critic in build_critics(config).items():
-            sizes += _measure(f"discriminator {name}", critic, image if name == "global" else face, 3)[:1]
+            seen = 3 if config.made_of.objective.game.conditional else 1
+            sizes += _measure(f"discriminator {name}", critic, image if name == "global" else face, seen)[:1]
     return Description(tuple(sizes), readings(config))
 
 

@@ -12,12 +12,12 @@ SMALLEST_BOX = 0.125  # of the image's side: landmarks that fall together give a
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges each patch of 70x70 px by itself."""
+    """Judges each patch of 70x70 px by itself; it sees so many images at once, the last of them being judged."""
 
-    def __init__(self, width: int = 64, norm: Norm = "instance") -> None:
+    def __init__(self, width: int = 64, norm: Norm = "instance", images: int = 3) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            down(9, width, "none"),
+            down(3 * images, width, "none"),
             down(width, 2 * width, norm),
             down(2 * width, 4 * width, norm),
             down(4 * width, 8 * width, norm, stride=1),
@@ -25,11 +25,12 @@ class PatchDiscriminator(nn.Module):
         )
         initialise(self)
 
-    def forward(self, degraded: Tensor, guide: Tensor, image: Tensor) -> Tensor:
-        """Return logits (B, 1, h, w), high where `image` looks real; all images are (B, 3, H, W) in [0, 1]."""
-        if min(image.shape[-2:]) < SMALLEST:
-            raise ValueError(f"a discriminator needs images of at least {SMALLEST} px, but got {tuple(image.shape)}")
-        logits: Tensor = self.layers(torch.cat((degraded, guide, image), dim=1))
+    def forward(self, *images: Tensor) -> Tensor:
+        """Return logits (B, 1, h, w), high where the last of the images, (B, 3, H, W) each, looks real."""
+        if min(images[-1].shape[-2:]) < SMALLEST:
+            shape = tuple(images[-1].shape)
+            raise ValueError(f"a discriminator needs images of at least {SMALLEST} px, but got {shape}")
+        logits: Tensor = self.layers(torch.cat(images, dim=1))
         return logits
 
 

@@ -17,6 +17,7 @@ from gfr_model.learned_metrics import (
     open_perceptual,
 )
 from gfr_model.results.learned import LEARNED
+from gfr_model.scoring.cascade import cascade
 from gfr_model.scoring.methods import Method, gather
 from gfr_model.scoring.niqe import open_niqe
 from gfr_model.scoring.observations import Folder, read_folder
@@ -38,6 +39,7 @@ class ScoreConfig:
     folders: tuple[Path, ...]  # of gfr-data degrade
     out: Path
     runs: tuple[str, ...] = ()  # '[NAME=]RUN', a run folder or a checkpoint
+    cascades: tuple[str, ...] = ()  # 'NAME=RUN1,RUN2': the second's network on the result of the first's
     restored: tuple[str, ...] = ()  # 'NAME=FOLDER' of another system
     random_guide: bool = False  # also score each guided network with the guide of another person
     splits: tuple[str, ...] = ()  # none: all of the folders' splits
@@ -111,7 +113,8 @@ def prepare(config: ScoreConfig) -> Job:
     taken = [f"{one.name} by {opened[one.column].name}" for one in LEARNED if one.column in opened]
     protocol = "; ".join([PROTOCOL, *taken])
     several = len(folders) > 1
-    methods = gather(config.runs, config.restored, config.random_guide, config.seed, device, several)
+    cascades = [cascade(text, device) for text in config.cascades]
+    methods = gather(config.runs, config.restored, config.random_guide, config.seed, device, several, cascades)
     return Job(config, device, folders, methods, learned, features, protocol)
 
 

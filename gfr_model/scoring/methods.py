@@ -57,13 +57,19 @@ class Method:
 
 
 def gather(
-    runs: Sequence[str], restored: Sequence[str], random_guide: bool, seed: int, device: torch.device, several: bool
+    runs: Sequence[str],
+    restored: Sequence[str],
+    random_guide: bool,
+    seed: int,
+    device: torch.device,
+    several: bool,
+    further: Sequence[Method] = (),
 ) -> tuple[Method, ...]:
     """Open everything that is to be scored; bicubic is always the first.
 
     `runs` are '[NAME=]PATH', or 'NAME=PATH1,PATH2,...' for several seeds; `restored` 'NAME=FOLDER'. With `random_guide`
     each network that looks at its guide comes again as NAME(R), its guides keyed by `seed`. `several`: more than one
-    degraded folder is scored.
+    degraded folder is scored. `further` methods are open already.
     Raises ConfigError for a name given twice, DataError for a run or folder that cannot be used.
     """
     methods = [bicubic()]
@@ -72,7 +78,7 @@ def gather(
         methods.append(method)
         if random_guide and guided:
             methods.append(with_random_guide(method, seed))
-    methods += [restored_files(text, several) for text in restored]
+    methods += [*further, *(restored_files(text, several) for text in restored)]
     names = [method.name for method in methods]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"more than one method is called {', '.join(twice)}; give each its own NAME=")

@@ -16,8 +16,14 @@ POINTS = "points."  # how the names of the weights begin that find landmarks
 def read_initial(config: TrainConfig) -> dict[str, Tensor]:
     """The networks' tensors in the files that `config.init` names, of equal names the last; empty without one.
 
-    Raises DataError when it cannot be read, ConfigError when landmarks shall align and no file can hold their network.
+    Raises DataError when it cannot be read, ConfigError when landmarks shall align and no file can hold their network,
+    or when the model begins with another's weights and none are named.
     """
+    if (first := config.made_of.objective.begins_with) and not config.init:
+        raise ConfigError(
+            f"{config.model} begins with a trained {first}, as its paper says: train that with --model {first}, then "
+            "pass --init with its run"
+        )
     tensors: dict[str, Tensor] = {}
     for init in config.init:
         tensors |= checkpoint.with_prefix(checkpoint.read(_file(init)).tensors, "network.")

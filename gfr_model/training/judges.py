@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from gfr_model.config import OFF, TrainConfig
 from gfr_model.learned_metrics import open_program
 from gfr_model.networks.dlib_face import load_dlib_face
+from gfr_model.networks.vgg19 import load_vgg19
 from gfr_model.networks.vggface.files import load_vggface
+from gfr_model.training.objective import Judges
 from gfr_model.training.processes import World
 from manifests import ConfigError, DataError, hash_file
 from manifests.weights import require
@@ -16,6 +18,7 @@ from manifests.weights import require
 # Settings that name files: the weight of their loss, and the names of weights that they take, the first by itself.
 JUDGES = {
     "vgg_face": ("lambda_perceptual", ("vgg-face", "vgg16-hed")),
+    "vgg19": ("lambda_vgg19", ("vgg19", "vgg16-hed")),
     "identity_weights": ("lambda_identity", ("dlib-recognition",)),
 }
 
@@ -38,6 +41,11 @@ def judge_file(config: TrainConfig, setting: str) -> Path:
     return require(setting, getattr(config, setting) or JUDGES[setting][1][0], *JUDGES[setting][1])
 
 
+def load_judges(config: TrainConfig, world: World, trusted: bool) -> Judges:
+    """Load every network that a loss asks. Raises what the functions below raise."""
+    return Judges(load_perceptual(config, world), load_identity(config, world, trusted), load_features(config, world))
+
+
 def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
     """Load VGG-Face where the perceptual loss is on.
 
@@ -48,14 +56,32 @@ def load_perceptual(config: TrainConfig, world: World) -> nn.Module | None:
             f"--vgg-face {config.vgg_face} would not be used: lambda_perceptual is 0 in these settings; pass --set "
             "lambda_perceptual=0.001 (the paper's) as well, or leave --vgg-face out"
         )
-    if config.lambda_perceptual == 0 or config.vgg_face == OFF:
+    if not is_asked(config, "vgg_face"):
         return None
-    try:
-        path = judge_file(config, "vgg_face")
-    except DataError as error:
-        raise DataError(f"{error}; --vgg-face off trains without the perceptual loss") from error
+    path = _judge_file_or_off(config, "vgg_face", "--vgg-face off trains without the perceptual loss")
     module: nn.Module = load_vggface(path, config.vgg_layer).to(world.device)
     return module.requires_grad_(False)
+
+
+def load_features(config: TrainConfig, world: World) -> nn.Module | None:
+    """Load VGG19 where a loss compares its features. Raises as `load_perceptual` does."""
+    if config.lambda_vgg19 == 0 and config.vgg19 not in ("", OFF):
+        raise ConfigError(
+            f"--vgg19 {config.vgg19} would not be used: lambda_vgg19 is 0 in these settings, because the model has no "
+            "such loss; leave --vgg19 out"
+        )
+    if not is_asked(config, "vgg19"):
+        return None
+    instead = "--vgg19 vgg16-hed takes another network's features, --vgg19 off the squared error"
+    path = _judge_file_or_off(config, "vgg19", instead)
+    return load_vgg19(path, config.vgg19_layer).to(world.device).requires_grad_(False)
+
+
+def _judge_file_or_off(config: TrainConfig, setting: str, instead: str) -> Path:
+    try:
+        return judge_file(config, setting)
+    except DataError as error:
+        raise DataError(f"{error}; {instead}") from error
 
 
 def load_identity(config: TrainConfig, world: World, trusted: bool) -> Callable[[Tensor, Tensor], Tensor] | None:

@@ -141,6 +141,7 @@ def _other_judges(kept: checkpoint.Checkpoint, config: TrainConfig, judges: Mapp
     before = kept.state.get("judges")
     if before is None:  # an earlier version noted names alone
         before = {name: judges[name] if is_asked(kept.config, name) else "" for name in JUDGES}
+    before = dict.fromkeys(JUDGES, "") | before  # an earlier version knew fewer
     found = []
     for name in JUDGES:
         if bool(before[name]) != bool(judges[name]):

@@ -3,6 +3,8 @@
 They are computed in float32 at least, whatever type the networks work in. Positions are in [-1, 1] (see `warp`).
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -46,6 +48,23 @@ def generator_loss(fake: Tensor, label: float = 0.9) -> Tensor:
     Like pix2pix it maximises log D instead of minimising log(1 - D), whose gradient vanishes when it loses.
     """
     return _cross_entropy(fake, label)
+
+
+def wasserstein_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """What a Wasserstein critic minimises: how much higher it values restored images than real ones, means."""
+    return full_precision(fake).mean() - full_precision(real).mean()
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+    """Gulrajani et al. (2017), eq. 3, without its weight: (|gradient of the critic's value| - 1)^2, mean over images.
+
+    Taken between images (B, 3, H, W), at `share` (B, 1, 1, 1) of the real one. The value of an image is the mean over
+    its patches, its gradient's norm one over all of its pixels.
+    """
+    between = (share * full_precision(real) + (1 - share) * full_precision(fake)).detach().requires_grad_()
+    values = full_precision(critic(between)).flatten(1).mean(dim=1)
+    (gradient,) = torch.autograd.grad(values.sum(), between, create_graph=True)
+    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 
 
 def landmark_loss(flow: Tensor, target_points: Tensor, guide_points: Tensor, *, reduction: str = "sum") -> Tensor:

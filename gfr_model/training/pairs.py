@@ -44,10 +44,11 @@ class Pairs:
     guide_points: Tensor  # (B, 68, 2) float32
 
 
-def read_splits(folder: Path, hold_out: float, seed: int) -> Splits:
+def read_splits(folder: Path, hold_out: float, seed: int, most: int = 0) -> Splits:
     """Read the training and validation pairs of a build folder.
 
-    Where the manifest has no `val` pairs, `hold_out` of the training persons are set aside for it, whole persons.
+    Where the manifest has no `val` pairs, `hold_out` of the training persons are set aside for it, whole persons. Of
+    more than `most` validation pairs so many are taken, evenly; 0 takes all.
     Raises DataError when there is nothing to train on or to validate on.
     """
     path = folder / PAIRS_FILE
@@ -66,6 +67,8 @@ def read_splits(folder: Path, hold_out: float, seed: int) -> Splits:
                 f"pairs (hold_out={hold_out:g}); build pairs of at least two training persons, or set hold_out above 0"
             )
         note = f"no pairs of split 'val': {len(val)} of the training pairs, whole persons, validate instead"
+    if 0 < most < len(val):
+        val = [val[place] for place in np.linspace(0, len(val) - 1, most).round().astype(int)]
     return Splits(read_pair_table(folder, train), read_pair_table(folder, val), hash_file(path), note)
 
 

@@ -12,9 +12,11 @@ from gfr_model.device import at_precision, keyed, shapes_alone
 from gfr_model.networks.build import build_critics, build_network
 from gfr_model.networks.gfrnet import GfrNet, Restoration
 from gfr_model.networks.window import corners
+from gfr_model.training.adversarial import critic_parts, draw_share
 from gfr_model.training.average import Average
 from gfr_model.training.batches import Inputs
-from gfr_model.training.objective import Judges, flow_parts, objective, reconstruction_parts, total, values_of
+from gfr_model.training.objective import Judges, flow_parts, objective, reconstruction_parts
+from gfr_model.training.parts import total, values_of
 from gfr_model.training.processes import World, average
 from manifests import DataError
 
@@ -27,7 +29,7 @@ class Learner:
 
     def __init__(self, config: TrainConfig, world: World, judges: Judges | None = None) -> None:
         """Make networks and optimisers; equal seeds give equal weights."""
-        self.config, self.world = config, world
+        self.config, self.world, self.game = config, world, config.made_of.objective.game
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.network = build_network(config)
@@ -53,13 +55,13 @@ class Learner:
         parts = flow_parts(flow, inputs, self.config)
         loss = total(parts)
         loss.backward(inputs=list(self.network.warpnet.parameters()))
-        return self._update(values_of(parts) | {"loss": loss.detach()}, [loss], ["network"])
+        return self._update(values_of(parts) | {"loss": loss.detach()}, [loss], [NETWORK])
 
     def joint_step(self, inputs: Inputs, window: int = 0, step: int = 0) -> Values:
-        """Stage 2: everything on eq. 12, and the discriminators, where there are any, on eq. 7.
+        """Stage 2: everything on eq. 12, and the discriminators, where there are any, on eq. 7, or in turns before.
 
-        With `window` it is that many px around each face that are restored. What a network draws (dropout) is keyed by
-        seed, `step` and process.
+        With `window` it is that many px around each face that are restored. What is drawn (dropout, where a gradient is
+        penalised) is keyed by seed, `step` and process.
         """
         corner = corners(inputs.target_points, inputs.target.shape[-1], window) if window else None
         part = () if corner is None else (corner, window)
@@ -67,13 +69,26 @@ class Learner:
         with at_precision(self.config.precision, device), keyed(device, *key):
             restoration = self.network(inputs.degraded, inputs.guide, *part)
         seen = inputs if corner is None else inputs.window(corner, window)
+        turns = self._critics_turns(restoration.restored.detach(), seen, key)
         made = objective(restoration, inputs, self.critics, self.judges, self.config, seen)
-        totals, moved = [made.network], ["network"]
+        totals, moved = [made.network], [NETWORK]
         if made.critics is not None:
-            totals, moved = [made.network, made.critics], ["network", "critics"]
+            totals, moved = [made.network, made.critics], [NETWORK, CRITICS]
             made.critics.backward(inputs=list(self.critics.parameters()), retain_graph=True)
         made.network.backward(inputs=_trained(self.network))
-        return self._update(made.values | {"loss": made.network.detach()}, totals, moved)
+        return self._update(turns | made.values | {"loss": made.network.detach()}, totals, moved)
+
+    def _critics_turns(self, restored: Tensor, seen: Inputs, key: tuple[int, ...]) -> Values:
+        """The discriminators' own steps on these images, as many as their game has; the values of the last."""
+        values: Values = {}
+        for turn in range(self.game.turns if len(self.critics) else 0):
+            with keyed(self.world.device, *key, turn + 1):
+                share = draw_share(seen)
+            parts = critic_parts(restored, seen, self.critics, self.config, share)
+            loss = total(parts)
+            loss.backward(inputs=list(self.critics.parameters()))
+            values = self._update(values | values_of(parts), [loss], [CRITICS])
+        return values
 
     @torch.no_grad()
     def restore(self, inputs: Inputs) -> Restoration:
@@ -162,13 +177,18 @@ class Learner:
         functorch.donated_buffer = False  # the critics' graph is walked twice
         dynamo.suppress_errors = True  # what cannot be compiled runs as it is, with a warning
         warpnet = [] if self.network.warpnet is None else [self.network.warpnet]
-        for module in (self.network, *warpnet, *self.critics.values()):
+        # What torch.compile makes has no second derivative, which a gradient's penalty takes.
+        critics = () if self.game.penalty else self.critics.values()
+        for module in (self.network, *warpnet, *critics):
             # Shapes are few and known: full batches, the last one of a validation, and a critic for each of two sizes.
             module.compile(dynamic=False)
         return ""
 
     def _update(self, values: Values, totals: Sequence[Tensor], moved: Sequence[str]) -> Values:
-        """Apply the gradients unless a loss or a gradient is not finite; `values` gains 'nonfinite' (0 or 1)."""
+        """Apply the gradients unless a loss or a gradient is not finite; `values` gains 'nonfinite' (0 or 1).
+
+        Nor are they applied where `values` say that an earlier turn of the step was not finite.
+        """
         parameters = [p for name in moved for group in self.optimisers[name].param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters if p.grad is not None]
         loss = torch.stack([total.detach() for total in totals]).sum()
@@ -177,9 +197,11 @@ class Learner:
         if self.config.clip:
             nn.utils.clip_grad_norm_(_trained(self.network), self.config.clip)
         nonfinite = (~torch.isfinite(norm + loss)).to(torch.float32)
+        nonfinite = torch.maximum(nonfinite, values.get("nonfinite", nonfinite))
         for name in moved:
             self._move(self.optimisers[name], nonfinite)
-        self.average.update()
+        if NETWORK in moved:
+            self.average.update()
         for parameter in parameters:
             parameter.grad = None
         return values | {"gradient_norm": norm, "nonfinite": nonfinite}

@@ -40,6 +40,7 @@ CHARTS: dict[str, dict[str, tuple[str, str]]] = {
         "l2_further": ("Squared errors of a baseline's further results, sum", ""),
         "face": ("Squared error inside the face", ""),
         "perceptual": ("Perceptual loss, eq. 5", ""),
+        "vgg19": ("Distance of VGG19's features", ""),
         "identity": ("Identity loss", ""),
         "landmark": ("Landmark loss, eq. 9", ""),
         "tv": ("Total variation of the flow, eq. 10", ""),
@@ -49,6 +50,7 @@ CHARTS: dict[str, dict[str, tuple[str, str]]] = {
         "adversarial_local": ("Adversarial loss, eq. 8, face", ""),
         "critic_global": ("Discriminator of the image, eq. 7", ""),
         "critic_local": ("Discriminator of the face, eq. 7", ""),
+        "penalty_global": ("Gradient penalty of a baseline's critic", ""),
     },
     "What to watch": {
         "learning_rate": ("Learning rate", ""),

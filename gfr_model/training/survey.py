@@ -15,8 +15,7 @@ from gfr_model import checkpoint
 from gfr_model.config import TrainConfig
 from gfr_model.device import open_device, tensor_float
 from gfr_model.training.batches import Feed
-from gfr_model.training.judges import load_identity, load_perceptual
-from gfr_model.training.objective import Judges
+from gfr_model.training.judges import load_judges
 from gfr_model.training.pair_table import PairTable
 from gfr_model.training.pairs import Splits, load, read_splits
 from gfr_model.training.processes import World
@@ -32,7 +31,7 @@ def survey(
     folder: Path, run: Path, config: TrainConfig, device: str = "cpu", trust_program: bool = False
 ) -> dict[str, int | float | str]:
     """Say what `train` would do in one process, and what it would cost; writes nothing. Raises what it would raise."""
-    splits = read_splits(folder, config.hold_out, config.seed)
+    splits = read_splits(folder, config.hold_out, config.seed, config.most_val_pairs)
     plan = make_plan(config, len(splits.train))
     kept = checkpoint.existing(run)
     steps: dict[str, int | float | str] = {
@@ -53,7 +52,7 @@ def _cost(
     splits: Splits, plan: Plan, config: TrainConfig, world: World, trust_program: bool
 ) -> dict[str, int | float | str]:
     """Take a few steps of each stage and validate a batch."""
-    judges = Judges(load_perceptual(config, world), load_identity(config, world, trust_program))
+    judges = load_judges(config, world, trust_program)
     learner = Learner(config, world, judges)
     feed, val_feed = (
         Feed(load(table, config.image_size, "disk", world.device), config, world)

@@ -21,7 +21,7 @@ from gfr_model.inference import shortfall_of
 from gfr_model.models import POINTS
 from gfr_model.training.batches import Feed
 from gfr_model.training.initial import read_initial, take_over
-from gfr_model.training.judges import judges_of, load_identity, load_perceptual
+from gfr_model.training.judges import judges_of, load_judges
 from gfr_model.training.kept import Origin, Position, mend_model, resume, save, write_model
 from gfr_model.training.meter import Meter, note_of
 from gfr_model.training.objective import Judges
@@ -79,10 +79,10 @@ def train(
             raise ConfigError("batch norm needs two samples in each process: double batch_size, or --set norm=instance")
         if not world.leads:
             progress, say = silent, lambda line: None
-        judges = Judges(load_perceptual(config, world), load_identity(config, world, trust_program))
+        judges = load_judges(config, world, trust_program)
         begins = overwrite or not checkpoint.existing(run)
         initial = read_initial(config) if begins else {}
-        splits = read_splits(folder, config.hold_out, config.seed)
+        splits = read_splits(folder, config.hold_out, config.seed, config.most_val_pairs)
         if splits.note:
             say(splits.note)
         # Claim the run's folder, new or with an earlier part of this run.
@@ -232,7 +232,7 @@ def _save(session: Session, position: Position, end: bool = False) -> None:
 def _count_nonfinite(session: Session) -> int:
     """Return the number of new steps without an update; where the configuration says 'stop', raise DataError instead.
 
-    No weight has been touched by such a step, however late it is noticed.
+    No weight has been touched by such a step, however late it is noticed, but by turns of discriminators before it.
     """
     count, first = session.meter.nonfinite()
     if count == 0 or session.config.on_nonfinite == "skip":

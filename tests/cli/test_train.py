@@ -24,7 +24,16 @@ def test_help_needs_no_torch(repository):
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert found.stdout.strip().endswith("False")
-    for option in ("--preset", "--variant", "--vgg-face", "--set", "--on-nonfinite", "--dry-run", "--describe"):
+    for option in (
+        "--preset",
+        "--variant",
+        "--vgg-face",
+        "--vgg19",
+        "--set",
+        "--on-nonfinite",
+        "--dry-run",
+        "--describe",
+    ):
         assert option in found.stdout
 
 

@@ -3,7 +3,7 @@
 Its weights may not be shipped; `files.py` reads them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,16 +26,17 @@ class Layer(NamedTuple):
     place: int  # in the list of convolutions, activations and poolings
 
 
-def _layers() -> Iterator[Layer]:
+def layers_of(blocks: Sequence[tuple[int, int]]) -> Iterator[Layer]:
+    """The convolutions of a VGG with these blocks."""
     inputs, place = 3, 0
-    for block, (channels, count) in enumerate(BLOCKS, start=1):
+    for block, (channels, count) in enumerate(blocks, start=1):
         for number in range(1, count + 1):
             yield Layer(f"conv{block}_{number}", inputs, channels, place)
             inputs, place = channels, place + 2
         place += 1
 
 
-LAYERS = tuple(_layers())
+LAYERS = tuple(layers_of(BLOCKS))
 ENDS = tuple(f"conv{block}_{count}" for block, (_, count) in enumerate(BLOCKS, start=1))  # the last of each block
 
 
@@ -44,12 +45,7 @@ class VggFace(nn.Module):
 
     def __init__(self, layer: str = "conv4_3") -> None:
         super().__init__()
-        self.layers = nn.Sequential()
-        for one in layers_up_to(layer):
-            if len(self.layers) < one.place:
-                self.layers.append(nn.MaxPool2d(2))
-            self.layers.append(nn.Conv2d(one.inputs, one.outputs, kernel_size=3, padding=1))
-            self.layers.append(nn.ReLU(inplace=True))
+        self.layers = stacked(layers_up_to(layer))
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
 
@@ -80,9 +76,20 @@ def feature_distance(network: VggFace, first: Tensor, second: Tensor) -> Tensor:
     return total
 
 
-def layers_up_to(name: str) -> tuple[Layer, ...]:
+def stacked(layers: Sequence[Layer]) -> nn.Sequential:
+    """The convolutions of a VGG from the first on, each with its ReLU, and the poolings before its blocks."""
+    made = nn.Sequential()
+    for one in layers:
+        if len(made) < one.place:
+            made.append(nn.MaxPool2d(2))
+        made.append(nn.Conv2d(one.inputs, one.outputs, kernel_size=3, padding=1))
+        made.append(nn.ReLU(inplace=True))
+    return made
+
+
+def layers_up_to(name: str, layers: tuple[Layer, ...] = LAYERS, network: str = "VGG-Face") -> tuple[Layer, ...]:
     """Return the convolutions up to `name`, itself included. Raises ConfigError when there is none of this name."""
-    names = [layer.name for layer in LAYERS]
+    names = [layer.name for layer in layers]
     if name not in names:
-        raise ConfigError(f"VGG-Face has no convolution {name!r}; there are {', '.join(names)}")
-    return LAYERS[: names.index(name) + 1]
+        raise ConfigError(f"{network} has no convolution {name!r}; there are {', '.join(names)}")
+    return layers[: names.index(name) + 1]

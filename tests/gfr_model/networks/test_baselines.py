@@ -132,10 +132,18 @@ def test_residual_ones_leave_the_image_as_it_is_when_their_last_layer_is_silent(
 def test_a_baseline_is_trained_on_the_losses_of_its_own_paper(preset):
     plain = resolve(preset, changes={"model": "mdncnn"})
     assert (plain.lambda_l2, plain.lambda_perceptual, plain.lambda_adv_global, plain.lambda_adv_local) == (100, 0, 0, 0)
-    adversarial, gfrnet = resolve(preset, changes={"model": "srgan"}), resolve(preset)
-    assert adversarial.lambda_adv_global == gfrnet.lambda_adv_global
-    assert adversarial.lambda_adv_local == 0
-    assert plain.norm == adversarial.norm == "batch"
+    assert (plain.lambda_vgg19, plain.norm) == (0, "batch")
+    for model, vgg19, weights in (
+        ("srgan", "", (0, 0.006, 1e-3)),  # Ledig et al., eq. 3, and VGG's features over 12.75
+        ("msrgan", "off", (4, 0, 1e-3)),  # their SRGAN-MSE, whose images are twice as wide
+        ("deblurgan", "vgg16-hed", (0, 100, 1)),  # Kupyn et al., eq. 2
+        ("mdeblurgan", "off", (400, 0, 1)),
+        ("deepdeblur", "", (0.5, 0, 1e-4)),  # Nah et al., eq. 5 and 7
+    ):
+        found = resolve(preset, changes={"model": model, "vgg19": vgg19})
+        assert (found.lambda_l2, found.lambda_vgg19, found.lambda_adv_global) == weights
+        assert (found.lambda_perceptual, found.lambda_adv_local, found.norm) == (0, 0, "batch")
+    assert resolve(preset, assignments=["lambda_adv_global=0.5"], changes={"model": "srgan"}).lambda_adv_global == 0.5
     assert resolve(preset, assignments=["norm=instance"], changes={"model": "dncnn"}).norm == "instance"
 
 
@@ -153,7 +161,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_trainers_step_lowers_each_ones_error(name):
-    changes = {"model": name, "image_size": 32, "discriminator_width": 4, "vgg_face": "off", "lambda_adv_global": 0.0}
+    changes = {"model": name, "image_size": 32, "discriminator_width": 4, "vgg19": "off", "lambda_adv_global": 0.0}
     learner = Learner(resolve("paper", changes=changes), World(), None)
     generator = torch.Generator().manual_seed(0)
     images = [torch.rand(1, 3, 32, 32, generator=generator) for _ in range(3)]
@@ -189,5 +197,5 @@ def test_several_results_are_compared_with_the_truth_where_its_paper_does_so(nam
         (one - truth).square().mean() for one, truth in zip((found.restored, *found.further), truths, strict=True)
     ]
     assert len(errors) == count
-    torch.testing.assert_close(made.network, 100 * sum(errors) / count)
+    torch.testing.assert_close(made.network, config.lambda_l2 * sum(errors) / count)
     assert network.eval()(degraded, degraded).further == ()

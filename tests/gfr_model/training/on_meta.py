@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from gfr_model.config import TrainConfig
 from gfr_model.networks.dlib_face import DlibFace
+from gfr_model.networks.vgg19 import Vgg19
 from gfr_model.networks.vggface.network import VggFace
 from gfr_model.training.batches import Feed
 from gfr_model.training.objective import Judges
@@ -78,10 +79,11 @@ def nothing_leaves() -> Iterator[None]:
 
 
 def learner_of(config: TrainConfig) -> Learner:
-    """Networks on 'meta', with VGG-Face and dlib's network of faces where the losses ask them."""
+    """Networks on 'meta', with VGG-Face, VGG19 and dlib's network of faces where the losses ask them."""
     perceptual = VggFace(config.vgg_layer).to(META).requires_grad_(False) if config.lambda_perceptual else None
     identity = DlibFace().to(META).requires_grad_(False) if config.lambda_identity else None
-    return Learner(config, World(device=META), Judges(perceptual, identity))
+    vgg19 = Vgg19(config.vgg19_layer).to(META).requires_grad_(False) if config.lambda_vgg19 else None
+    return Learner(config, World(device=META), Judges(perceptual, identity, vgg19))
 
 
 def feed_of(pairs: Path, config: TrainConfig) -> Feed:

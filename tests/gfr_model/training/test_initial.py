@@ -65,3 +65,16 @@ def test_alignment_without_a_trained_network_of_landmarks_is_refused():
     with pytest.raises(ConfigError, match="pass --init"):
         read_initial(_config(alignment="landmarks"))
     assert read_initial(_config(alignment="landmarks", variant="-WG")) == {}
+
+
+@pytest.mark.parametrize(("name", "first"), [("srgan", "srresnet"), ("msrgan", "msrresnet")])
+def test_srgan_begins_with_the_network_of_the_squared_error(name, first, tmp_path):
+    with pytest.raises(ConfigError, match=rf"{name} begins with a trained {first}.*--init"):
+        read_initial(_config(model=name))
+    before = build_network(_config(model=first))
+    state = {f"network.{key}": value for key, value in before.state_dict().items()}
+    checkpoint.write(tmp_path / first / checkpoint.MODEL_FILE, state, _config(model=first), {})
+    config = _config(model=name, init=(str(tmp_path / first),))
+    network = build_network(config)
+    take_over(network, read_initial(config), config)
+    assert all(torch.equal(value, before.state_dict()[key]) for key, value in network.state_dict().items())

@@ -11,8 +11,10 @@ import torch
 
 from gfr_model import checkpoint
 from gfr_model.presets import resolve
+from gfr_model.training import judges
 from gfr_model.training import train as training
-from gfr_model.training.judges import judges_of
+from gfr_model.training.judges import judges_of, load_features
+from gfr_model.training.processes import World
 from gfr_model.training.run import read_metrics
 from gfr_model.training.train import train
 from manifests import ConfigError, DataError, hash_file
@@ -226,7 +228,7 @@ def test_checkpoints_come_by_time_by_steps_and_at_the_best(pairs, tmp_path, monk
 
 
 def test_a_judge_that_comes_goes_or_is_another_is_refused_and_one_that_moved_is_not(pairs, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "load_perceptual", lambda config, world: torch.nn.Identity())
+    monkeypatch.setattr(judges, "load_perceptual", lambda config, world: torch.nn.Identity())
     files = [tmp_path / name for name in ("a", "moved", "b")]
     for path, content in zip(files, (b"1", b"1", b"2"), strict=True):
         path.write_bytes(content)
@@ -258,7 +260,12 @@ def test_the_networks_that_losses_ask_are_known_by_name_by_path_and_where_nothin
     path = tmp_path / "face_recognition_model.bin"
     for given in ("", "dlib-recognition", str(path)):
         found = judges_of(_config(lambda_identity=1.0, identity_weights=given))
-        assert found == {"vgg_face": "", "identity_weights": hash_file(path)}
+        assert found == {"vgg_face": "", "vgg19": "", "identity_weights": hash_file(path)}
     with pytest.raises(DataError, match="get vgg-face"):
         judges_of(_config(lambda_perceptual=1.0, vgg_face="vgg-face"))
-    assert judges_of(_config()) == {"vgg_face": "", "identity_weights": ""}
+    assert judges_of(_config()) == {"vgg_face": "", "vgg19": "", "identity_weights": ""}
+    with pytest.raises(DataError, match=r"get vgg19.*--vgg19 vgg16-hed takes.*--vgg19 off"):
+        load_features(_config(model="deblurgan"), World())
+    assert load_features(_config(model="deblurgan", vgg19="off"), World()) is None
+    with pytest.raises(ConfigError, match="lambda_vgg19 is 0"):
+        load_features(_config(model="srresnet", vgg19="vgg16-hed"), World())

@@ -124,3 +124,11 @@ def test_where_the_system_does_not_tell_its_memory_a_small_split_still_stays_in_
     monkeypatch.setattr("os.sysconf", unknown)
     assert _what_fits(2**20, torch.device("cpu")) == "host"
     assert _what_fits(2**34, torch.device("cpu")) == "disk"
+
+
+def test_of_many_validation_pairs_some_can_be_taken_evenly(make_pairs):
+    folder = make_pairs(train=4, val=9)
+    whole = read_splits(folder, 0.0, 0).val.pair_ids
+    assert len(whole) == 9
+    assert read_splits(folder, 0.0, 0, 3).val.pair_ids == (whole[0], whole[4], whole[8])
+    assert read_splits(folder, 0.0, 0, 20).val.pair_ids == whole

@@ -9,7 +9,7 @@ from gfr_model.training.batches import Inputs
 from gfr_model.training.processes import World
 from gfr_model.training.step import Learner
 
-SMALL = {"image_size": 32, "width": 2, "discriminator_width": 2, "points_width": 4, "vgg_face": "off"}
+SMALL = {"image_size": 32, "width": 2, "discriminator_width": 2, "points_width": 4, "vgg_face": "off", "vgg19": "off"}
 MODELS = [{"model": name} for name in NAMES if name != GFRNET] + [{"variant": name} for name in VARIANTS]
 
 

@@ -7,9 +7,10 @@ import torch._dynamo.config as dynamo
 from gfr_model.networks.window import corners, cut
 from gfr_model.presets import resolve
 from gfr_model.training import losses
+from gfr_model.training.adversarial import view
 from gfr_model.training.batches import Inputs
 from gfr_model.training.judges import load_identity, load_perceptual
-from gfr_model.training.objective import Judges, view
+from gfr_model.training.objective import Judges
 from gfr_model.training.processes import World
 from gfr_model.training.step import Learner
 from manifests import DataError

@@ -118,6 +118,25 @@ def test_an_unknown_hash_is_recorded_beside_the_file(shelf: Path) -> None:
     assert get("unknown")[0].sha256 == sha(b"new")
 
 
+def test_of_a_hash_of_which_the_name_tells_the_beginning_that_is_checked_and_the_rest_recorded(
+    server: Server, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = sha(CONTENT)
+    for told in (digest[:8], "00000000"):
+        file = File(f"part-{told}.bin", sha256=told)
+        monkeypatch.setattr(
+            table, "WEIGHTS", [Weight("part", "a test", "none", (file,), f"{server.address}/plain.bin", "")]
+        )
+        if told != digest[:8]:
+            with pytest.raises(DataError, match="another"):
+                get("part")
+            continue
+        for _ in range(2):
+            (got,) = get("part")
+            assert (got.sha256, got.verified) == (digest, True)
+        assert (shelf / f"{file.name}.sha256").read_text() == f"{digest}  {file.name}\n"
+
+
 def test_members_of_an_archive_are_unpacked(server: Server, shelf: Path) -> None:
     assert [Path(one.path).read_bytes() for one in get("both")] == [b"one", b"two"]
     assert names(shelf) == ["first", "second"]
