@@ -1,5 +1,6 @@
 """What the page's server does with uploads: reads guides, restores photographs, lays the change on as asked."""
 
+import re
 import secrets
 import shutil
 import threading
@@ -16,7 +17,7 @@ from gfr_model.restoration.faces import Vision
 from gfr_model.restoration.guides import Guides, read_guides
 from gfr_model.restoration.metadata import encode, read_metadata
 from gfr_model.restoration.need import weakened
-from gfr_model.restoration.restore import Options, RestoredFace, restore_photograph
+from gfr_model.restoration.restore import Options, RestoredFace, enlarged, restore_photograph
 from manifests import DataError, hash_bytes, hash_file
 from manifests.files import safe_name
 from manifests.pages.charts import jpeg
@@ -82,7 +83,7 @@ class Desk:
                 self._guides.popitem(last=False)
         return Received(key, len(guides.usable), tuple(self._plain(line, folder) for line in guides.problems))
 
-    def restore(self, upload: Upload, guides: str, face: str) -> Made:
+    def restore(self, upload: Upload, guides: str, face: str, enlarge: int = 1) -> Made:
         """Restore a photograph with the guides so named, without any where `guides` is empty.
 
         Raises DataError when it cannot be.
@@ -95,7 +96,7 @@ class Desk:
                 raise DataError(f"{self.model.name} needs a guide: choose photographs of the same person")
             key, folder = self._new_folder()
             try:
-                return self._restore(key, folder, upload, found, face)
+                return self._restore(key, folder, upload, found, Options(face, enlarge, strength=1.0))
             except DataError as error:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise DataError(self._plain(str(error), folder)) from error
@@ -116,21 +117,20 @@ class Desk:
         name = f"{Path(self._photographs[key]).stem}-restored.png"
         return name, encode(image, read_metadata(folder / "upload"), ".png", made_from)
 
-    def _restore(self, key: str, folder: Path, upload: Upload, guides: Guides | None, face: str) -> Made:
+    def _restore(self, key: str, folder: Path, upload: Upload, guides: Guides | None, options: Options) -> Made:
         path = folder / "upload"
         path.write_bytes(upload.content)
         image = self.vision.read(path)
-        options = Options(face=face, strength=1.0)
         served = guides if self.model.network.guided else None
         made = restore_photograph(image, hash_file(path), served, self.model, self.vision, options, self.persons)
-        for what, picture in zip(PICTURES, (image, made.image), strict=True):
+        for what, picture in zip(PICTURES, (enlarged(image, options.enlarge), made.image), strict=True):
             np.save(folder / f"{what}.npy", picture)
             (folder / f"{what}.jpg").write_bytes(jpeg(picture, SIDE, quality=92))
         self._photographs[key] = safe_name(Path(upload.name).name)
         while len(self._photographs) > MOST_KEPT:
             shutil.rmtree(self.folder / self._photographs.popitem(last=False)[0], ignore_errors=True)
         lines = [*made.notes, *(line for one in made.faces for line in _said(one))]
-        height, width = image.shape[:2]
+        height, width = made.image.shape[:2]
         need = min(one.need for one in made.faces)
         return Made(key, upload.name, width, height, need, tuple(self._plain(line, folder) for line in lines))
 
@@ -140,9 +140,10 @@ class Desk:
         return key, self.folder / key
 
     def _plain(self, line: str, folder: Path) -> str:
-        """A line without the names of folders that nobody chose."""
+        """A line without the names of folders that nobody chose, nor of a command's options."""
         return (
-            line.replace(f"{folder / 'upload'} ", "the photograph ")
+            re.sub(r" \(--[^)]*\)", "", line)
+            .replace(f"{folder / 'upload'} ", "the photograph ")
             .replace(f"{folder}/", "")
             .replace(str(folder), "the guides")
         )

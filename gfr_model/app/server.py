@@ -5,9 +5,12 @@ very host, and come from its own page.
 """
 
 import json
+import signal
 import tempfile
+import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,7 @@ HOST = "127.0.0.1"
 TEMPLATE = Path(__file__).parent / "templates" / "app.html"
 MOST_BYTES = 100_000_000  # of a request, and so of a photograph or of all guides
 MOST_FILES = 50  # of a request
+SIZES = {"1": "as it is", "2": "2 times as wide", "4": "4 times as wide", "8": "8 times as wide"}  # of a result
 HEADERS = {
     # Nothing is loaded from anywhere else, and no other page shows this one inside it.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -36,6 +40,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+ENDS = ("SIGTERM", "SIGHUP")  # sent by `kill`, and where a terminal is closed; Windows lacks the latter
 MISSING = "the page needs waitress and Werkzeug: pip install 'gfrnet-toolkit[app]', then retry"
 
 
@@ -47,7 +52,7 @@ def serve(
     browse: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Serve the page until interrupted; `say` is told its address, port 0 takes a free one.
+    """Serve the page until interrupted or ended; `say` is told its address, port 0 takes a free one.
 
     Raises DataError when a part is missing, the port is taken, or there is no such model.
     """
@@ -56,7 +61,7 @@ def serve(
         import werkzeug  # noqa: F401  better now than at the first request
     except ImportError as error:
         raise DataError(MISSING) from error
-    with tempfile.TemporaryDirectory(prefix="gfr-app-") as folder:
+    with _ended_like_interrupted(), tempfile.TemporaryDirectory(prefix="gfr-app-") as folder:
         desk = Desk(load_model(run, open_device(device)), open_vision(), Path(folder), open_persons())
         try:
             server = waitress.create_server(
@@ -69,6 +74,25 @@ def serve(
         if browse:
             webbrowser.open(address)
         server.run()
+
+
+@contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """Let signals that would end the process, and leave photographs behind, be Ctrl-C; nohup's ignored ones stay so."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    in_main = threading.current_thread() is threading.main_thread()  # no other thread may set what a signal does
+    numbers = [getattr(signal, name) for name in ENDS if in_main and hasattr(signal, name)]
+    changed = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def make_app(desk: Desk) -> Callable[..., Any]:
@@ -114,7 +138,8 @@ def _answer(desk: Desk, request: "Request") -> "Response":
             return _json(asdict(desk.receive(_uploads(request, "guides"))))
         case ("POST", "photographs"):
             face = "all" if request.args.get("face") == "all" else "largest"
-            return _json(asdict(desk.restore(_uploads(request, "photograph")[0], request.args.get("guides", ""), face)))
+            upload, guides = _uploads(request, "photograph")[0], request.args.get("guides", "")
+            return _json(asdict(desk.restore(upload, guides, face, _enlarge(request))))
         case ("GET", "pictures", key, what):
             if (picture := desk.picture(key, what)) is not None:
                 return Response(picture, content_type="image/jpeg")
@@ -132,7 +157,13 @@ def _page(desk: Desk) -> str:
     limits = f"{', '.join(READABLE)}; at most {MOST_BYTES / 1e6:.0f} MB, {MOST_FILES} guides"
     needs = desk.model.needs_guide
     return render(
-        TEMPLATE, title="Restore photographs", lines=lines, limits=limits, needs_guide=needs, accept=",".join(READABLE)
+        TEMPLATE,
+        title="Restore photographs",
+        lines=lines,
+        limits=limits,
+        needs_guide=needs,
+        accept=",".join(READABLE),
+        sizes=SIZES,
     )
 
 
@@ -141,6 +172,13 @@ def _uploads(request: "Request", field: str) -> list[Upload]:
     if not files or len(files) > MOST_FILES:
         raise DataError(f"{len(files)} files came; choose 1 to {MOST_FILES}")
     return files
+
+
+def _enlarge(request: "Request") -> int:
+    value = request.args.get("enlarge", "1")
+    if value not in SIZES:
+        raise DataError(f"enlarge is {value[:20]!r}, must be one of {', '.join(SIZES)}")
+    return int(value)
 
 
 def _strength(request: "Request") -> float:

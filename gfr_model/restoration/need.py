@@ -1,5 +1,7 @@
 """How much a face needs restoring: the change is scaled by it, so that a good photograph stays as it is."""
 
+import math
+
 import numpy as np
 
 from gfr_model.restoration.faces import Quality
@@ -11,6 +13,8 @@ DETAIL = (10.0, 18.0)
 MOST_OF_BLOCKS = 0.4
 BLOCKINESS = (0.35, 0.15)
 BLOCKS_DETAIL = (26.0, 32.0)  # cycles per face
+ROOM = 0.5  # share of the network's px below which a result is too small to show what a face regains
+MOST_ENLARGED = 8  # times
 
 
 def need_of(quality: Quality) -> float:
@@ -30,6 +34,20 @@ def weakened(seen: np.ndarray, restored: np.ndarray, strength: float) -> np.ndar
         return restored
     part = seen + strength * (restored.astype(np.float32) - seen)
     return np.rint(part).clip(0, 255).astype(np.uint8)
+
+
+def explain_room(side: float, size: int, enlarge: int) -> str:
+    """A sentence where the result has too few px for what a face regains, and could have more; empty elsewhere.
+
+    side: px of the face's square in the photograph; size: px at which the network works.
+    """
+    wanted = min(math.ceil(size / side), MOST_ENLARGED)
+    if side * enlarge >= ROOM * size or wanted <= enlarge:
+        return ""
+    return (
+        f"the face with its surroundings is only {side * enlarge:.0f} px wide in the result, too few for the detail it "
+        f"regains: enlarged {wanted} times it would show more (--enlarge {wanted})"
+    )
 
 
 def explain_strength(strength: float, asked: bool) -> str:

@@ -17,7 +17,7 @@ from gfr_model.restoration.doubt import doubts, five_points, unbent
 from gfr_model.restoration.faces import FoundFace, Quality, Vision, look
 from gfr_model.restoration.guides import Choice, Guide, Guides, choose
 from gfr_model.restoration.identity import least_alike
-from gfr_model.restoration.need import explain_strength, need_of, weakened
+from gfr_model.restoration.need import explain_room, explain_strength, need_of, weakened
 from manifests import ConfigError, DataError
 
 MOST_PIXELS = 250_000_000  # of a result that is enlarged
@@ -87,7 +87,7 @@ def restore_photograph(
     picked = pick(found, options.face)
     notes = _notes(found, picked, guides)
     size = model.config.image_size
-    result = _enlarged(image, options.enlarge)
+    result = enlarged(image, options.enlarge)
     faces: list[RestoredFace] = []
     for face in picked:
         square = face.square.enlarged(options.enlarge)
@@ -98,7 +98,8 @@ def restore_photograph(
         quality = vision.measure(image, face.square)
         if persons is not None:
             made = replace(made, notes=(*made.notes, *_other_persons(made, face, quality, persons)))
-        faces.append(_with_strength(made, need_of(quality), options.strength))
+        room = explain_room(face.square.width, size, options.enlarge)
+        faces.append(_with_strength(made, need_of(quality), options.strength, room))
         result = blend(result, seen, faces[-1].restored, square)
     return RestoredPhotograph(result, tuple(faces), notes)
 
@@ -203,10 +204,11 @@ def _restored_face(seen: np.ndarray, made: Restoration, choice: Choice | None) -
     return RestoredFace(seen, restored_image(seen, made), warped, choice, notes=notes)
 
 
-def _with_strength(face: RestoredFace, need: float, asked: float | None) -> RestoredFace:
+def _with_strength(face: RestoredFace, need: float, asked: float | None, room: str) -> RestoredFace:
     strength = need if asked is None else asked
     restored = weakened(face.seen, face.restored, strength)
-    notes = (*face.notes, explain_strength(strength, asked is not None))
+    lines = [room if strength > 0 else "", explain_strength(strength, asked is not None)]
+    notes = (*face.notes, *filter(None, lines))
     return replace(face, restored=restored, need=need, strength=strength, notes=notes)
 
 
@@ -238,7 +240,8 @@ def _notes(found: Sequence[FoundFace], picked: Sequence[FoundFace], guides: Guid
     return tuple(notes)
 
 
-def _enlarged(image: np.ndarray, factor: int) -> np.ndarray:
+def enlarged(image: np.ndarray, factor: int) -> np.ndarray:
+    """A photograph (H, W, 3) uint8, `factor` times as high and wide. Raises DataError where that is too large."""
     from PIL import Image
 
     if factor == 1:

@@ -77,7 +77,8 @@
   start.addEventListener("click", async () => {
     busy = true;
     ready();
-    const { photographs } = chosen, face = document.getElementById("face").value;
+    const { photographs } = chosen;
+    const [face, enlarge] = ["face", "enlarge"].map(name => document.getElementById(name).value);
     try {
       let guides = "";
       if (chosen.guides.length) {
@@ -89,7 +90,7 @@
       for (const [done, photograph] of photographs.entries()) {
         state.textContent = `Restoring ${photograph.name} (${done + 1} of ${photographs.length}) ...`;
         try {
-          show(await send(`/photographs?guides=${guides}&face=${face}`, "photograph", [photograph]));
+          show(await send(`/photographs?guides=${guides}&face=${face}&enlarge=${enlarge}`, "photograph", [photograph]));
         } catch (error) {
           refuse(photograph.name, error.message);
         }

@@ -1,8 +1,12 @@
 """Tests of the page to drop photographs on: uploads, limits, whom it answers; and as a person uses it, in Chromium."""
 
 import io
+import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -125,6 +129,16 @@ def test_what_cannot_be_restored_is_said_without_the_names_of_folders(client, de
     assert list(desk.folder.iterdir()) == []
 
 
+def test_a_small_photograph_comes_back_as_large_as_asked_and_the_page_speaks_of_no_options(client):
+    made = post(client, "/photographs?enlarge=4", "photograph", ("p.png", picture(size=(75, 50)))).json
+    assert (made["width"], made["height"]) == (300, 200)
+    result = np.asarray(Image.open(io.BytesIO(get(client, f"/results/{made['photograph']}?strength=0").data)))
+    wanted = Image.open(io.BytesIO(picture(size=(75, 50)))).resize((300, 200), Image.Resampling.BICUBIC)
+    assert np.array_equal(result, np.asarray(wanted))
+    assert not any("--" in line for line in made["lines"])
+    assert post(client, "/photographs?enlarge=3", "photograph", ("p.png", picture())).status_code == 400
+
+
 def test_too_much_is_refused(client, monkeypatch):
     assert post(client, "/guides", "guides").status_code == 400
     many = [("a.png", b"x")] * 61
@@ -162,6 +176,31 @@ def test_a_port_that_is_taken_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(server, "Desk", lambda *parts: None)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(DataError, match="name another with --port"):
         server.serve("run", "cpu", Eyes, taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_however_the_page_ends_no_photograph_is_left(tmp_path, number):
+    code = (
+        "import signal\n"  # those of somebody who started the tests with nohup or in the background are ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "for number in (signal.SIGTERM, signal.SIGHUP): signal.signal(number, signal.SIG_DFL)\n"
+        "from gfr_model.app import server\n"
+        "server.load_model = lambda run, device: None\n"
+        "server.serve('run', 'cpu', lambda: None, 0, say=lambda line: print(line, flush=True))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE
+    )
+    with process:
+        assert b"open http://127.0.0.1:" in process.stdout.readline()
+        (folder,) = tmp_path.glob("gfr-app-*")
+        (folder / "upload").write_bytes(picture())
+        process.send_signal(number)
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

@@ -159,6 +159,17 @@ def test_an_enlarged_result_changes_at_the_same_place(factor):
     assert (made.image[50 * factor, 60 * factor].astype(int) - kept.image[50 * factor, 60 * factor] == 40).all()
 
 
+@pytest.mark.parametrize(
+    ("side", "factor", "strength", "advised"),
+    [(20.0, 1, None, 4), (20.0, 2, None, 0), (31.0, 1, None, 3), (33.0, 1, None, 0), (20.0, 1, 0.0, 0), (5.0, 4, 1, 8)],
+)
+def test_where_a_small_face_could_show_more_enlarging_is_advised(side, factor, strength, advised):
+    options = Options(enlarge=factor, strength=strength)
+    made = restore_photograph(photograph(), "p", guides(a=9), model(brighter), Eyes((50.0, 40.0, side)), options)
+    said = [note for note in made.faces[0].notes if "px wide" in note]
+    assert [f"(--enlarge {advised})" in note for note in said] == [True] * bool(advised)
+
+
 def test_a_result_too_large_is_refused_before_work():
     with pytest.raises(DataError, match="megapixels"):
         restore_photograph(
