@@ -1,6 +1,6 @@
 """What restoration needs to know of photographs and faces. Who finds them is handed in by `cli/`: gfr_data's finder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -46,6 +46,10 @@ class Vision(Protocol):
 # Without a face, a photograph is looked at again smoothed by these shares of its shorter side: JPEG's blocks and noise
 # hide faces. Of 16 faces at 8x, quality 10 and a blur of 3 px, 10 were found at once, 13 to 15 so.
 SMOOTHINGS = (0.012, 0.02)
+# Then once more each, tinted as skin is: the detector learned from photographs in colour. Of 33 black-and-white faces
+# at 8x, quality 35, it finds 22 at once, 28 where they are tinted; 27 smoothed, 30 with both. In 72 pictures without a
+# face it then finds 2, and 1 without tint.
+SKIN = [min(round(share * level), 255) for share in (1.18, 0.95, 0.80) for level in range(256)]  # of R, G, B
 
 # Pictures that are a crop of a face already are taken whole, as CASIA-WebFace's are in training (§4.1).
 NEARLY_SQUARE = 1.05  # longer over shorter side of a crop
@@ -86,15 +90,19 @@ def covers(square: CropGeometry, image: np.ndarray) -> bool:
 
 
 def _find(image: np.ndarray, vision: Vision) -> Sequence[FoundFace]:
+    return next(filter(None, map(vision.find, _guises(image))), [])
+
+
+def _guises(image: np.ndarray) -> Iterator[np.ndarray]:
+    """A photograph (H, W, 3) uint8, and what else is made of it for a face to be found."""
     from PIL import Image, ImageFilter
 
-    found = vision.find(image)
-    for share in SMOOTHINGS:
-        if found:
-            break
-        smooth = Image.fromarray(image).filter(ImageFilter.GaussianBlur(share * min(image.shape[:2])))
-        found = vision.find(np.asarray(smooth))
-    return found
+    for tinted in (False, True):
+        for share in (0.0, *SMOOTHINGS):
+            picture = Image.fromarray(image)
+            if share:
+                picture = picture.filter(ImageFilter.GaussianBlur(share * min(image.shape[:2])))
+            yield np.asarray(picture.point(SKIN) if tinted else picture)
 
 
 def _is_framed(square: CropGeometry, picture: CropGeometry) -> bool:

@@ -72,6 +72,17 @@ def test_a_hidden_face_is_looked_for_in_smoother_pictures():
     assert eyes.seen[1].std() < image.std() / 3
 
 
+def test_a_hidden_face_is_looked_for_in_the_colours_of_skin():
+    hidden = face(10, 10, 90)
+    image = np.repeat(picture(200, 300)[..., :1], 3, axis=2)
+    eyes = Eyes([], [], [], [hidden])
+    assert look(image, eyes) == [hidden]
+    red, green, blue = np.moveaxis(eyes.seen[-1].astype(float), 2, 0)
+    assert red.mean() > green.mean() > blue.mean()
+    assert eyes.seen[-1].dtype == np.uint8
+    assert len(eyes.seen) == 4
+
+
 def test_covers_tells_whether_anything_lies_outside():
     image = picture(100, 120)
     assert covers(CropGeometry(0.0, 0.0, 120.0, 100.0), image)
