@@ -18,8 +18,8 @@ MAY_IMPORT = {
 # The rooms of each package, its floors from the ground up. A room imports only rooms of floors below its own.
 FLOORS = {
     "manifests": (
-        ("errors", "memory", "progress", "pages", "paper"),
-        ("files", "settings"),
+        ("errors", "memory", "progress", "paper"),
+        ("files", "pages", "settings"),
         ("crops", "crowds", "folders", "notes", "programs", "tables"),
         ("degradation", "weights"),
         ("manifests",),  # what other packages take from it without naming a room

@@ -30,7 +30,7 @@ from manifests import (
 from manifests.crops import UnusableError, read_picture
 from manifests.files import write_lone
 from manifests.pages.charts import data_uri, histogram
-from manifests.pages.frame import render
+from manifests.pages.frame import render, require_page
 
 TEMPLATE = Path(__file__).parent / "templates" / "build.html"
 PAIRS_SHOWN = 24  # of each split at most a share of these
@@ -82,8 +82,10 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
 
     `summary`: the build's, None reads the one that the finished build left.
 
-    Raises DataError when the folder holds no build, or a crop that is shown is missing or damaged.
+    Raises DataError when the folder holds no build, a crop that is shown is missing or damaged, or somebody else's file
+    is where the page shall be; ConfigError when that has no page's name.
     """
+    require_page(out, folder / "report.html")
     if summary is None:
         summary = read_summary(folder)
     faces = read_table(folder / FACES_FILE, FACES, _COUNTED)

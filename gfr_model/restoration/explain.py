@@ -15,6 +15,7 @@ from gfr_model.networks.points import Landmarks
 from gfr_model.restoration.doubt import doubt, spread_of
 from gfr_model.restoration.faces import Vision, look
 from gfr_model.restoration.guides import Choice, choose, read_guides
+from gfr_model.restoration.jobs import require_apart
 from gfr_model.restoration.restore import no_guide, pick, restored_image, run_network, to_image
 from manifests import ConfigError, DataError, hash_file
 from manifests.files import write_lone
@@ -72,6 +73,7 @@ def explain(config: ExplainConfig, open_vision: Callable[[], Vision]) -> Explain
         raise ConfigError(f"--out {config.out} must end in .png")
     if config.face == "all":
         raise ConfigError("one face is explained at a time: --face largest, or a number")
+    require_apart([config.out], filter(None, [config.photo, config.guide, config.other_guide]))
     if config.out.exists() and not config.overwrite:
         raise DataError(f"{config.out} exists already; give another --out, or --overwrite")
     model, vision = load_model(config.run, open_device(config.device)), open_vision()

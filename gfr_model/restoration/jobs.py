@@ -1,5 +1,6 @@
 """What restoring an album reads and writes: each photograph, its guides, its result; and what is left out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,16 +140,22 @@ def _check_outputs(config: AlbumConfig, jobs: list[Job]) -> None:
         raise ConfigError(f"--out {config.out} is a file; name a folder for {len(jobs)} photographs")
     if not single and not config.out.is_dir() and config.out.suffix.lower() in FORMATS:
         raise ConfigError(f"--out {config.out} names a file; name a folder for {len(jobs)} photographs")
-    sources = {job.photo.resolve() for job in jobs}
+    read = [path for job in jobs for path in (job.photo, job.guide) if path is not None]
+    require_apart([path for job in jobs for path in job.files], read)
     written: dict[Path, Path] = {}
     for job in jobs:
         for path in job.files:
-            guides = job.guide.resolve() if job.guide is not None else None
-            if path.resolve() in sources or guides in (path.resolve(), path.resolve().parent):
-                raise ConfigError(f"{path} would lie among photographs that are read; give another --out")
             if path in written:
                 raise ConfigError(f"{written[path]} and {job.photo} would both become {path}; rename one of them")
             written[path] = job.photo
+
+
+def require_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
+    """Raise ConfigError where a file would replace a photograph or guide that is read, or lie in such a folder."""
+    sources = {path.resolve() for path in read}
+    for path in written:
+        if not sources.isdisjoint((path.resolve(), path.resolve().parent)):
+            raise ConfigError(f"{path} would lie among photographs that are read; give another --out")
 
 
 def _check_kept(config: AlbumConfig, jobs: list[Job]) -> None:

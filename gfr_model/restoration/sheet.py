@@ -13,6 +13,7 @@ from gfr_model.inference import TrainedModel, load_model
 from gfr_model.pictures import grid
 from gfr_model.restoration.faces import Vision, look
 from gfr_model.restoration.guides import read_guides
+from gfr_model.restoration.jobs import require_apart
 from gfr_model.restoration.restore import pick, restore_crop
 from manifests import ConfigError, DataError, Progress, hash_file, silent
 from manifests.files import write_lone
@@ -78,6 +79,7 @@ def write_sheet(config: SheetConfig, open_vision: Callable[[], Vision], progress
 
 
 def _check_outputs(config: SheetConfig) -> None:
+    require_apart(config.out, (Path(name) for case in config.cases for name in _parts(case) if name))
     for path in config.out:
         if path.suffix.lower() not in FORMS:
             raise ConfigError(f"--out {path} must end in {' or '.join(FORMS)}")
@@ -91,10 +93,15 @@ def _named(text: str, load: Callable[[str], TrainedModel]) -> tuple[str, Trained
     return (name if equals and "/" not in name else model.name), model
 
 
+def _parts(case: str) -> tuple[str, str]:
+    """The photograph and the guide that a case names; '' for no guide."""
+    photo, _, guide = (case, "", "") if Path(case).exists() else case.rpartition("=")
+    return (photo, guide) if photo else (case, "")
+
+
 def _row(case: str, models: dict[str, TrainedModel], vision: Vision) -> Row:
     """Restore the largest face of a photograph by each model."""
-    photo, _, guide = (case, "", "") if Path(case).exists() else case.rpartition("=")
-    photo, guide = (photo, guide) if photo else (case, "")
+    photo, guide = _parts(case)
     image, digest = vision.read(Path(photo)), hash_file(Path(photo))
     found = look(image, vision)
     if not found:

@@ -15,7 +15,7 @@ from gfr_model.results.table import tabulate
 from manifests import SCORES, SCORES_FILE, Progress, read_table, silent
 from manifests.files import write_lone
 from manifests.pages.charts import COLOURS, FEW, Line, lines
-from manifests.pages.frame import render
+from manifests.pages.frame import render, require_page
 from manifests.tables.schemas import BICUBIC
 
 TEMPLATE = Path(__file__).parent / "templates" / "scores.html"
@@ -35,8 +35,10 @@ AGAINST = (
 def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
     """Write the page of the scores in `folder`; returns how many rows of pictures it has.
 
-    Raises DataError when `folder` holds no scores, or a picture that is not as it was written.
+    Raises DataError when `folder` holds no scores, a picture that is not as it was written, or somebody else's file is
+    where the page shall be; ConfigError when that has no page's name.
     """
+    require_page(out, folder / "report.html")
     scores = read_table(folder / SCORES_FILE, SCORES).to_pandas().astype({"scale": float})
     shown = _with_gains(scores)
     pictures = Pictures(folder)
@@ -48,7 +50,7 @@ def write_report(folder: Path, out: Path, progress: Progress = silent) -> int:
     page = render(
         TEMPLATE,
         title=f"Scores of {', '.join(methods[1:5]) or BICUBIC}{' and others' * (len(methods) > 5)}",
-        lines=[f"{images:,} degraded images of {persons:,} persons"],
+        lines=[f"{images:,} degraded image{'s' * (images != 1)} of {persons:,} person{'s' * (persons != 1)}"],
         table=tabulate([folder]),
         face=tabulate([folder], FACE, paper=False) if scores[list(FACE)].notna().any(axis=None) else None,
         restored=restored,

@@ -4,7 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from manifests.errors import ConfigError, DataError
+
 TEMPLATES = Path(__file__).with_name("templates")
+MARK = '<meta name="generator" content="gfrnet-toolkit">'  # by which a page is known as one of these
+HEAD = 2000  # characters that hold it
 
 
 def render(template: Path, **values: Any) -> str:
@@ -25,6 +29,25 @@ def render(template: Path, **values: Any) -> str:
     )
     environment.filters |= {"anchor": _anchor, "thousands": "{:,}".format}
     return environment.get_template(template.name).render(contents=[], **values)
+
+
+def require_page(path: Path, own: Path) -> None:
+    """See that a page may be written to `path`: a new file, one of these pages, or `own`, the page's usual place.
+
+    Raises ConfigError for a name that is no page's, DataError for what is somebody else's.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--out {path} must end in .html")
+    if path.exists() and path.resolve() != own.resolve() and MARK not in _head(path):
+        raise DataError(f"{path} exists already and is no page of these commands; give another --out, or remove it")
+
+
+def _head(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(HEAD)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}; give another --out") from error
 
 
 def _anchor(title: str) -> str:

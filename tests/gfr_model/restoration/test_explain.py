@@ -121,6 +121,9 @@ def test_what_cannot_be_explained_is_said_before_work(photos, run_of, tmp_path):
         explain(ExplainConfig(**full | {"out": Path("a.jpg")}), Eyes)
     with pytest.raises(ConfigError, match="one face"):
         explain(ExplainConfig(**full, face="all"), Eyes)
+    for name in ("bad.png", "good.png", "more.png"):
+        with pytest.raises(ConfigError, match="among photographs that are read"):
+            explain(ExplainConfig(**full | {"out": photos / name}, other_guide=photos, overwrite=True), Eyes)
     full["out"].write_bytes(b"mine")
     with pytest.raises(DataError, match="--overwrite"):
         explain(ExplainConfig(**full), Eyes)

@@ -55,6 +55,18 @@ def test_a_photograph_that_cannot_be_used_is_told_and_the_others_are_shown(runs,
     assert _sheet(cases[1], "--run", runs / "alone", "--out", tmp_path / "sheet.gif").exit_code == 2
 
 
+def test_no_photograph_or_guide_is_replaced_by_the_sheet(runs, tmp_path):
+    for number, name in enumerate(("photo.png", "guide.png")):
+        Image.open(FACES / f"person_{number}.jpg").save(tmp_path / name)
+    for name in ("photo.png", "guide.png"):
+        before = (tmp_path / name).read_bytes()
+        case = f"{tmp_path / 'photo.png'}={tmp_path / 'guide.png'}"
+        found = _sheet(case, "--run", runs / "full", "--out", tmp_path / name, "--overwrite")
+        assert found.exit_code == 2
+        assert "among photographs that are read" in found.stderr
+        assert (tmp_path / name).read_bytes() == before
+
+
 def test_the_inset_is_the_guide_and_leaves_the_rest():
     shown = with_inset(np.zeros((90, 90, 3), np.uint8), np.full((90, 90, 3), 77, np.uint8))
     assert (shown[60:, 60:] == 77).all()

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from manifests.errors import ConfigError, DataError
 from manifests.pages.charts import COLOURS, THEME, Line, data_uri, histogram, lines
-from manifests.pages.frame import TEMPLATES, render
+from manifests.pages.frame import TEMPLATES, render, require_page
 
 PAGE = """{% extends "frame.html" %}
 {% from "parts.html" import section, figure, legend with context %}
@@ -46,6 +47,19 @@ def test_contents_name_every_section(template: Path) -> None:
     assert "not measured" in page
 
 
+def test_a_page_replaces_pages_alone(template: Path, tmp_path: Path) -> None:
+    own, page, mine = tmp_path / "report.html", tmp_path / "page.html", tmp_path / "mine.html"
+    page.write_text(render(template, title="x", lines=(), name="x", chart=None))
+    for path in (own, mine):
+        path.write_text("<p>mine")
+    for path in (own, page, tmp_path / "new.HTML"):
+        require_page(path, own)
+    with pytest.raises(DataError, match=r"mine.html exists already and is no page.*another --out"):
+        require_page(mine, own)
+    with pytest.raises(ConfigError, match=r"photo.jpg must end in \.html"):
+        require_page(tmp_path / "photo.jpg", own)
+
+
 def test_a_value_that_a_template_lacks_is_an_error(template: Path) -> None:
     from jinja2 import UndefinedError
 
@@ -72,6 +86,22 @@ def test_charts_wear_the_colours_of_the_style_sheet_in_light_and_dark() -> None:
     style = (TEMPLATES / "style.css").read_text()
     for name in THEME.values():
         assert style.count(f"--{name}: ") == 2  # light, dark
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of '#rrggbb' (WCAG 2.2)."""
+    values = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("ground", ["paper", "ground"])
+@pytest.mark.parametrize("text", ["ink", "soft", "good", "bad"])
+def test_text_stands_out_from_its_ground_in_light_and_dark(theme: int, ground: str, text: str) -> None:
+    style = (TEMPLATES / "style.css").read_text()
+    one, other = (luminance(re.findall(rf"--{name}: (#\w{{6}})", style)[theme]) for name in (text, ground))
+    assert (max(one, other) + 0.05) / (min(one, other) + 0.05) >= 4.5  # WCAG's least for text, level AA
 
 
 def test_a_picture_is_no_larger_than_asked() -> None:
