@@ -128,7 +128,8 @@ def restore_command(
         # tqdm's way of writing keeps lines and bar apart.
         say = functools.partial(tqdm.write, file=sys.stderr)
         summary = restore_album(config, lambda: Finder(device), progress, say)
-    print_summary(summary.record(), as_json, f"{summary.text()}\nwritten: {out}")
+    became = "written" if summary.record()["restored"] else "there already"
+    print_summary(summary.record(), as_json, f"{summary.text()}\n{became}: {out}")
     if summary.page_problem:
         raise DataError(summary.page_problem)
     if summary.failed:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 GAP = 2  # px between pictures
-HEAD = 16  # px for the column titles
+HEAD, TITLE = 16, 10  # px for the column titles, and of their letters
+READ_AT = 1200  # px to which pages shrink a wider grid: its titles are larger by as much
 FULL_COLOUR = 0.125  # displacement, as a share of the side, that is drawn in full saturation
 
 
@@ -18,20 +19,23 @@ def to_levels(images: Tensor) -> Tensor:
 
 def grid(columns: dict[str, np.ndarray]) -> np.ndarray:
     """Lay out named columns of pictures, each (B, S, S, 3) uint8, a row per sample; returns (H, W, 3) uint8."""
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
     count, size = next(iter(columns.values())).shape[:2]
-    height, width = HEAD + count * (size + GAP), len(columns) * (size + GAP) - GAP
+    width = len(columns) * (size + GAP) - GAP
+    enlarged = max(1.0, width / READ_AT)
+    head = round(HEAD * enlarged)
+    height = head + count * (size + GAP)
     page = np.full((height, width, 3), 255, dtype=np.uint8)
     for column, pictures in enumerate(columns.values()):
         left = column * (size + GAP)
         for row, picture in enumerate(pictures):
-            top = HEAD + row * (size + GAP)
+            top = head + row * (size + GAP)
             page[top : top + size, left : left + size] = picture
     image = Image.fromarray(page)
-    draw = ImageDraw.Draw(image)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(TITLE * enlarged)
     for column, title in enumerate(columns):
-        draw.text((column * (size + GAP) + 3, 2), title, fill=(0, 0, 0))
+        draw.text((column * (size + GAP) + 3, 2), title, fill=(0, 0, 0), font=font)
     return np.array(image)
 
 

@@ -22,7 +22,7 @@ COLOURS = (
     *("#3b6fd5", "#e8833b", "#2f9e6e", "#8a5cd1", "#c2447a", "#7b8b9f"),
     *("#b08900", "#1c9bb0", "#d1495b", "#6b8e23", "#8d6e63", "#5f71c5"),
 )
-INK, SOFT, LINE, AXIS, GOOD, BAD = "#1d2430", "#667085", "#e4e7ec", "#98a2b3", "#3b6fd4", "#e8833a"
+INK, SOFT, LINE, AXIS, GOOD, BAD = "#1d2430", "#667085", "#e4e7ec", "#98a2b3", "#3366cc", "#b0520f"
 THEME = {INK: "ink", SOFT: "soft", LINE: "line", AXIS: "axis", GOOD: "good", BAD: "bad"}
 STYLE = {
     "svg.hashsalt": "gfr",

@@ -71,7 +71,10 @@ def test_an_old_photograph_of_the_sample_is_restored(album, network, tmp_path):
     assert 0 < len(changed) < 0.8 * before.size[0] * before.size[1]
     with Image.open(out.with_name("photograph.compare.png")) as page:
         assert page.size[0] > 4 * 256
-    assert "nothing to do" in run(*arguments, "--compare").stdout
+    assert f"written: {out}" in first.stdout
+    again = run(*arguments, "--compare").stdout
+    assert "nothing to do" in again
+    assert f"there already: {out}" in again
 
 
 def test_the_summary_for_programs(album, network, tmp_path):

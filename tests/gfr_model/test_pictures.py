@@ -31,6 +31,13 @@ def test_grid_places_every_picture_unchanged():
     assert (page[HEAD + 32 + GAP : HEAD + 64 + GAP, 32 + GAP :] == 200).all()
 
 
+def test_titles_of_a_wide_grid_are_as_large_as_it_shrinks_on_a_page():
+    narrow, wide = (grid({f"{n}": np.full((1, 98, 98, 3), 255, np.uint8) for n in range(count)}) for count in (1, 24))
+    heights = [np.ptp(np.argwhere((page < 128).any(axis=(1, 2)))) for page in (narrow, wide)]
+    assert heights[1] >= 1.8 * heights[0]
+    assert len(wide) - len(narrow) == HEAD  # twice as high a head
+
+
 def test_points_are_drawn_where_they_are_and_nowhere_else():
     plain = np.zeros((2, 32, 32, 3), dtype=np.uint8)
     points = np.array([[[5.0, 9.0], [np.nan, 1.0]], [[20.0, 30.0], [100.0, 3.0]]])
