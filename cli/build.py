@@ -1,7 +1,7 @@
 """`gfr-data build-pairs`."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,11 +21,20 @@ from cli.progress import progress_bars
 from gfr_data.engine import BACKENDS
 from gfr_data.pairs.recipe import RECIPES
 
+if TYPE_CHECKING:
+    from gfr_model.embedders import Embedder
+
 
 def _list_rules() -> str:
     from gfr_data.rules import list_rules
 
     return list_rules()
+
+
+def _embedder(given: str) -> "Embedder":
+    from gfr_model.embedders import open_embedder
+
+    return open_embedder(given)
 
 
 @click.command("build-pairs")
@@ -98,9 +107,16 @@ def _list_rules() -> str:
     "settings",
     multiple=True,
     metavar="SECTION.NAME=VALUE",
-    help="Another threshold, as quality.NAME=VALUE or selection.NAME=VALUE; --list-settings names them all.",
+    help="Another threshold, as quality.NAME=VALUE, selection.NAME=VALUE or persons.NAME=VALUE; --list-settings names "
+    "them all.",
 )
 @list_settings_option(_list_rules)
+@click.option(
+    "--embedder",
+    metavar="sface|dlib-recognition|FILE",
+    help="Ask this network who is who: faces of another person than their identity's, identities without a clear "
+    "person and persons who have two identities fall out. By name, see `gfr-data weights`, or a file.",
+)
 @click.option(
     "--decisions",
     type=GivenPath(dir_okay=False),
@@ -120,6 +136,7 @@ def build_pairs_command(
     backend: str,
     jobs: int | None,
     scheduler: str | None,
+    embedder: str | None,
     dry_run: bool,
     as_json: bool,
     **options: Any,  # fields of BuildConfig
@@ -135,11 +152,13 @@ def build_pairs_command(
     from gfr_data.sources.layouts import left_out
     from gfr_data.sources.options import parse_source, with_columns, with_tables
 
-    thresholds, rules = read_rules(settings)
+    thresholds, rules, persons = read_rules(settings)
     config = BuildConfig(
         sources=with_columns(with_tables([parse_source(text) for text in sources], mappings), columns),
         thresholds=thresholds,
         rules=rules,
+        persons=persons,
+        embedder=_embedder(embedder) if embedder else None,
         engine=Engine(backend, jobs or cores(), scheduler),
         **options,
     )

@@ -63,6 +63,7 @@ from manifests import (
 )
 from manifests.folders import Kind, claimed, remove
 from manifests.tables.checking import CROPS as CROP_COLUMNS
+from manifests.tables.schemas import FACES_UNASKED
 
 CONFIG_FILE = "build.json"
 REPORT_FILE = "report.html"
@@ -143,7 +144,7 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
         examine_again(job.work, job.settings, config.engine, progress, decided, config.retry_failed)
         for _ in range(ROUNDS):
             examine_all(job.work, job.settings, config.engine, progress, decided=decided)
-            choice = choose_pairs(job.work, config.sources, config.rules, config.seed)
+            choice = choose_pairs(job.work, config.sources, config.rules, config.seed, config.asked())
             if config.recipe is not None:
                 choice = dealt(choice, config.seed)
             names = name_crops(choice)
@@ -280,12 +281,13 @@ def _write(job: _Job, choice: Choice, names: CropNames, hashes: dict[int, str], 
     """Write tables, report and, as the last file, the summary."""
     out, work = job.config.out, job.work
     progress("write", 0, 3)
-    write_parts(out / FACES_FILE, face_tables(work, choice, names), FACES, job.made_by)
+    schema = FACES if job.config.embedder else FACES_UNASKED
+    write_parts(out / FACES_FILE, face_tables(work, choice, names, schema), schema, job.made_by)
     write_parts(out / PAIRS_FILE, pair_tables(work, choice, names, hashes), PAIRS, job.made_by)
     if job.config.recipe is not None:
         write_lists(out)
     progress("write", 1, 3)
-    summary = summarise(out, choice.without_pair)
+    summary = summarise(out, choice.without_pair, job.config.embedder.name if job.config.embedder else None)
     write_report(out, out / REPORT_FILE, summary)
     remove(out, [f"{POINTS}/*"])  # large, and of no use any more
     progress("write", 2, 3)

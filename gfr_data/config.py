@@ -9,10 +9,13 @@ from gfr_data.engine import Engine
 from gfr_data.examination.index import SHARD_PHOTOGRAPHS
 from gfr_data.examination.shard import ExaminationSettings
 from gfr_data.examination.work import POINTS
+from gfr_data.faces.embedding import Cosines, Embedder
 from gfr_data.faces.providers import AUTO, hash_points, unknown_provider
 from gfr_data.pairs.guide import SelectionRules
+from gfr_data.pairs.label_noise import Asked
 from gfr_data.pairs.recipe import departures
 from gfr_data.quality.judge import Thresholds
+from gfr_data.quality.persons import PersonRules
 from gfr_data.sources.addresses import is_address
 from gfr_data.sources.source import Source
 from manifests import ConfigError, DataError, Provenance, hash_file, provenance
@@ -34,6 +37,10 @@ class BuildConfig:
     recipe: str | None = None  # one of RECIPES: refuse what departs from it
     thresholds: Thresholds = field(default_factory=Thresholds)  # quality
     rules: SelectionRules = field(default_factory=SelectionRules)  # guide and targets
+    embedder: Embedder | None = (
+        None  # finds wrong persons, as `gfr_model.open_embedder` gives one; None: nobody is asked
+    )
+    persons: PersonRules = field(default_factory=PersonRules)  # of what it tells
     decisions: Path | None = None  # CSV of what a person decided about photographs, see `examination.decisions`
     shard_photographs: int = SHARD_PHOTOGRAPHS  # a shard ends with the identity that reaches this
     # The settings below do not change the result.
@@ -45,7 +52,11 @@ class BuildConfig:
     def examination(self, weights: str | None = None) -> ExaminationSettings:
         """The part of it that the workers need; `weights` is the hash of the landmark network's."""
         rest = self.landmarks, self.fan_weights, self.device, self.thresholds, weights, hash_points(self.landmarks)
-        return ExaminationSettings(self.sources, *rest, self.trust_program, self.out / POINTS)
+        return ExaminationSettings(self.sources, *rest, self.trust_program, self.out / POINTS, self.embedder)
+
+    def asked(self) -> Asked | None:
+        """The scale of the embedder, and what it takes to be another person; None where there is no embedder."""
+        return None if self.embedder is None else Asked(_cosines(self.embedder), self.persons)
 
     def made_by(self, weights: str | None = None) -> Provenance:
         """What the index and the shards of the build carry."""
@@ -71,6 +82,10 @@ class BuildConfig:
             "selection": asdict(self.rules),
             "shard_photographs": self.shard_photographs,
         }
+        if self.embedder is not None:
+            asked = self.embedder
+            settings["embedder"] = {"name": asked.name, "weights": asked.digest, "cosines": asdict(_cosines(asked))}
+            settings["persons"] = asdict(self.persons)
         if tables := [table for source in self.sources for table in source.tables]:
             settings["tables_hash"] = [_hash_of(table, "pairs") for table in tables]
         return dict(json.loads(json.dumps(settings)))  # as it is read back: lists for tuples
@@ -89,6 +104,8 @@ def check(config: BuildConfig) -> None:
         problems.append(f"--jobs is {config.engine.jobs}, must be at least 1")
     if problem := unknown_provider(config.landmarks):
         problems.append(f"--landmarks: {problem}")
+    if config.embedder is None and config.persons != PersonRules():
+        problems.append("--set persons... is for builds with --embedder; give one, or leave it out")
     if config.recipe is not None:
         problems += departures(config.recipe, config.sources, config.limit, config.rules)
     if problems:
@@ -105,6 +122,10 @@ def _overlap(source: Source, out: Path) -> str | None:
     if root.is_relative_to(out):
         return f"--out {out} holds the source {root}; give a folder beside it"
     return None
+
+
+def _cosines(embedder: Embedder) -> Cosines:
+    return Cosines(embedder.strangers, embedder.person)
 
 
 def _hash_of(file: str | Path, what: str) -> str:

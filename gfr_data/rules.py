@@ -1,4 +1,4 @@
-"""The rules of a build as `--set` names them: thresholds of quality, and what is selected."""
+"""The rules of a build as `--set` names them: thresholds of quality, what is selected, who counts as whom."""
 
 from collections.abc import Sequence
 from dataclasses import field
@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass as settings
 
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.quality.judge import Thresholds
+from gfr_data.quality.persons import PersonRules
 from manifests.settings import FORBID, change, listed, parse_assignments
 
 
@@ -14,15 +15,20 @@ from manifests.settings import FORBID, change, listed, parse_assignments
 class _Rules:
     quality: Thresholds = field(default_factory=Thresholds)
     selection: SelectionRules = field(default_factory=SelectionRules)
+    persons: PersonRules = field(default_factory=PersonRules)
 
 
-def read_rules(assignments: Sequence[str]) -> tuple[Thresholds, SelectionRules]:
-    """The defaults with `quality.NAME=VALUE` and `selection.NAME=VALUE` put in. Raises ConfigError as `change` does."""
+def read_rules(assignments: Sequence[str]) -> tuple[Thresholds, SelectionRules, PersonRules]:
+    """The defaults with `quality.NAME=VALUE`, `selection.NAME=VALUE` and `persons.NAME=VALUE` put in.
+
+    Raises ConfigError as `change` does.
+    """
     values, problems = parse_assignments(assignments)
     rules = change(_Rules(), values, problems=problems)
-    return rules.quality, rules.selection
+    return rules.quality, rules.selection, rules.persons
 
 
 def list_rules() -> str:
     """Every setting that `read_rules` takes, a line each, with its default and its meaning."""
-    return "\n".join([listed(Thresholds(), "quality."), listed(SelectionRules(), "selection.")])
+    sections = (Thresholds(), "quality."), (SelectionRules(), "selection."), (PersonRules(), "persons.")
+    return "\n".join(listed(*section) for section in sections)

@@ -14,10 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gfr_model.networks.chips import five_points
-from gfr_model.networks.dlib_face import load_dlib_face
+from gfr_model.embedders import IDENTITY, load_embedder
 from gfr_model.networks.packaged import load_dists, load_inception, load_lpips, pooled
-from gfr_model.networks.sface import SFace
 from gfr_model.networks.vggface.files import load_vggface
 from gfr_model.networks.vggface.network import ENDS, feature_distance
 from manifests import DataError, hash_file
@@ -25,7 +23,7 @@ from manifests.programs import is_program, require_trust
 from manifests.weights import require
 
 # Names of weights. Those of packages stand for their heads and for the backbone that is named behind.
-IDENTITY, VGGS = ("sface", "dlib-recognition"), ("vgg16-hed", "vgg-face")
+VGGS = "vgg16-hed", "vgg-face"
 LPIPS, DISTS, INCEPTION = "lpips", "dists", "inception-fid"
 ALEXNET, VGG16 = "alexnet", "vgg16"
 
@@ -118,11 +116,8 @@ def open_features(given: Path | str, device: torch.device, trusted: bool) -> Lea
 
 def _embedder(path: Path, device: torch.device, trusted: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """A function of images and landmarks: SFace, dlib's network, or a TorchScript file, which gets images alone."""
-    if path.suffix == ".onnx":
-        sface = SFace(path)
-        return lambda images, points: sface.embed_batch(255 * images.cpu(), five_points(points.cpu()))
-    if path.suffix == ".bin":
-        return load_dlib_face(path).to(device).requires_grad_(False)
+    if (network := load_embedder(path, device)) is not None:
+        return network
     program = open_program(path, device, trusted)
     return lambda images, points: _call(program, images).flatten(1)
 

@@ -39,7 +39,8 @@ FLOORS = {
         ("config", "degradation", "results"),
         ("readings",),
         ("checkpoint", "networks", "presets"),
-        ("inference", "learned_metrics"),
+        ("embedders", "inference"),
+        ("learned_metrics",),
         ("export", "imported", "restoration", "scoring", "training"),
         ("app",),
         ("default.__main__",),  # a program

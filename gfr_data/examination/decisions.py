@@ -24,6 +24,9 @@ OVERRULED = (
     "cartoon",
     "bad_exposure",
     "extreme_pose",
+    "wrong_person",
+    "mixed_identity",
+    "same_person",
     "duplicate",
 )
 _SHOWN = 3

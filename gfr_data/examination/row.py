@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from gfr_data.examination.decisions import DECIDED, OVERRULED, REJECT, Decision
 from gfr_data.examination.index import Photograph
 from gfr_data.examination.work import Work, damaged
 from gfr_data.quality.judge import Measures, overall
-from manifests import FACES, DataError, read_table, to_table, write_table
+from manifests import DataError, read_table, to_table, write_table
+from manifests.tables.schemas import FACES_UNASKED
 
 # What a shard's file holds beside the columns of `faces`: what selection and the search for copies need.
 EXTRA = [
@@ -18,7 +20,9 @@ EXTRA = [
     pa.field("mouth_wide", pa.float32()),
     pa.field("picture", pa.binary()),
 ]
-SHARD = pa.schema([*FACES, *EXTRA])
+_EMBEDDING = pa.field("embedding", pa.binary(), metadata={"added": "later"})
+PLAIN_SHARD = pa.schema([*FACES_UNASKED, *EXTRA])  # of a build without an embedder
+SHARD = pa.schema([*PLAIN_SHARD, _EMBEDDING])
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,13 @@ class FaceLandmarks:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """Who it is, for a network that tells persons apart, see `faces.embedding`. It stays in the work folder."""
+
+    embedding: bytes
+
+
+@dataclass(frozen=True)
 class Expression:
     eye_open_left: float  # lid distance over eye width
     eye_open_right: float
@@ -81,6 +92,7 @@ class ExaminedFace:
     measures: Measures | None = None
     landmarks: FaceLandmarks | None = None
     expression: Expression | None = None
+    embedding: Embedding | None = None
     decision: Decision | None = None  # what a person decided about it
 
     @property
@@ -122,15 +134,27 @@ class ExaminedFace:
             self.measures,
             self.landmarks,
             self.expression,
+            self.embedding,
         )
         for part in parts:
             row |= vars(part) if part is not None else {}
         return row
 
 
-def write_shard(work: Work, number: int, rows: Sequence[dict[str, Any]]) -> None:
-    """Finish a shard."""
-    write_table(work.shard(number), to_table(rows, SHARD), SHARD, work.made_by)
+def unreadable(photograph: Photograph, message: str) -> ExaminedFace:
+    """The face of a photograph that cannot be read."""
+    return ExaminedFace(photograph, reason="unreadable", message=message)
+
+
+def floats(values: np.ndarray) -> list[float]:
+    """The values as the tables hold them, in single precision."""
+    return [float(value) for value in np.asarray(values, np.float32).ravel()]
+
+
+def write_shard(work: Work, number: int, rows: Sequence[dict[str, Any]], embedded: bool = False) -> None:
+    """Finish a shard; `embedded`: its faces have embeddings."""
+    schema = SHARD if embedded else PLAIN_SHARD
+    write_table(work.shard(number), to_table(rows, schema), schema, work.made_by)
 
 
 def read_shard(work: Work, number: int, columns: Sequence[str] | None = None) -> pa.Table:

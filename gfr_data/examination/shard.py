@@ -11,34 +11,34 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from gfr_data.examination.decisions import Decision
-from gfr_data.examination.index import Photograph, read_again, read_photographs, require_source
+from gfr_data.examination.index import Photograph, read_photographs, require_source
+from gfr_data.examination.landmarks import find_landmarks
 from gfr_data.examination.row import (
     Detection,
     ExaminedFace,
-    Expression,
-    FaceLandmarks,
     Fingerprint,
     Framing,
     PhotographFile,
+    floats,
     read_known_rows,
+    unreadable,
     write_shard,
 )
 from gfr_data.examination.work import Work
-from gfr_data.quality.judge import Thresholds, judge, measure_crop, measure_landmarks, overall
+from gfr_data.faces.embedding import Embed, Embedder
+from gfr_data.quality.judge import Thresholds, judge, measure_crop, overall
 from gfr_data.sources.names import order_of
 from gfr_data.sources.source import Source
 from manifests import DataError, keep_freed_memory
 
 if TYPE_CHECKING:
-    from gfr_data.faces.landmarks import LandmarkRequest, Landmarks, Provider
+    from gfr_data.faces.landmarks import Provider
     from gfr_data.faces.mtcnn import Face, Mtcnn
 
 MOST_LANDMARKS = 24  # faces of an identity whose landmarks are computed
 GPU_BATCH = 16  # photographs detected together on CUDA; on the CPU one by one is faster (and the same for any batch)
 
 WORKER_DIED = "its worker died twice while examining it"
-CHANGED = "it was changed or removed while it was examined"
-ELSEWHERE = "its landmarks lie elsewhere than its face"
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class ExaminationSettings:
     points: str | None  # hash of the file of points, see `providers.hash_points`
     trust_program: bool = False  # run weights that are a TorchScript program
     points_folder: Path | None = None  # where the build has put the points of that file, see `faces.point_table`
+    embedder: Embedder | None = None  # tells persons apart
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Tools:
     detector: "Mtcnn"
     landmarks: "Provider"
     thresholds: Thresholds
+    embed: Embed | None
 
 
 def examine_shard(task: ShardTask) -> int:
@@ -82,7 +84,7 @@ def examine_shard(task: ShardTask) -> int:
         return int(pq.read_metadata(task.work.shard(task.number)).num_rows)
     try:
         rows = _examine(task)
-        write_shard(task.work, task.number, rows)
+        write_shard(task.work, task.number, rows, task.settings.embedder is not None)
         task.work.forget(task.number)
     except OSError as error:  # of photographs it is caught before: this is the work folder
         raise DataError(f"{error.filename or task.work.folder}: {error.strerror}; mend it, then run again") from error
@@ -129,14 +131,15 @@ def _tools(settings: ExaminationSettings) -> Tools:
             "give all machines the same file, and leave it alone until the build ends"
         )
     provider = open_provider(settings.landmarks, settings.fan_weights, settings.device, settings.trust_program, points)
-    return Tools(Mtcnn(settings.device), provider, settings.thresholds)
+    embed = settings.embedder.open(settings.device) if settings.embedder else None
+    return Tools(Mtcnn(settings.device), provider, settings.thresholds, embed)
 
 
 def _examine_identity(photographs: Sequence[Photograph], task: ShardTask) -> list[ExaminedFace]:
     """Every photograph of one identity; landmarks for the best of those that pass the cheap checks."""
     tools = _tools(task.settings)
     skipped = task.work.skipped(task.number)
-    faces = _by_row([_unreadable(photo, WORKER_DIED) for photo in photographs if photo.row in skipped], task)
+    faces = _by_row([unreadable(photo, WORKER_DIED) for photo in photographs if photo.row in skipped], task)
     for batch in _batches([photo for photo in photographs if photo.row not in skipped], task):
         faces |= _by_row(_look(batch, tools), task)
     faces |= _by_row(_copies(_acceptable(faces)), task)
@@ -144,7 +147,8 @@ def _examine_identity(photographs: Sequence[Photograph], task: ShardTask) -> lis
     most = None if photographs[0].source.layout == "mapping" else MOST_LANDMARKS
     best = sorted(_acceptable(faces), key=lambda face: face.decision is None)  # first those that a person kept
     for batch in _batches([face.photograph for face in best[:most]], task):
-        faces |= _by_row(_find_landmarks([faces[photo.row] for photo in batch], tools), task)
+        found = find_landmarks([faces[photo.row] for photo in batch], tools.landmarks, tools.thresholds, tools.embed)
+        faces |= _by_row(found, task)
     return [faces[photo.row] for photo in photographs]
 
 
@@ -186,19 +190,15 @@ def _look(batch: Sequence[Photograph], tools: Tools) -> list[ExaminedFace]:
             readable.append((photo, *read_photograph(photo.read)))
         except Unreadable as error:
             require_source(photo)
-            faces.append(_unreadable(photo, str(error)))
+            faces.append(unreadable(photo, str(error)))
     found = tools.detector([image for _, image, _ in readable])
     for (photo, image, digest), detected in zip(readable, found, strict=True):
         # One odd photograph among millions must not end the build: what fails on it is its row's message.
         try:
             faces.append(_measured(photo, image, digest, detected, tools.thresholds))
         except (ArithmeticError, IndexError, ValueError, cv2.error) as error:
-            faces.append(_unreadable(photo, f"cannot be measured: {type(error).__name__}: {error}"))
+            faces.append(unreadable(photo, f"cannot be measured: {type(error).__name__}: {error}"))
     return faces
-
-
-def _unreadable(photograph: Photograph, message: str) -> ExaminedFace:
-    return ExaminedFace(photograph, reason="unreadable", message=message)
 
 
 def _measured(
@@ -223,7 +223,7 @@ def _measured(
         photograph,
         reason=subject.reason or judge(measures, thresholds),
         file=file,
-        detection=Detection(_floats(face.box), float(face.score), _floats(face.keypoints)),
+        detection=Detection(floats(face.box), float(face.score), floats(face.keypoints)),
         framing=Framing(min(square.width, square.height), share_inside(square, height, width)),
         fingerprint=Fingerprint(hash_picture(picture), small_picture(picture)),
         measures=measures,
@@ -241,60 +241,3 @@ def _copies(faces: Sequence[ExaminedFace]) -> list[ExaminedFace]:
         replace(face, reason="duplicate", message=f"a copy of {original.source.dataset}/{original.source_path}")
         for face, original in originals
     ]
-
-
-def _find_landmarks(faces: Sequence[ExaminedFace], tools: Tools) -> list[ExaminedFace]:
-    """Landmarks, and what follows from them. The photographs are decoded again: an identity may have thousands."""
-    from gfr_data.faces.crop import crop, row_geometry
-    from gfr_data.faces.landmarks import LandmarkRequest
-
-    requests, crops, there, gone = [], [], [], []
-    for face in faces:
-        assert face.detection is not None
-        if (image := read_again(face.photograph, face.file.content_hash if face.file else "")) is None:
-            gone.append(_unreadable(face.photograph, CHANGED))
-            continue
-        source, box = face.photograph.source, np.array(face.detection.box)
-        geometry = row_geometry(source.layout, box, *image.shape[:2])
-        five = np.array(face.detection.keypoints).reshape(5, 2)
-        requests.append(LandmarkRequest(source.root, face.photograph.name, image, box, geometry, five))
-        crops.append(crop(image, geometry))
-        there.append(face)
-    found = tools.landmarks(requests)
-    known = zip(there, requests, crops, found, strict=True)
-    return gone + [_with_landmarks(*item, tools.thresholds) for item in known]
-
-
-def _with_landmarks(
-    face: ExaminedFace,
-    request: "LandmarkRequest",
-    crop: np.ndarray,
-    found: "Landmarks | None",
-    thresholds: Thresholds,
-) -> ExaminedFace:
-    from gfr_data.faces.landmarks import FAR, distance_to_face
-    from gfr_data.faces.pose import eye_openness, head_pose, mouth_shape
-
-    if found is None:
-        return replace(face, reason="no_landmarks")
-    points = np.asarray(found.points, np.float32)
-    if distance_to_face(points, request) > FAR:
-        return replace(face, reason="no_landmarks", message=ELSEWHERE)
-    try:
-        pose = head_pose(points)
-    except ValueError as error:
-        return replace(face, reason="no_landmarks", message=str(error))
-    assert face.measures is not None
-    measures = measure_landmarks(face.measures, crop, points, pose)
-    return replace(
-        face,
-        reason=judge(measures, thresholds),
-        measures=measures,
-        landmarks=FaceLandmarks(_floats(points), None if found.scores is None else _floats(found.scores)),
-        expression=Expression(*eye_openness(points), *mouth_shape(points)),
-    )
-
-
-def _floats(values: np.ndarray) -> list[float]:
-    """The values as the tables hold them, in single precision."""
-    return [float(value) for value in np.asarray(values, np.float32).ravel()]

@@ -1,11 +1,11 @@
-"""From examined faces to pairs: remove copies, select an identity's guide and targets, split by person.
+"""From examined faces to pairs: remove wrong persons and copies, select guide and targets, split by person.
 
 Holds columns of the candidates of all identities (at most 24 of each), and their pictures while copies are looked for.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
@@ -14,6 +14,7 @@ from gfr_data.examination.decisions import GUIDE
 from gfr_data.examination.work import Work
 from gfr_data.pairs.candidates import Entry, Faces, IdentityKey, Prints, read_faces
 from gfr_data.pairs.guide import SelectionRules, may_be_target, rank_guides, select
+from gfr_data.pairs.label_noise import Asked, LabelNoise, find_noise
 from gfr_data.pairs.splits import Group, Place, assign_splits, home, precedence
 from gfr_data.quality.copies import find_copies
 from gfr_data.sources.names import order_of
@@ -37,6 +38,7 @@ class Choice:
     copies: dict[int, str]  # face that is a copy -> 'dataset/path' of the photograph that is kept
     excluded: dict[IdentityKey, Place]  # identities whose person is in another split
     without_pair: Counter[str]  # reason -> identities that gave no pair
+    noise: LabelNoise = field(default_factory=LabelNoise)
 
     def roles(self) -> list[str | None]:
         """'guide' or 'target' of each face that is selected, None of the others."""
@@ -59,13 +61,22 @@ class Selected:
     reason: str | None  # why there is no pair
 
 
-def choose_pairs(work: Work, sources: Sequence[Source], rules: SelectionRules, seed: int) -> Choice:
-    """Which of the examined faces become pairs of which split, and why the others do not."""
+def choose_pairs(
+    work: Work, sources: Sequence[Source], rules: SelectionRules, seed: int, asked: Asked | None = None
+) -> Choice:
+    """Which of the examined faces become pairs of which split, and why the others do not.
+
+    asked: who tells persons apart; None where nobody does.
+    """
     layouts = {source.dataset: source.layout for source in sources}
     faces, prints = read_faces(work)
-    copies = _copies(faces, prints, layouts, seed)
+    noise = LabelNoise() if asked is None else find_noise(work, faces, layouts, seed, asked)
+    among = np.ones(len(faces), bool)
+    among[list(noise.reasons)] = False
+    copies = _copies(faces, prints, layouts, seed, among)
     del prints  # most of the memory
-    selected = dict(_select(faces, copies, layouts, rules))
+    among[list(copies)] = False
+    selected = dict(_select(faces, among, layouts, rules))
     giving = [number for number, one in selected.items() if one.guided]
     groups = [_group(faces, number, len(selected[number].guided), layouts) for number in giving]
     pairs: list[Pair] = []
@@ -77,8 +88,8 @@ def choose_pairs(work: Work, sources: Sequence[Source], rules: SelectionRules, s
             guided = selected[number].guided
             pairs += [Pair(place.split, target, guides[0], guides[1:]) for target, guides in guided]
     reasons = [one.reason for one in selected.values()] + [place.reason for place in excluded.values()]
-    known = Counter(reason for reason in reasons if reason is not None)
-    return Choice(faces, tuple(pairs), copies, excluded, known)
+    known = Counter(reason for reason in reasons if reason is not None) + noise.identities
+    return Choice(faces, tuple(pairs), copies, excluded, known, noise)
 
 
 def _group(faces: Faces, number: int, pairs: int, layouts: dict[str, str]) -> Group:
@@ -87,24 +98,23 @@ def _group(faces: Faces, number: int, pairs: int, layouts: dict[str, str]) -> Gr
 
 
 def _select(
-    faces: Faces, copies: dict[int, str], layouts: dict[str, str], rules: SelectionRules
+    faces: Faces, among: np.ndarray, layouts: dict[str, str], rules: SelectionRules
 ) -> Iterator[tuple[int, Selected]]:
-    """The number of each identity that has a face which is no copy, and what it gives."""
-    kept = np.ones(len(faces), bool)
-    kept[list(copies)] = False
-    entries = faces.entries(faces.by_identity(kept))
+    """The number of each identity that has a face `among` (N,) bool, and what it gives."""
+    entries = faces.entries(faces.by_identity(among))
     for _, group in groupby(entries, key=lambda entry: entry.identity_key):
         own = list(group)
         choose = _given if layouts[own[0].dataset] == "mapping" else _best
         yield int(faces.identity[own[0].number]), choose(own, rules)
 
 
-def _copies(faces: Faces, prints: Prints, layouts: dict[str, str], seed: int) -> dict[int, str]:
-    """Copies among all faces. Of two, that of the earlier split (`train` first) is kept, then the better one.
+def _copies(faces: Faces, prints: Prints, layouts: dict[str, str], seed: int, among: np.ndarray) -> dict[int, str]:
+    """Copies among some faces. Of two, that of the earlier split (`train` first) is kept, then the better one.
 
     One that a person kept is none of another of its identity; of one elsewhere it is, for no photograph has two splits.
     """
     order = _ranked(faces, layouts, seed)
+    order = order[among[order]]
     found = find_copies(prints.hashes[order], prints.pictures, order)
     copy, kept = order[found >= 0], order[found[found >= 0]]
     same = faces.identity[copy] == faces.identity[kept]

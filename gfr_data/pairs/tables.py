@@ -18,7 +18,7 @@ from gfr_data.examination.work import Work
 from gfr_data.pairs.candidates import Faces
 from gfr_data.pairs.choose import Choice, Pair
 from gfr_data.sources.source import Source
-from manifests import FACES, PAIRS, hash_bytes, hash_file, write_bytes
+from manifests import PAIRS, hash_bytes, hash_file, write_bytes
 from manifests.crowds import crowded, placed
 from manifests.files import digest_of, is_as_noted, noted
 from manifests.tables.io import ROW_GROUP
@@ -141,7 +141,7 @@ def _take(work: Work, number: int, rows: Iterable[int], columns: list[str]) -> l
     return list(read_shard(work, number, columns).take(pa.array(rows, pa.int64())).to_pylist())
 
 
-def face_tables(work: Work, choice: Choice, names: CropNames) -> Iterator[pa.Table]:
+def face_tables(work: Work, choice: Choice, names: CropNames, schema: pa.Schema) -> Iterator[pa.Table]:
     """The `faces` table, a shard at a time: what was examined, with what was decided."""
     roles = choice.roles()
     for number in range(work.count()):
@@ -157,6 +157,9 @@ def face_tables(work: Work, choice: Choice, names: CropNames) -> Iterator[pa.Tab
             face = faces.get(row)
             if face is not None and roles[face] is not None:
                 status[row], role[row], crop[row] = "selected", roles[face], names.path(face)
+            elif face in choice.noise.reasons:
+                status[row] = "rejected"
+                reason[row], message[row] = choice.noise.reasons[face]
             elif face in choice.copies:
                 status[row], reason[row] = "rejected", "duplicate"
                 message[row] = f"a copy of {choice.copies[face]}"
@@ -164,9 +167,11 @@ def face_tables(work: Work, choice: Choice, names: CropNames) -> Iterator[pa.Tab
                 place = choice.excluded[whose[row]]
                 status[row], reason[row] = "rejected", place.reason
                 message[row] = f"the person is in {place.persons_split}"
+        likeness = [choice.noise.likeness.get(faces.get(row, -1)) for row in rows]
         changed = {"status": status, "reason": reason, "message": message, "role": role, "crop_path": crop}
+        changed["likeness"] = likeness
         yield pa.table(
-            {f.name: pa.array(changed[f.name], f.type) if f.name in changed else table[f.name] for f in FACES}
+            {f.name: pa.array(changed[f.name], f.type) if f.name in changed else table[f.name] for f in schema}
         )
 
 

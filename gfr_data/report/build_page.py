@@ -56,9 +56,11 @@ MEASURES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("eye_open_left", "Left eye's opening", "", ("selection.guide_eyes",)),
     ("eye_open_right", "Right eye's opening", "", ("selection.guide_eyes",)),
 )
-_QUALITY_REASONS = REASONS[REASONS.index("low_resolution") : REASONS.index("duplicate")]
+LIKENESS = ("likeness", "Likeness to the identity's other faces", "", ("persons.likeness",))
+_LABEL_REASONS = REASONS[REASONS.index("wrong_person") : REASONS.index("duplicate")]
+_QUALITY_REASONS = REASONS[REASONS.index("low_resolution") : REASONS.index("wrong_person")]
 # The columns that are read of all faces, and of those that are shown.
-_COUNTED = ("status", "reason", *(name for name, *_ in MEASURES))
+_COUNTED = ("status", "reason", *(name for name, *_ in (*MEASURES, LIKENESS)))
 _SHOWN = tuple(name for name in FACES.names if name not in ("landmarks", "landmark_scores", "keypoints"))
 
 
@@ -117,6 +119,7 @@ def _steps(summary: BuildSummary) -> list[tuple[str, int, str]]:
         ("readable", ("unreadable",)),
         ("with one face", ("no_face", "multiple_faces")),
         ("good enough", _QUALITY_REASONS),
+        *([("under the right name", _LABEL_REASONS)] if summary.compared else []),
         ("not copies", ("duplicate",)),
         ("not rejected by a person", ("decided",)),
         ("of persons free for the split", ("person_in_train", "person_in_other_split")),
@@ -247,7 +250,7 @@ def _decided(build: Build) -> list[tuple[str, str, str]]:
 def _measures(build: Build) -> Iterator[tuple[str, str, str, Any]]:
     """Name, title, unit and histogram of each measure."""
     fell = pc.is_in(build.faces["status"], pa.array(["rejected", "unreadable"])).to_numpy()
-    for name, title, unit, bounds in MEASURES:
+    for name, title, unit, bounds in [*MEASURES, *([LIKENESS] if build.summary.compared else [])]:
         values = build.faces[name].to_numpy().astype(np.float64)
         limits = [limit for bound in bounds for limit in _limits(build.settings, bound)]
         yield name, title, unit, histogram(values[~fell], values[fell], limits)

@@ -13,6 +13,7 @@ from manifests.paper import PAPER_PAIRS
 
 SUMMARY_FILE = "summary.json"
 INDENT = 2
+COUNTED = ("dataset", "subset", "identity", "status", "reason", "decision", "role", "likeness")  # columns of `faces`
 PAPER_TESTS = {name for name in PAPER_PAIRS if name.startswith("test-")}
 
 
@@ -26,6 +27,7 @@ class BuildSummary:
     persons: dict[str, int]  # by split
     without_pair: dict[str, int]  # identities that gave no pair, by reason
     decisions: dict[str, int] = field(default_factory=dict)  # by what was decided, and those not 'honoured'
+    compared: dict[str, int] = field(default_factory=dict)  # faces, by the network that told persons apart
     changed: bool = True  # False: the build was finished before
 
     def text(self) -> str:
@@ -36,6 +38,9 @@ class BuildSummary:
         lines += [f"  {count:>8} {reason}" for reason, count in self.reasons.items()]
         lines += ["decided by a person:"] * bool(self.decisions)
         lines += [f"  {count:>8} {what}" for what, count in self.decisions.items()]
+        lines += [
+            f"{count} faces compared with others of their identity by {who}" for who, count in self.compared.items()
+        ]
         lines += ["identities without a pair:"] * bool(self.without_pair)
         lines += [f"  {count:>8} {reason}" for reason, count in self.without_pair.items()]
         lines += [f"{'pairs':<16}{'here':>8}" + f"{'paper':>8}" * bool(self.paper) + f"{'persons':>9}"]
@@ -65,14 +70,18 @@ def read_summary(folder: Path) -> BuildSummary:
 
 def write_summary(folder: Path, summary: BuildSummary) -> None:
     """Write what `read_summary` reads."""
-    write_note(folder / SUMMARY_FILE, asdict(summary), INDENT)
+    values = asdict(summary)
+    if not summary.compared:
+        del values["compared"]  # as if there were no embedders
+    write_note(folder / SUMMARY_FILE, values, INDENT)
 
 
-def summarise(folder: Path, without_pair: Counter[str]) -> BuildSummary:
-    """Count what the two tables of a build hold; `without_pair`: identities with candidates that gave no pair."""
-    faces = read_table(
-        folder / FACES_FILE, FACES, ["dataset", "subset", "identity", "status", "reason", "decision", "role"]
-    )
+def summarise(folder: Path, without_pair: Counter[str], embedder: str | None = None) -> BuildSummary:
+    """Count what the two tables of a build hold.
+
+    without_pair: identities with candidates that gave no pair. embedder: the network that told persons apart.
+    """
+    faces = read_table(folder / FACES_FILE, FACES, COUNTED)
     pairs = read_table(folder / PAIRS_FILE, PAIRS, ["split", "dataset", "identity", "person"])
     statuses, reasons = _counts(faces["status"]), _counts(faces["reason"])
     splits = _counts(pairs["split"])
@@ -91,6 +100,7 @@ def summarise(folder: Path, without_pair: Counter[str]) -> BuildSummary:
         persons={name: persons[name] for name in sorted(persons, key=_split_order)},
         without_pair={name: known[name] for name in sorted(known) if known[name]},
         decisions=_decisions(faces),
+        compared={embedder: len(faces) - faces["likeness"].null_count} if embedder else {},
     )
 
 

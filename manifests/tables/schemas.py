@@ -33,6 +33,9 @@ REASONS = (
     "bad_exposure",
     "no_landmarks",
     "extreme_pose",
+    "wrong_person",
+    "mixed_identity",
+    "same_person",
     "duplicate",
     "decided",
     "person_in_train",
@@ -117,6 +120,9 @@ FACES = pa.schema(
         _optional("cartoon", pa.float32(), "evidence of a drawing"),
         _optional("exposure", pa.float32(), "usable share of the tonal range"),
         _optional("quality", pa.float32(), "overall quality that ranks an identity's photographs, 0 to 1"),
+        _optional(
+            "likeness", pa.float32(), "to its identity's other faces: 0 as strangers, 1 as one person", added=True
+        ),
         _optional("content_hash", pa.string(), "BLAKE2b-128 of the photograph's file"),
         _optional("perceptual_hash", pa.uint64(), "near-duplicate hash of the face crop"),
         field(
@@ -129,6 +135,9 @@ FACES = pa.schema(
     ],
     metadata={KEY: "dataset source_path"},
 )
+
+# Of a build that asked no network who is who: no column of `faces` stands empty for that.
+FACES_UNASKED = FACES.remove(FACES.get_field_index("likeness"))
 
 _PAIR = [
     field("pair_id", pa.string(), "stable name of the (target, guide) pair"),

@@ -144,8 +144,8 @@ WEIGHTS = (
     ),
     Weight(
         name="sface",
-        use="tells persons apart: whether guide and photograph show the same one; gfr-eval score --identity-weights "
-        "sface",
+        use="tells persons apart: whether guide and photograph show the same one; gfr-data build-pairs --embedder "
+        "sface, gfr-eval score --identity-weights sface",
         licence="Apache-2.0",
         files=(
             File(
@@ -161,8 +161,8 @@ WEIGHTS = (
     ),
     Weight(
         name="dlib-recognition",
-        use="tells persons apart: gfr-train --set identity_weights=dlib-recognition, gfr-eval score --identity-weights "
-        "dlib-recognition",
+        use="tells persons apart: gfr-train --set identity_weights=dlib-recognition, gfr-data build-pairs "
+        "--embedder dlib-recognition, gfr-eval score --identity-weights dlib-recognition",
         licence="MIT, as its package; made from dlib's, which is in the public domain",
         files=(
             File(

@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from gfr_data.config import BuildConfig
-from gfr_data.examination.row import SHARD
+from gfr_data.examination.row import PLAIN_SHARD as SHARD
 from gfr_data.examination.work import WORK, Work
 from gfr_data.quality.copies import PICTURE
 from gfr_data.sources.source import Identity, Source

@@ -21,7 +21,8 @@ from gfr_data.build import build_pairs, plan, settled
 from gfr_data.config import BuildConfig
 from gfr_data.engine import Engine
 from gfr_data.examination.index import write_index
-from gfr_data.examination.shard import ELSEWHERE, WORKER_DIED, ShardTask, examine_shard
+from gfr_data.examination.landmarks import ELSEWHERE
+from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
 from gfr_data.examination.work import Work
 from gfr_data.examination.workers import examine_all
 from gfr_data.sources.layouts import list_identities

@@ -8,7 +8,7 @@ from manifests import ConfigError
 
 
 def test_settings_replace_defaults_with_their_type() -> None:
-    _, rules = read_rules(["selection.most=3", "selection.guide_yaw=10"])
+    _, rules, _ = read_rules(["selection.most=3", "selection.guide_yaw=10"])
     assert (rules.most, rules.guide_yaw, rules.guide_roll) == (3, 10.0, SelectionRules().guide_roll)
     assert isinstance(rules.most, int)
 

@@ -10,6 +10,7 @@ from gfr_data.examination.index import Photograph
 from gfr_data.examination.row import (
     SHARD,
     Detection,
+    Embedding,
     ExaminedFace,
     Expression,
     FaceLandmarks,
@@ -20,7 +21,7 @@ from gfr_data.examination.row import (
 from gfr_data.quality.judge import Measures
 from gfr_data.sources.source import Source
 
-PARTS = (PhotographFile, Detection, Framing, Fingerprint, Measures, FaceLandmarks, Expression)
+PARTS = (PhotographFile, Detection, Framing, Fingerprint, Measures, FaceLandmarks, Expression, Embedding)
 PHOTOGRAPH = Photograph(0, Source("folder", "/root", "mine"), "", "ana", "ana", "ana/1.jpg", None)
 WHOLE = ExaminedFace(
     PHOTOGRAPH,
@@ -31,6 +32,7 @@ WHOLE = ExaminedFace(
     measures=Measures(200.0, 48.0, 0.05, 0.5, 0.5, occlusion=0.4, yaw=1.0, pitch=2.0, roll=3.0),
     landmarks=FaceLandmarks([0.5] * 136, [0.25] * 68),
     expression=Expression(0.3, 0.4, 0.1, 0.8),
+    embedding=Embedding(b"who"),
     decision=Decision("keep", "it is she"),
 )
 
