@@ -1,6 +1,6 @@
 """The dear part of an examination, for an identity's best faces: landmarks, pose, expression, and who it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +16,15 @@ ELSEWHERE = "its landmarks lie elsewhere than its face"
 
 
 def find_landmarks(
-    faces: Sequence[ExaminedFace], provider: Provider, thresholds: Thresholds, embed: Embed | None
+    faces: Sequence[ExaminedFace],
+    kept: Mapping[int, np.ndarray],
+    provider: Provider,
+    thresholds: Thresholds,
+    embed: Embed | None,
 ) -> list[ExaminedFace]:
-    """Landmarks, and what follows from them. The photographs are decoded again: an identity may have thousands.
+    """Landmarks, and what follows from them.
 
+    kept: decoded photographs by their rows; others are decoded again, for an identity may have thousands.
     embed: tells persons apart; None where nobody is asked.
     """
     from gfr_data.faces.crop import crop, row_geometry
@@ -27,7 +32,10 @@ def find_landmarks(
     requests, crops, there, gone = [], [], [], []
     for face in faces:
         assert face.detection is not None
-        if (image := read_again(face.photograph, face.file.content_hash if face.file else "")) is None:
+        image = kept.get(face.photograph.row)
+        if image is None:
+            image = read_again(face.photograph, face.file.content_hash if face.file else "")
+        if image is None:
             gone.append(unreadable(face.photograph, CHANGED))
             continue
         source, box = face.photograph.source, np.array(face.detection.box)

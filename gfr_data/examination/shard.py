@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gfr_data.faces.mtcnn import Face, Mtcnn
 
 MOST_LANDMARKS = 24  # faces of an identity whose landmarks are computed
+KEPT = 64_000_000  # bytes of an identity's photographs that are not decoded again for their landmarks
 GPU_BATCH = 16  # photographs detected together on CUDA; on the CPU one by one is faster (and the same for any batch)
 
 WORKER_DIED = "its worker died twice while examining it"
@@ -140,15 +141,16 @@ def _examine_identity(photographs: Sequence[Photograph], task: ShardTask) -> lis
     tools = _tools(task.settings)
     skipped = task.work.skipped(task.number)
     faces = _by_row([unreadable(photo, WORKER_DIED) for photo in photographs if photo.row in skipped], task)
+    kept: dict[int, np.ndarray] = {}  # photographs by their rows
     for batch in _batches([photo for photo in photographs if photo.row not in skipped], task):
-        faces |= _by_row(_look(batch, tools), task)
+        faces |= _by_row(_look(batch, tools, kept), task)
     faces |= _by_row(_copies(_acceptable(faces)), task)
     # Of given pairs every photograph may be needed.
     most = None if photographs[0].source.layout == "mapping" else MOST_LANDMARKS
     best = sorted(_acceptable(faces), key=lambda face: face.decision is None)  # first those that a person kept
     for batch in _batches([face.photograph for face in best[:most]], task):
-        found = find_landmarks([faces[photo.row] for photo in batch], tools.landmarks, tools.thresholds, tools.embed)
-        faces |= _by_row(found, task)
+        wanted = [faces[photo.row] for photo in batch]
+        faces |= _by_row(find_landmarks(wanted, kept, tools.landmarks, tools.thresholds, tools.embed), task)
     return [faces[photo.row] for photo in photographs]
 
 
@@ -177,8 +179,8 @@ def _batches(photographs: Sequence[Photograph], task: ShardTask) -> Iterator[Seq
         yield batch
 
 
-def _look(batch: Sequence[Photograph], tools: Tools) -> list[ExaminedFace]:
-    """The cheap part: decode, detect, crop, measure."""
+def _look(batch: Sequence[Photograph], tools: Tools, kept: dict[int, np.ndarray]) -> list[ExaminedFace]:
+    """The cheap part: decode, detect, crop, measure. What has a good face is `kept`, as far as that may grow."""
     import cv2
 
     from gfr_data.faces.decode import Unreadable, read_photograph
@@ -196,6 +198,8 @@ def _look(batch: Sequence[Photograph], tools: Tools) -> list[ExaminedFace]:
         # One odd photograph among millions must not end the build: what fails on it is its row's message.
         try:
             faces.append(_measured(photo, image, digest, detected, tools.thresholds))
+            if faces[-1].reason is None and image.nbytes + sum(one.nbytes for one in kept.values()) <= KEPT:
+                kept[photo.row] = image
         except (ArithmeticError, IndexError, ValueError, cv2.error) as error:
             faces.append(unreadable(photo, f"cannot be measured: {type(error).__name__}: {error}"))
     return faces

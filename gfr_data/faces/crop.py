@@ -42,9 +42,16 @@ def crop(image: np.ndarray, geometry: CropGeometry, size: int = CROP_SIZE) -> np
     right, bottom = left + geometry.width, top + geometry.height
     # Only what the filter reads is kept: at most two steps of the crop's grid beyond the square.
     reach_x, reach_y = (2 * max((b - a) / size, 1.0) + 1 for a, b in ((left, right), (top, bottom)))
-    rows = np.arange(int(np.floor(top - reach_y)), int(np.ceil(bottom + reach_y)))
-    columns = np.arange(int(np.floor(left - reach_x)), int(np.ceil(right + reach_x)))
-    height, width = image.shape[:2]
-    part = image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)]
-    box = (left - columns[0], top - rows[0], right - columns[0], bottom - rows[0])
+    x0, y0 = int(np.floor(left - reach_x)), int(np.floor(top - reach_y))
+    part = _cut(image, x0, y0, int(np.ceil(right + reach_x)), int(np.ceil(bottom + reach_y)))
+    box = (left - x0, top - y0, right - x0, bottom - y0)
     return np.asarray(Image.fromarray(part).resize((size, size), Image.Resampling.BICUBIC, box=box))
+
+
+def _cut(image: np.ndarray, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    """Rows y0 to y1 and columns x0 to x1 of an image (H, W, 3), which repeats its border outside."""
+    height, width = image.shape[:2]
+    if min(x0, y0) < 0 or x1 > width or y1 > height:
+        rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
+        return image[rows].take(columns, axis=1)
+    return image[y0:y1, x0:x1]

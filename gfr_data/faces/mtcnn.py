@@ -8,6 +8,7 @@ batches.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ PYRAMID = 0.709  # factor from level to level
 CELL, STRIDE = 12, 2  # px that one output of PNet sees, and px between two
 LEAST_FACE = 20.0  # px
 FACE_SHARE = 0.1  # smallest face looked for, as a share of the photograph's shorter side
+# A large photograph is made smaller once, and its pyramid of that: so many times at most (beyond that boxes in 3,000 px
+# move by more than 0.3 px in the median), and only as far as the first level still is so many times smaller.
+REDUCED, SPARE = 3, 4
 SLIVER = 1e-3  # px; what overlaps less is left out, as OpenCV does
 _NMS_BLOCK = 1024  # boxes compared with all others at a time, which bounds the memory
 
@@ -51,15 +55,15 @@ class Mtcnn:
 
     def _detect(self, image: np.ndarray, min_face_size: float | None) -> list[Face]:
         smallest = max(LEAST_FACE, FACE_SHARE * min(image.shape[:2])) if min_face_size is None else min_face_size
-        normal = torch.tensor(np.ascontiguousarray(image)).to(self.device).float().sub_(127.5).div_(128)
-        boxes = self._propose(normal, smallest)
-        boxes = self._refine(normal, boxes)
-        return self._finish(normal, boxes)
+        boxes = self._propose(image, smallest)
+        pixels = torch.tensor(np.ascontiguousarray(image)).to(self.device)
+        boxes = self._refine(pixels, boxes)
+        return self._finish(pixels, boxes)
 
-    def _propose(self, normal: Tensor, smallest: float) -> np.ndarray:
-        """PNet over a pyramid of `normal` (H, W, 3); square boxes (N, 5): x1, y1, x2, y2, score."""
-        height, width = normal.shape[:2]
-        columns = normal.transpose(0, 1).contiguous()
+    def _propose(self, image: np.ndarray, smallest: float) -> np.ndarray:
+        """PNet over a pyramid of a photograph (H, W, 3) uint8; square boxes (N, 5): x1, y1, x2, y2, score."""
+        height, width = image.shape[:2]
+        columns = _normal(torch.tensor(_reduced(image, smallest)).to(self.device).transpose(0, 1).contiguous())
         scale, levels = CELL / smallest, []
         while int(min(height, width) * scale) >= CELL:
             level = _shrink(columns, int(height * scale), int(width * scale))
@@ -82,19 +86,19 @@ class Mtcnn:
         corners = np.concatenate([first + 1, first + CELL], axis=1) + shift
         return _suppress(_by_score(np.concatenate([corners / scale, sure[:, None]], axis=1)), 0.5)
 
-    def _refine(self, normal: Tensor, boxes: np.ndarray) -> np.ndarray:
+    def _refine(self, pixels: Tensor, boxes: np.ndarray) -> np.ndarray:
         """RNet on each box; square boxes again."""
         if len(boxes) == 0:
             return boxes
-        scores, offsets = (value.cpu().numpy() for value in self.rnet(_patches(normal, boxes, 24)))
+        scores, offsets = (value.cpu().numpy() for value in self.rnet(_patches(pixels, boxes, 24)))
         boxes = _adjusted(boxes, offsets, scores)[scores > THRESHOLDS[1]]
         return _squared(_suppress(_by_score(boxes), 0.7))
 
-    def _finish(self, normal: Tensor, boxes: np.ndarray) -> list[Face]:
+    def _finish(self, pixels: Tensor, boxes: np.ndarray) -> list[Face]:
         """ONet on each box."""
         if len(boxes) == 0:
             return []
-        found = self.onet(_patches(normal, boxes, 48))
+        found = self.onet(_patches(pixels, boxes, 48))
         scores, offsets, points = (value.cpu().numpy().astype(np.float64) for value in found)
         # Keypoints are shares of the box before it is adjusted, whose corner the package moves by a pixel.
         sizes = boxes[:, 2:4] - boxes[:, :2] + 1
@@ -102,6 +106,23 @@ class Mtcnn:
         rows = np.concatenate([_adjusted(boxes, offsets, scores), points.reshape(-1, 10)], axis=1)
         rows = _suppress(_by_score(rows[scores > THRESHOLDS[2]]), 0.7, of_smaller=True)
         return [Face(row[:4], float(row[4]), row[5:].reshape(5, 2)) for row in rows]
+
+
+def _normal(pixels: Tensor) -> Tensor:
+    """Grey levels as the networks take them, in [-1, 1]."""
+    return pixels.float().sub_(127.5).div_(128)
+
+
+def _reduced(image: np.ndarray, smallest: float) -> np.ndarray:
+    """A large photograph made smaller by areas, for each level of its pyramid reads all of it; others as they are.
+
+    PNet alone sees it so; the networks after it see the photograph itself.
+    """
+    factor = min(int(smallest / (SPARE * CELL)), REDUCED)
+    if factor < 2:
+        return np.ascontiguousarray(image)
+    height, width = image.shape[:2]
+    return cv2.resize(image, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
 
 
 def _shrink(columns: Tensor, height: int, width: int) -> Tensor:
@@ -172,20 +193,21 @@ def _adjusted(boxes: np.ndarray, offsets: np.ndarray, scores: np.ndarray) -> np.
     return np.concatenate([corners, scores[:, None].astype(np.float64)], axis=1)
 
 
-def _patches(normal: Tensor, boxes: np.ndarray, size: int) -> Tensor:
-    """What the boxes show of `normal` (H, W, 3): (N, 3, size, size), channels last; bilinear between corner centres.
+def _patches(pixels: Tensor, boxes: np.ndarray, size: int) -> Tensor:
+    """What the boxes show of a photograph (H, W, 3) uint8, as the networks take it: (N, 3, size, size), channels last.
 
-    Zero outside the photograph.
+    Bilinear between corner centres; zero outside the photograph.
     """
-    height, width = normal.shape[:2]
+    height, width = pixels.shape[:2]
     steps = np.linspace(0, 1, size)
     # The package scales positions by (W - 1) / W, as TensorFlow's crop_and_resize has it.
     x = _positions(boxes[:, 0], boxes[:, 2], steps, width)
     y = _positions(boxes[:, 1], boxes[:, 3], steps, height)
-    x0, x1, dx, in_x = (part[:, None, :] for part in _neighbours(x, width, normal.device))
-    y0, y1, dy, in_y = (part[:, :, None] for part in _neighbours(y, height, normal.device))
-    pixels = normal.flatten(0, 1)
-    corners = [nn.functional.embedding(row * width + column, pixels) for row in (y0, y1) for column in (x0, x1)]
+    x0, x1, dx, in_x = (part[:, None, :] for part in _neighbours(x, width, pixels.device))
+    y0, y1, dy, in_y = (part[:, :, None] for part in _neighbours(y, height, pixels.device))
+    flat = pixels.flatten(0, 1)
+    places = [(row * width + column).flatten() for row in (y0, y1) for column in (x0, x1)]
+    corners = [_normal(flat.index_select(0, place)).view(len(boxes), size, size, 3) for place in places]
     dx, dy = dx[..., None], dy[..., None]
     top, bottom = corners[0].lerp(corners[1], dx), corners[2].lerp(corners[3], dx)
     return (top.lerp(bottom, dy) * (in_x & in_y)[..., None]).permute(0, 3, 1, 2)

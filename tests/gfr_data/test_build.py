@@ -20,6 +20,7 @@ import pytest
 from gfr_data.build import build_pairs, plan, settled
 from gfr_data.config import BuildConfig
 from gfr_data.engine import Engine
+from gfr_data.examination import landmarks, shard
 from gfr_data.examination.index import write_index
 from gfr_data.examination.landmarks import ELSEWHERE
 from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
@@ -348,6 +349,21 @@ def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(
 
 def _rows(work: Work, number: int) -> list[dict[str, object]]:
     return pq.read_table(work.shard(number)).to_pylist()
+
+
+def test_photographs_that_are_not_kept_are_decoded_again_with_the_same_result(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[str] = []
+    read = landmarks.read_again
+    monkeypatch.setattr(landmarks, "read_again", lambda photo, *rest: again.append(photo.name) or read(photo, *rest))
+    build_pairs(config_of(people, tmp_path / "kept", "casia-webface", limit=1))
+    assert again == []
+    monkeypatch.setattr(shard, "KEPT", 0)
+    build_pairs(config_of(people, tmp_path / "read", "casia-webface", limit=1))
+    assert len(again) > 1
+    tables = [(tmp_path / name / FACES_FILE).read_bytes() for name in ("kept", "read")]
+    assert tables[0] == tables[1]
 
 
 def test_unreadable_photograph_is_examined_again_when_asked(copied: Path, built: Path, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gfr_data.faces import mtcnn_networks
+from gfr_data.faces import mtcnn, mtcnn_networks
 from gfr_data.faces.decode import read_image
-from gfr_data.faces.mtcnn import Mtcnn, _shrink
+from gfr_data.faces.mtcnn import Mtcnn, _reduced, _shrink
 from manifests import DataError
 
 DATA = Path(__file__).parent / "data"  # rendered people, and what record_mtcnn.py recorded of them
@@ -52,6 +52,28 @@ def test_the_pyramid_shrinks_as_opencv_does(height, width, tall, wide, seed):
     assert small.is_contiguous(memory_format=torch.channels_last)
     expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(small[0].permute(1, 2, 0).numpy(), expected, atol=1e-5)
+
+
+def test_the_smaller_picture_of_a_large_photograph_moves_no_box(detector, recorded, monkeypatch):
+    """Beside the pyramid of the whole photograph: half a pixel in the middle, of faces of hundreds."""
+    away = []
+    for name in recorded:
+        image = cv2.resize(read_image(DATA / name), None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC)
+        assert _reduced(image, 0.1 * min(image.shape[:2])).shape[0] < image.shape[0] / 1.9
+        (found,) = detector([image])
+        with monkeypatch.context() as patch:
+            patch.setattr(mtcnn, "REDUCED", 1)
+            (whole,) = detector([image])
+        assert len(found) == len(whole), name
+        away += [np.abs(one.box - other.box) for one, other in zip(found, whole, strict=True)]
+    assert len(away) >= 6
+    assert np.median(away) < 0.5
+
+
+@pytest.mark.parametrize("side", [20, 37, 95])
+def test_photographs_with_small_faces_are_searched_as_they_are(side):
+    image = np.arange(300 * 400 * 3, dtype=np.uint8).reshape(300, 400, 3)
+    assert np.array_equal(_reduced(image, side), image)
 
 
 def test_a_photograph_does_not_depend_on_its_company(detector, recorded):

@@ -129,3 +129,18 @@ def test_pairs_of_a_cell_are_those_of_equal_numbers() -> None:
         pairs = [(p, q) for first, second in blocks for p, q in zip(first.tolist(), second.tolist(), strict=True)]
         assert sorted(pairs) == sorted(wanted)
         assert max(len(first) for first, _ in blocks) <= max(block, 49)
+
+
+def test_the_picture_of_a_large_photograph_is_that_of_all_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is blurred widely is made smaller before that: a matter of less than a grey level, and of no bit."""
+    large = np.asarray(Image.fromarray(photograph(3)).resize((8 * 280, 8 * 300), Image.Resampling.BICUBIC))
+    large = np.clip(large + np.random.default_rng(4).normal(0, 12, large.shape), 0, 255).astype(np.uint8)
+    points = (KEYPOINTS + 0.5) * 8 - 0.5
+    found = face_picture(large, points)
+    smaller = []
+    monkeypatch.setattr(copies, "_shrunk", lambda part, turn, factor: smaller.append(factor) or (part, turn))
+    monkeypatch.setattr(copies, "_rest_of_blur", lambda sigma, factor: sigma)
+    whole = face_picture(large, points)
+    assert smaller[0] > 2
+    assert np.abs(found.astype(int) - whole).mean() < 1
+    assert (hash_picture(found) ^ hash_picture(whole)).bit_count() <= 1
