@@ -162,7 +162,7 @@ def machine(device: str, sizes: Sizes) -> dict[str, Any]:
     known = not on_gpu or card_named(name) is not None
     return {
         "device": name if known else f"{name} (its peak is not known here)",
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
         "torch": torch.__version__,
         "Python": platform.python_version(),
         "sizes": "full" if sizes == FULL else "quick",
