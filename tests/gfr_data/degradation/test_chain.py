@@ -20,16 +20,6 @@ from manifests.degradation.spaces import draw_one
 BICUBIC = Image.Resampling.BICUBIC
 
 
-@pytest.fixture(scope="module")
-def image() -> np.ndarray:
-    """(256, 256, 3) uint8: smooth, with edges and texture."""
-    generator = np.random.default_rng(0)
-    coarse = Image.fromarray(generator.integers(0, 256, (12, 12, 3), np.uint8)).resize((256, 256), BICUBIC)
-    picture = np.asarray(coarse).astype(float) + generator.normal(0, 9, (256, 256, 3))
-    picture[80:120, 60:200] = (250, 5, 60)
-    return picture.clip(0, 255).astype(np.uint8)
-
-
 def test_eq_4_has_the_bits_that_it_always_had():
     y, x = np.mgrid[:256, :256]
     image = np.stack([(x * y) % 251, (x * x + y) % 253, (x + 3 * y) % 255], axis=2).astype(np.uint8)

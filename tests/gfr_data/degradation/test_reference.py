@@ -19,16 +19,6 @@ from manifests.degradation.space import PAPER_SPACE
 BICUBIC = Image.Resampling.BICUBIC
 
 
-@pytest.fixture(scope="module")
-def image() -> np.ndarray:
-    """(256, 256, 3) uint8: smooth, with edges and texture."""
-    generator = np.random.default_rng(0)
-    coarse = Image.fromarray(generator.integers(0, 256, (12, 12, 3), np.uint8)).resize((256, 256), BICUBIC)
-    picture = np.asarray(coarse).astype(float) + generator.normal(0, 9, (256, 256, 3))
-    picture[80:120, 60:200] = (250, 5, 60)
-    return picture.clip(0, 255).astype(np.uint8)
-
-
 def plainly(image: np.ndarray, one: Degradation) -> np.ndarray:
     """Eq. 4 up to its noise with SciPy and Pillow, a channel at a time in floating point."""
     side = round(256 / one.scale)
