@@ -27,7 +27,7 @@ from gfr_model.restoration.guides import Guides, guide_files, read_guides
 from gfr_model.restoration.identity import open_persons
 from gfr_model.restoration.jobs import PICTURES, AlbumConfig, Job, left_out, plan_jobs
 from gfr_model.restoration.marks import Copied, copy_kept, read_marks
-from gfr_model.restoration.metadata import Metadata, encode, read_made_from, read_metadata
+from gfr_model.restoration.metadata import Metadata, encode, read_metadata, require_result
 from gfr_model.restoration.restore import RestoredFace, RestoredPhotograph, comparison, restore_photograph
 from manifests import ConfigError, DataError, Progress, hash_bytes, hash_file, project_version, silent, write_bytes
 from manifests.files import hash_input, write_lone
@@ -191,6 +191,8 @@ def _attempt(album: _Album, job: Job) -> Outcome:
 
 def _restore(album: _Album, job: Job) -> Outcome:
     made_from = _made_from(album, job)
+    for path in filter(Path.exists, filter(None, (job.out, job.compared))):
+        require_result(path)
     if not album.config.overwrite and _is_there(album, job, made_from):
         return Outcome(str(job.photo), str(job.out), KEPT)
     image = album.vision.read(job.photo)
@@ -216,10 +218,7 @@ def _is_there(album: _Album, job: Job, made_from: dict[str, Any]) -> bool:
 def _is_ours(album: _Album, job: Job, path: Path, made_from: dict[str, Any]) -> bool:
     """Whether a file was made from the same. Raises DataError when it is somebody else's."""
     if album.folder is None:
-        digest = read_made_from(path)
-        if not digest:
-            raise DataError(f"{path} exists already; give another --out, or --overwrite")
-        return digest == _digest(made_from)
+        return require_result(path) == _digest(made_from)
     entry = album.log.get(album.name(job.out))
     if entry is None or entry.files.get(album.name(path)) != hash_file(path):
         known = "" if entry else f", and {album.folder / LOG_FILE} does not tell what made it"

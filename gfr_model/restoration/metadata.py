@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from manifests import DataError
+
 # EXIF tags that are untrue of the result: it is upright, and may be enlarged.
 ORIENTATION = 0x0112
 EXIF_FOLDER = 0x8769
@@ -97,6 +99,14 @@ def read_made_from(path: Path) -> str:
             return ""
     last = history.rpartition("\n")[2]
     return last.removeprefix(SAYS) if last.startswith(SAYS) else ""
+
+
+def require_result(path: Path) -> str:
+    """`read_made_from` of a file that is there. Raises DataError where it is no result: nothing may replace it."""
+    if not (digest := read_made_from(path)):
+        what = f"{path} exists already and is no result of gfr-eval restore"
+        raise DataError(f"{what}; give another --out, or remove {path}")
+    return digest
 
 
 def _exif(picture: Any) -> bytes:

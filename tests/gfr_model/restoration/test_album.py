@@ -156,8 +156,10 @@ def test_results_made_from_something_else_stay_until_overwrite(album, change):
     assert run(album)[0].count(KEPT) == 3
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("name", ["1.jpg", "1.compare.png"])
-def test_files_of_others_are_never_replaced(album, name):
+def test_files_of_others_are_never_replaced(album, name, overwrite):
+    album = replace(album, overwrite=overwrite)
     mine = album.out / "alice" / name
     mine.parent.mkdir(parents=True)
     mine.write_bytes(b"mine")
@@ -219,8 +221,9 @@ def test_one_photograph_is_known_again_and_what_somebody_made_of_it_stays(album,
         run(replace(config, options=Options(strength=0.5)))
     assert run(replace(config, options=Options(strength=0.5), overwrite=True))[0].count(RESTORED) == 1
     config.out.write_bytes(b"mine")
-    with pytest.raises(DataError, match=r"a\.png exists already"):
-        run(config)
+    for overwrite in (False, True):
+        with pytest.raises(DataError, match=r"a\.png exists already and is no result.*remove .*a\.png"):
+            run(replace(config, overwrite=overwrite))
     assert config.out.read_bytes() == b"mine"
 
 
