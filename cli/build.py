@@ -20,6 +20,7 @@ from cli.command import (
 from cli.progress import progress_bars
 from gfr_data.engine import BACKENDS
 from gfr_data.pairs.recipe import RECIPES
+from manifests.crops import CROP_SIZE, CROP_SIZES
 
 if TYPE_CHECKING:
     from gfr_model.embedders import Embedder
@@ -94,6 +95,13 @@ def _embedder(given: str) -> "Embedder":
     help="Processes of this machine (loky), or a Dask or Ray cluster that sees the same folders.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="The Dask scheduler or Ray head; without it a local cluster.")
+@click.option(
+    "--crop-size",
+    type=click.Choice(CROP_SIZES),
+    default=CROP_SIZE,
+    show_default=True,
+    help="px of the crops. A target has to be as much larger in its photograph; train with --set image_size=512.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Keys the split by person.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N identities of each subset of each source.")
 @click.option(

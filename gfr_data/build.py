@@ -4,8 +4,8 @@ The folder a build writes:
 
     build.json       the configuration that decides the result; a build with another one needs another folder
     work/            the index and the finished shards: what a killed build goes on from
-    crops/           256x256 crops of the selected faces, <dataset>/<identity>/<stem>.png; a folder that would hold more
-                     than 10,000 is parted, see `manifests.crowds`
+    crops/           crops of the selected faces, 256x256 or as --crop-size says, <dataset>/<identity>/<stem>.png; a
+                     folder that would hold more than 10,000 is parted, see `manifests.crowds`
     faces.parquet    every photograph examined, with what became of it
     pairs.parquet    (target, guide) pairs with their split
     report.html      the same to look at
@@ -144,7 +144,7 @@ def build_pairs(config: BuildConfig, progress: Progress = silent) -> BuildSummar
         examine_again(job.work, job.settings, config.engine, progress, decided, config.retry_failed)
         for _ in range(ROUNDS):
             examine_all(job.work, job.settings, config.engine, progress, decided=decided)
-            choice = choose_pairs(job.work, config.sources, config.rules, config.seed, config.asked())
+            choice = choose_pairs(job.work, config.sources, config.selection, config.seed, config.asked())
             if config.recipe is not None:
                 choice = dealt(choice, config.seed)
             names = name_crops(choice)
@@ -266,7 +266,7 @@ def _crop(job: _Job, choice: Choice, names: CropNames, progress: Progress) -> tu
     config, faces = job.config, choice.faces
     hashes: dict[int, str] = {}
     changed: list[int] = []
-    tasks = crop_tasks(job.work, config.out, config.sources, faces, names)
+    tasks = crop_tasks(job.work, config.out, config.sources, faces, names, config.crop_size)
     for shard, made in run(write_crops, tasks, config.engine):
         if made is None:
             changed.append(shard)
@@ -281,9 +281,9 @@ def _write(job: _Job, choice: Choice, names: CropNames, hashes: dict[int, str], 
     """Write tables, report and, as the last file, the summary."""
     out, work = job.config.out, job.work
     progress("write", 0, 3)
-    schema = FACES if job.config.embedder else FACES_UNASKED
-    write_parts(out / FACES_FILE, face_tables(work, choice, names, schema), schema, job.made_by)
-    write_parts(out / PAIRS_FILE, pair_tables(work, choice, names, hashes), PAIRS, job.made_by)
+    schema, size = FACES if job.config.embedder else FACES_UNASKED, job.config.crop_size
+    write_parts(out / FACES_FILE, face_tables(work, choice, names, schema, size), schema, job.made_by)
+    write_parts(out / PAIRS_FILE, pair_tables(work, choice, names, hashes, size), PAIRS, job.made_by)
     if job.config.recipe is not None:
         write_lists(out)
     progress("write", 1, 3)

@@ -1,7 +1,7 @@
 """What a build is asked for: its configuration, which part of it decides the result, and what cannot be."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from gfr_data.quality.persons import PersonRules
 from gfr_data.sources.addresses import is_address
 from gfr_data.sources.source import Source
 from manifests import ConfigError, DataError, Provenance, hash_file, provenance
+from manifests.crops import CROP_SIZE, CROP_SIZES
 
 TOOL = "gfr-data build-pairs"
 WEIGHTS = "weights"  # among the settings that a table carries: hash of the landmark network's
@@ -33,6 +34,7 @@ class BuildConfig:
     fan_weights: Path | None = None  # of 'fan'; None: what was downloaded
     device: str = "cpu"  # where the networks run: 'cpu', 'cuda', or 'auto', see `build.settled`
     seed: int = 0  # keys the split by person
+    crop_size: int = CROP_SIZE  # px of the crops, one of CROP_SIZES
     limit: int | None = None  # first identities of each subset of each source; None is all
     recipe: str | None = None  # one of RECIPES: refuse what departs from it
     thresholds: Thresholds = field(default_factory=Thresholds)  # quality
@@ -60,12 +62,17 @@ class BuildConfig:
 
     def made_by(self, weights: str | None = None) -> Provenance:
         """What the index and the shards of the build carry."""
-        return provenance(TOOL, self.result_settings() | {WEIGHTS: weights})
+        return provenance(TOOL, self.result_settings() | {WEIGHTS: weights}, self.crop_size)
 
     def tables_made_by(self, weights: str | None = None) -> Provenance:
         """What its tables carry: that, and the hash of the decisions where there are any."""
         hashed = {} if self.decisions is None else {DECISIONS: _hash_of(self.decisions, "decisions")}
-        return provenance(TOOL, self.result_settings() | {WEIGHTS: weights} | hashed)
+        return provenance(TOOL, self.result_settings() | {WEIGHTS: weights} | hashed, self.crop_size)
+
+    @property
+    def selection(self) -> SelectionRules:
+        """The rules for crops of `crop_size`: a target has to be as much larger in its photograph."""
+        return replace(self.rules, target_side=self.rules.target_side * self.crop_size / CROP_SIZE)
 
     def result_settings(self) -> dict[str, Any]:
         """The settings that change the result, as JSON values."""
@@ -79,13 +86,15 @@ class BuildConfig:
             "limit": self.limit,
             "recipe": self.recipe,
             "thresholds": asdict(self.thresholds),
-            "selection": asdict(self.rules),
+            "selection": asdict(self.selection),
             "shard_photographs": self.shard_photographs,
         }
         if self.embedder is not None:
             asked = self.embedder
             settings["embedder"] = {"name": asked.name, "weights": asked.digest, "cosines": asdict(_cosines(asked))}
             settings["persons"] = asdict(self.persons)
+        if self.crop_size != CROP_SIZE:
+            settings["crop_size"] = self.crop_size
         if tables := [table for source in self.sources for table in source.tables]:
             settings["tables_hash"] = [_hash_of(table, "pairs") for table in tables]
         return dict(json.loads(json.dumps(settings)))  # as it is read back: lists for tuples
@@ -100,6 +109,10 @@ def check(config: BuildConfig) -> None:
     problems += [problem for source in config.sources if (problem := _overlap(source, config.out))]
     if config.limit is not None and config.limit < 1:
         problems.append(f"--limit is {config.limit}, must be at least 1")
+    if config.crop_size not in CROP_SIZES:
+        problems.append(f"--crop-size is {config.crop_size}, must be {' or '.join(map(str, CROP_SIZES))}")
+    if config.recipe is not None and config.crop_size != CROP_SIZE:
+        problems.append(f"--recipe {config.recipe} crops {CROP_SIZE} px; leave out --crop-size")
     if config.engine.jobs < 1:
         problems.append(f"--jobs is {config.engine.jobs}, must be at least 1")
     if problem := unknown_provider(config.landmarks):

@@ -59,7 +59,7 @@ WORDS = """\
 # {name}
 
 Guided face restoration: each row has a crop of a face (`target`) and another photograph of the same person (`guide`),
-256x256, with 68 landmarks each. A degraded `target` is restored with the help of its `guide`.
+{size}x{size}, with 68 landmarks each. A degraded `target` is restored with the help of its `guide`.
 
 {splits}
 
@@ -110,6 +110,7 @@ def card(parts: Sequence[Part], schema: pa.Schema, made_by: Provenance) -> str:
     columns = [f"| `{column.name}` | {_meaning(column)} | {_unit(column)} |" for column in schema]
     words = WORDS.format(
         name=NAME,
+        size=made_by.crop_size,
         splits="\n".join(["| split | pairs | persons |", "| --- | --: | --: |", *map(_line, parts)]),
         columns="\n".join(columns),
         tool=made_by.tool,

@@ -34,7 +34,7 @@ from manifests import (
     silent,
     write_text,
 )
-from manifests.crops import UnusableError, decode_picture, read_content
+from manifests.crops import CROP_SIZES, UnusableError, decode_picture, read_content
 from manifests.folders import HOLDER, held, remove, remove_unfinished
 from manifests.notes import read_note, write_note
 from manifests.tables.parts import regrouped
@@ -151,13 +151,14 @@ def _write_data_set(folder: Path, out: Path, table: pa.Table, size: int, progres
         for name, own in rows.items()
     ]
     made_by = read_provenance(folder / PAIRS_FILE)
-    write_text(out / CARD, card(parts, _schema(), made_by))
+    write_text(out / CARD, card(parts, _schema(made_by.crop_size), made_by))
     yield CARD
     for part in parts:
         if not (out / part.file).is_file():
-            _write_embedded(folder, out / part.file, rows[part.name], f"export {part.name}", progress)
+            stage = f"export {part.name}"
+            _write_embedded(folder, out / part.file, rows[part.name], _schema(made_by.crop_size), stage, progress)
         yield part.file
-    write_text(out / CROISSANT, croissant(out, parts, _schema(), made_by))
+    write_text(out / CROISSANT, croissant(out, parts, _schema(made_by.crop_size), made_by))
     yield CROISSANT
 
 
@@ -175,8 +176,9 @@ def name_of_split(split: str) -> str:
     return "validation" if split == "val" else re.sub(r"\W", "_", split)
 
 
-def _write_embedded(folder: Path, out: Path, own: np.ndarray, stage: str, progress: Progress) -> None:
-    schema = _schema()
+def _write_embedded(
+    folder: Path, out: Path, own: np.ndarray, schema: pa.Schema, stage: str, progress: Progress
+) -> None:
     stamp = {b"huggingface": json.dumps({"info": {"features": _features(schema)}}).encode()}
     schema = schema.with_metadata(stamp)
     image = schema.field(0).type
@@ -196,10 +198,10 @@ def _write_embedded(folder: Path, out: Path, own: np.ndarray, stage: str, progre
             progress(stage, done, len(own))
 
 
-def _schema() -> pa.Schema:
-    """The pairs' columns without paths to pictures, and before them the pictures."""
+def _schema(size: int) -> pa.Schema:
+    """The pairs' columns without paths to pictures, and before them the pictures, of `size` px."""
     image = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
-    words = {"target": "ground-truth crop, 256x256", "guide": "another photograph of the person, 256x256"}
+    words = {"target": f"ground-truth crop, {size}x{size}", "guide": f"another photograph of the person, {size}x{size}"}
     pictures = [pa.field(role, image, metadata={"description": words[role]}) for role in ROLES]
     return pa.schema([*pictures, *(column for column in PAIRS if column.name[-5:] != "_path")])
 
@@ -234,7 +236,7 @@ def _picture(folder: Path, path: str, digest: str) -> bytes:
     """The file of a crop, which is one: what else lies there is nobody's to give away."""
     try:
         content = read_content(folder / path, digest, within=folder)
-        decode_picture(content, folder / path, side=None)
+        decode_picture(content, folder / path, None, max(CROP_SIZES))
     except UnusableError as error:
         raise DataError(f"{error}; build the pairs again") from error
     return content

@@ -9,7 +9,8 @@ import numpy as np
 from manifests.errors import DataError
 from manifests.files import hash_bytes, read_file
 
-CROP_SIZE = 256  # px, §4.1
+CROP_SIZE = 256  # px, §4.1; what counts where nothing is said
+CROP_SIZES = (CROP_SIZE, 512)  # what a build makes
 MOST_BYTES = 16_000_000  # of a picture's file: many times an uncompressed crop
 
 # iBUG's 68 points seen in a mirror: the point that lands on place i (jaw, brows, nose, eyes, mouth).
@@ -48,6 +49,13 @@ class UnusableError(DataError):
     """A picture that cannot be used; says which and why."""
 
 
+def at_size(points: np.ndarray, size: int, before: int = CROP_SIZE) -> np.ndarray:
+    """Points of a crop of `before` px, pixel centres at integers, in px of the same crop at `size` px: float32."""
+    if size == before:
+        return points
+    return ((np.asarray(points, np.float64) + 0.5) * (size / before) - 0.5).astype(np.float32)
+
+
 def mirror_points(points: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
     """Landmarks (..., 68, 2), crop px, of a crop of `size` px as they are after it was mirrored."""
     mirrored = points[..., MIRROR, :].copy()
@@ -56,14 +64,18 @@ def mirror_points(points: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
 
 
 def read_picture(
-    path: Path, digest: str | None = None, side: int | None = CROP_SIZE, within: Path | None = None
+    path: Path,
+    digest: str | None = None,
+    side: int | None = CROP_SIZE,
+    within: Path | None = None,
+    most: int = CROP_SIZE,
 ) -> np.ndarray:
-    """An image file as (S, S, 3) uint8 RGB, S = `side` px, or at most a crop's where it is None.
+    """An image file as (S, S, 3) uint8 RGB, S = `side` px, or at most `most` px where it is None.
 
     Raises UnusableError when it cannot be read, is not such an image, has other bytes than `digest` says, or lies
     outside the folder `within` once links are followed: a table may not name any file of the machine.
     """
-    return decode_picture(read_content(path, digest, within), path, side)
+    return decode_picture(read_content(path, digest, within), path, side, most)
 
 
 def read_content(path: Path, digest: str | None = None, within: Path | None = None) -> bytes:
@@ -81,19 +93,19 @@ def read_content(path: Path, digest: str | None = None, within: Path | None = No
     return content
 
 
-def decode_picture(content: bytes, path: Path, side: int | None = CROP_SIZE) -> np.ndarray:
+def decode_picture(content: bytes, path: Path, side: int | None = CROP_SIZE, most: int = CROP_SIZE) -> np.ndarray:
     """`read_picture` for bytes that were read already; `path` is only for the message."""
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(content)) as image:
             size, deep = image.size, image.mode.startswith(("I", "F"))
-            fits = size == (side, side) if side else size[0] == size[1] <= CROP_SIZE
+            fits = size == (side, side) if side else size[0] == size[1] <= most
             if fits and not deep:
                 return np.array(image.convert("RGB"))
     except Exception as error:  # whatever a decoder says about broken bytes
         raise UnusableError(f"{path} cannot be read as an image ({type(error).__name__})") from error
     if deep:
         raise UnusableError(f"{path} is not in 8 bits; save it with 8 bits a channel")
-    wanted = f"{side}x{side}" if side else f"square and at most {CROP_SIZE}"
+    wanted = f"{side}x{side}" if side else f"square and at most {most}"
     raise UnusableError(f"{path} is {size[0]}x{size[1]} px, but must be {wanted}")

@@ -11,6 +11,7 @@ from PIL import Image
 from gfr_data.sample.camera.photograph import Photograph
 from gfr_data.sample.person.chart import sample
 from manifests import PAIRS, PAIRS_FILE, hash_file, provenance, to_table, write_table
+from manifests.crops import CROP_SIZE, CROP_SIZES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_FACES = REPOSITORY.parent / "shared" / "faces"
@@ -50,7 +51,8 @@ def make_pairs(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             split = "train" if number < train else "val"
             person = f"{split}-{number % persons}"
             rows.append(_row(folder, number, split, person, size))
-        write_table(folder / PAIRS_FILE, to_table(rows, PAIRS), PAIRS, provenance("test", {}))
+        side = size if size in CROP_SIZES else CROP_SIZE
+        write_table(folder / PAIRS_FILE, to_table(rows, PAIRS), PAIRS, provenance("test", {}, side))
         return folder
 
     return make

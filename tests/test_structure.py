@@ -20,7 +20,8 @@ FLOORS = {
     "manifests": (
         ("errors", "memory", "progress", "paper"),
         ("files", "pages", "settings"),
-        ("crops", "crowds", "folders", "notes", "programs", "tables"),
+        ("crops",),
+        ("crowds", "folders", "notes", "programs", "tables"),
         ("degradation", "weights"),
         ("manifests",),  # what other packages take from it without naming a room
     ),

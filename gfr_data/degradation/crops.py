@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from manifests import atomic_path, hash_file
-from manifests.crops import UnusableError, read_picture
+from manifests.crops import CROP_SIZE, UnusableError, read_picture
 from manifests.files import digest_of, is_as_noted, noted
 
 
@@ -21,12 +21,13 @@ class Crop:
     manifest: Path
     row: int
     column: str
+    size: int = CROP_SIZE  # px
 
 
 def read_crop(folder: Path, crop: Crop) -> np.ndarray:
-    """The pixels, (256, 256, 3) uint8 RGB. Raises UnusableError for any other file."""
+    """The pixels, (size, size, 3) uint8 RGB. Raises UnusableError for any other file."""
     try:
-        return read_picture(folder / crop.path, crop.digest, within=folder)
+        return read_picture(folder / crop.path, crop.digest, crop.size, folder)
     except UnusableError as error:
         raise UnusableError(f"{crop.manifest}, row {crop.row}, {crop.column}: {error}") from error
 

@@ -25,6 +25,7 @@ from manifests import (
     named_files,
     provenance,
     read_parts,
+    read_provenance,
     read_table,
     settings_of,
 )
@@ -72,7 +73,8 @@ class Job:
         for done, part in self.parts([name for both in columns for name in both]):
             for file in sorted(named_files(part, columns), key=lambda file: file.row):
                 row = int(self.rows[done + file.row])
-                yield done + file.row, Crop(file.path, file.digest, self.folder / PAIRS_FILE, row, file.column)
+                where = self.folder / PAIRS_FILE, row, file.column
+                yield done + file.row, Crop(file.path, file.digest, *where, self.made_by.crop_size)
 
 
 def prepare(
@@ -109,7 +111,8 @@ def prepare(
         folders = {}
     names = [f"lq/{placed(name, folders)}" for name in names]
     counts = Counter(split[row] for row in rows.tolist())
-    return Job(folder, out, rows, counts, draws, tuple(names), copies, provenance(TOOL, settings))
+    made_by = provenance(TOOL, settings, read_provenance(folder / PAIRS_FILE).crop_size)
+    return Job(folder, out, rows, counts, draws, tuple(names), copies, made_by)
 
 
 def _is_begun(out: Path, settings: dict[str, Any]) -> bool:

@@ -34,7 +34,7 @@ def degrade_pairs(task: tuple[Path, Path, tuple[Observation, ...]]) -> tuple[dic
                     image = read_crop(folder, crop) if image is None else image
                 except UnusableError:  # the task that keeps the crop reports it
                     break
-                content = degraded_file(image, draw)[0]
+                content = degraded_file(image, draw, crop.size)[0]
                 write_bytes(out / name, content)
                 written += 1
                 digest = hash_bytes(content)

@@ -9,8 +9,8 @@ import numpy as np
 from gfr_data.degradation.crops import Crop, read_crop
 from gfr_data.degradation.job import splits_to_degrade
 from gfr_data.degradation.reference import degrade_image
-from manifests import PAIRS, PAIRS_FILE, DataError, read_table
-from manifests.crops import CROP_SIZE, UnusableError
+from manifests import PAIRS, PAIRS_FILE, DataError, read_provenance, read_table
+from manifests.crops import UnusableError
 from manifests.degradation.chains import stack_chains
 from manifests.degradation.draws import Degradation, stack
 from manifests.degradation.passes import Chain, ChainSpace, Pass
@@ -68,7 +68,8 @@ def preview_pairs(
     row = next(row for row, split in enumerate(table["split"].to_pylist()) if split in chosen)
     target, digest = (table[name][row].as_py() for name in ("target_path", "target_hash"))
     try:
-        image = read_crop(folder, Crop(target, digest, folder / PAIRS_FILE, row, "target_path"))
+        size = read_provenance(folder / PAIRS_FILE).crop_size
+        image = read_crop(folder, Crop(target, digest, folder / PAIRS_FILE, row, "target_path", size))
     except UnusableError as error:
         raise DataError(f"{error}; build the pairs again") from error
     with lone_path(path) as part:
@@ -78,20 +79,20 @@ def preview_pairs(
 def draw_sheet(
     image: np.ndarray, batched: Batched | None = None, space: Space = PAPER_SPACE, seed: int = 0
 ) -> "Image.Image":
-    """The sheet for `image` (256, 256, 3) uint8 RGB; with `batched`, its results beside the reference's.
+    """The sheet for `image` (S, S, 3) uint8 RGB; with `batched`, its results beside the reference's.
 
     Eq. 4 comes first; draws of another `space` are below it.
     """
     rows = []
     for name, values in ALONG.items():  # one parameter changes, the others are off
         changed = [Degradation(**{name: value}) for value in values]  # type: ignore[arg-type]
-        pictures = _bytes(np.stack([degrade_image(image, one).image for one in changed]))
+        pictures = _bytes(np.stack([degrade_image(image, one, len(image)).image for one in changed]))
         rows.append((TITLES[name], [f"{value:g}" for value in values], pictures))
     paper = [draw_one(PAPER_SPACE, seed, "preview", copy) for copy in range(COLUMNS)]
     rows += _both("drawn from all sets", image, paper, batched)
     if isinstance(space, ChainSpace):
         for name, passes in BEYOND.items():
-            pictures = _bytes(np.stack([degrade_image(image, Chain(one)).image for one in passes]))
+            pictures = _bytes(np.stack([degrade_image(image, Chain(one), len(image)).image for one in passes]))
             rows.append((name, [_words(Chain(one)) for one in passes], pictures))
         draws = [draw_one(space, seed, "preview", copy) for copy in range(2 * COLUMNS)]
         shown = None if space.makes_webp else batched
@@ -102,7 +103,7 @@ def draw_sheet(
 
 def _both(title: str, image: np.ndarray, draws: Sequence[AnyDraw], batched: Batched | None) -> list[Row]:
     """Rows of what both implementations make of `draws`."""
-    reference = np.stack([degrade_image(image, one).image for one in draws])
+    reference = np.stack([degrade_image(image, one, len(image)).image for one in draws])
     rows = [(f"{title}: reference", [_words(one) for one in draws], _bytes(reference))]
     if batched is not None:
         singles = [one for one in draws if isinstance(one, Degradation)]
@@ -139,7 +140,8 @@ def _bytes(levels: np.ndarray) -> np.ndarray:
 def _compose(rows: list[Row]) -> "Image.Image":
     from PIL import Image, ImageDraw, ImageFont
 
-    cell, height = CROP_SIZE + MARGIN, TITLE + CROP_SIZE + CAPTION
+    side = rows[0][2].shape[1]
+    cell, height = side + MARGIN, TITLE + side + CAPTION
     sheet = Image.new("RGB", (COLUMNS * cell + MARGIN, len(rows) * height + MARGIN), GROUND)
     pen = ImageDraw.Draw(sheet)
     title, caption = ImageFont.load_default(19), ImageFont.load_default(14)
@@ -149,5 +151,5 @@ def _compose(rows: list[Row]) -> "Image.Image":
         for column, (text, image) in enumerate(zip(words, images, strict=True)):
             left = MARGIN + column * cell
             sheet.paste(Image.fromarray(image), (left, top + TITLE))
-            pen.text((left, top + TITLE + CROP_SIZE + 2), text, fill=INK, font=caption)
+            pen.text((left, top + TITLE + side + 2), text, fill=INK, font=caption)
     return sheet

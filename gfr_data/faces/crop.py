@@ -1,4 +1,4 @@
-"""Cut the face out: a square of the photograph, resized to the networks' 256 px."""
+"""Cut the face out: a square of the photograph, resized to the networks' 256 px, or to what is asked for."""
 
 import numpy as np
 

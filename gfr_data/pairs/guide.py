@@ -23,7 +23,9 @@ class SelectionRules:
     guide_inside: Annotated[NotNegative, about("least share of a guide's crop that lies in its photograph")] = 0.667
     guide_eyes: Annotated[NotNegative, about("lid distance over eye width, least of both eyes of a guide")] = 0.18
     # A smaller one is enlarged so much that it is no ground truth for 256 px.
-    target_side: Annotated[NotNegative, about("px, least side of a target's crop in its photograph")] = 160.0
+    target_side: Annotated[
+        NotNegative, about("px, least side of a target's crop in its photograph; with --crop-size 512 twice that")
+    ] = 160.0
     equal_quality: Annotated[NotNegative, about("overall quality; photographs so near the best one are equals")] = 0.1
     pose_unit: Annotated[Positive, about("degrees that count as much as one `expression_unit`")] = 20.0
     expression_unit: Annotated[Positive, about("of the mouth's opening or width, or of an eye's opening")] = 0.2

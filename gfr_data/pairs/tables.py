@@ -19,6 +19,7 @@ from gfr_data.pairs.candidates import Faces
 from gfr_data.pairs.choose import Choice, Pair
 from gfr_data.sources.source import Source
 from manifests import PAIRS, hash_bytes, hash_file, write_bytes
+from manifests.crops import CROP_SIZE, at_size
 from manifests.crowds import crowded, placed
 from manifests.files import digest_of, is_as_noted, noted
 from manifests.tables.io import ROW_GROUP
@@ -36,6 +37,7 @@ class CropTask:
     sources: tuple[Source, ...]
     number: int
     paths: dict[int, str]  # row -> where its crop goes, relative to `out`
+    size: int  # px of the crops
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,12 @@ def _plain(name: str) -> str:
 
 
 def crop_tasks(
-    work: Work, out: Path, sources: tuple[Source, ...], faces: Faces, names: CropNames
+    work: Work, out: Path, sources: tuple[Source, ...], faces: Faces, names: CropNames, size: int
 ) -> Iterator[CropTask]:
-    """The crops that have a name, a task for each shard."""
+    """The crops that have a name, of `size` px, a task for each shard."""
     for shard, group in groupby(sorted(names.names), key=lambda number: int(faces.shard[number])):
         paths = {int(faces.row[number]): names.path(number) for number in group}
-        yield CropTask(work, out, sources, shard, paths)
+        yield CropTask(work, out, sources, shard, paths, size)
 
 
 def write_crops(task: CropTask) -> tuple[int, dict[int, str] | None]:
@@ -102,7 +104,7 @@ def write_crops(task: CropTask) -> tuple[int, dict[int, str] | None]:
             if photograph != digest or not file.is_file() or hash_file(file) != whole:
                 if (image := read_again(photographs[row], digest)) is None:
                     return task.number, None
-                content = _encoded(image, photographs[row].source, face)
+                content = _encoded(image, photographs[row].source, face, task.size)
                 write_bytes(file, content)
                 whole = hash_bytes(content)
             time = noted(file, whole)
@@ -114,7 +116,7 @@ def write_crops(task: CropTask) -> tuple[int, dict[int, str] | None]:
     return task.number, {row: made[path][1] for row, path in task.paths.items()}
 
 
-def _encoded(image: np.ndarray, source: Source, face: dict[str, Any]) -> bytes:
+def _encoded(image: np.ndarray, source: Source, face: dict[str, Any], size: int) -> bytes:
     """The crop of a face as a PNG file."""
     from PIL import Image
 
@@ -122,7 +124,7 @@ def _encoded(image: np.ndarray, source: Source, face: dict[str, Any]) -> bytes:
 
     geometry = row_geometry(source.layout, np.array(face["box"]), face["height"], face["width"])
     file = io.BytesIO()
-    Image.fromarray(crop(image, geometry)).save(file, format="PNG", compress_level=6)
+    Image.fromarray(crop(image, geometry, size)).save(file, format="PNG", compress_level=6)
     return file.getvalue()
 
 
@@ -141,8 +143,11 @@ def _take(work: Work, number: int, rows: Iterable[int], columns: list[str]) -> l
     return list(read_shard(work, number, columns).take(pa.array(rows, pa.int64())).to_pylist())
 
 
-def face_tables(work: Work, choice: Choice, names: CropNames, schema: pa.Schema) -> Iterator[pa.Table]:
-    """The `faces` table, a shard at a time: what was examined, with what was decided."""
+def face_tables(work: Work, choice: Choice, names: CropNames, schema: pa.Schema, size: int) -> Iterator[pa.Table]:
+    """The `faces` table, a shard at a time: what was examined, with what was decided.
+
+    Faces are examined in crops of 256 px whatever the `size` of those that are kept: only the landmarks follow it.
+    """
     roles = choice.roles()
     for number in range(work.count()):
         table = read_shard(work, number)
@@ -170,13 +175,16 @@ def face_tables(work: Work, choice: Choice, names: CropNames, schema: pa.Schema)
         likeness = [choice.noise.likeness.get(faces.get(row, -1)) for row in rows]
         changed = {"status": status, "reason": reason, "message": message, "role": role, "crop_path": crop}
         changed["likeness"] = likeness
+        if size != CROP_SIZE:
+            points = table["landmarks"].to_pylist()
+            changed["landmarks"] = [one and at_size(np.array(one, np.float32), size) for one in points]
         yield pa.table(
             {f.name: pa.array(changed[f.name], f.type) if f.name in changed else table[f.name] for f in schema}
         )
 
 
-def pair_tables(work: Work, choice: Choice, names: CropNames, hashes: dict[int, str]) -> Iterator[pa.Table]:
-    """The `pairs` table, some pairs at a time. names, hashes: of each selected face, its crop's."""
+def pair_tables(work: Work, choice: Choice, names: CropNames, hashes: dict[int, str], size: int) -> Iterator[pa.Table]:
+    """The `pairs` table, some pairs at a time. names, hashes: of each selected face, its crop's, of `size` px."""
     selected = np.array(sorted(names.names), np.int64)
     points = np.empty((len(selected), 136), np.float32)
     for shard, group in groupby(range(len(selected)), key=lambda at: int(choice.faces.shard[selected[at]])):
@@ -184,7 +192,7 @@ def pair_tables(work: Work, choice: Choice, names: CropNames, hashes: dict[int, 
         column = read_shard(work, shard, ["landmarks"])["landmarks"]
         rows = pa.array(choice.faces.row[selected[places]])
         points[places] = column.take(rows).combine_chunks().flatten().to_numpy().reshape(-1, 136)
-    made = _Made(choice.faces, names, hashes, selected, points)
+    made = _Made(choice.faces, names, hashes, selected, at_size(points, size))
     for at in range(0, max(len(choice.pairs), 1), ROW_GROUP):
         yield _pair_table(choice.pairs[at : at + ROW_GROUP], made)
 

@@ -27,7 +27,7 @@ from manifests import (
     read_rows,
     read_table,
 )
-from manifests.crops import UnusableError, read_picture
+from manifests.crops import UnusableError, at_size, read_picture
 from manifests.files import write_lone
 from manifests.pages.charts import data_uri, histogram
 from manifests.pages.frame import render, require_page
@@ -37,6 +37,7 @@ PAIRS_SHOWN = 24  # of each split at most a share of these
 FACES_SHOWN = 24  # of each reason
 PERSONS_SHOWN = 400  # of each split
 THUMBNAIL = 112  # px
+SHOWN = 256  # px of a pair's crops, and of the landmarks on them
 
 # The columns that are drawn: title, unit, and the thresholds (names in the configuration's sections) that bound them.
 MEASURES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
@@ -72,6 +73,7 @@ class Build:
     settings: dict[str, Any]
     faces: pa.Table  # _COUNTED
     summary: BuildSummary
+    crop_size: int  # px
 
     def path_of(self, dataset: str, source_path: str) -> str:
         """The path of a photograph as a file of decisions has it."""
@@ -91,7 +93,8 @@ def write_report(folder: Path, out: Path, summary: BuildSummary | None = None) -
     if summary is None:
         summary = read_summary(folder)
     faces = read_table(folder / FACES_FILE, FACES, _COUNTED)
-    build = Build(folder, json.loads(read_provenance(folder / PAIRS_FILE).config), faces, summary)
+    made_by = read_provenance(folder / PAIRS_FILE)
+    build = Build(folder, json.loads(made_by.config), faces, summary, made_by.crop_size)
     pairs = read_table(folder / PAIRS_FILE, PAIRS, ["split", "person"])
     page = render(
         TEMPLATE,
@@ -153,13 +156,14 @@ def _pairs(build: Build, pairs: pa.Table) -> list[dict[str, Any]]:
 
 def _half(build: Build, row: dict[str, Any], role: str) -> dict[str, Any]:
     try:
-        image = read_picture(build.folder / row[f"{role}_path"], row[f"{role}_hash"], within=build.folder)
+        path, digest = build.folder / row[f"{role}_path"], row[f"{role}_hash"]
+        image = read_picture(path, digest, build.crop_size, build.folder)
     except UnusableError as error:
         raise DataError(f"{error}; build the pairs again") from error
     return {
         "path": build.path_of(row["dataset"], row[f"{role}_source_path"]),
-        "uri": data_uri(image, 256),
-        "points": np.asarray(row[f"{role}_landmarks"]).reshape(68, 2).tolist(),
+        "uri": data_uri(image, SHOWN),
+        "points": at_size(np.asarray(row[f"{role}_landmarks"]).reshape(68, 2), SHOWN, build.crop_size).tolist(),
         "pose": " ".join(f"{angle} {row[f'{role}_{angle}']:+.0f}°" for angle in ("yaw", "pitch", "roll")),
         "source": row[f"{role}_source_path"],
         "quality": row[f"{role}_quality"],

@@ -14,9 +14,7 @@ from gfr_model.results.scores import READ
 from gfr_model.scoring.methods import Method, Output, Rows
 from gfr_model.scoring.observations import Batch, Folder, to_tensor
 from manifests import ConfigError, hash_bytes
-from manifests.crops import CROP_SIZE, UnusableError, read_picture
-
-HALF = CROP_SIZE // 2  # px at which the first network works
+from manifests.crops import UnusableError, read_picture
 
 
 def cascade(text: str, device: torch.device) -> Method:
@@ -53,22 +51,23 @@ def _in_two_steps(first: nn.Module, second: nn.Module, folder: Folder, rows: Row
     """Restore each observation from its low-resolution file, image by image: they may differ in size."""
     restored: list[Tensor] = []
     places, errors = [], {}
+    size, half = folder.size, folder.size // 2  # px: at the latter the first network works
     with torch.inference_mode(), repeatable():
         for place in batch.places:
             row = rows[place]
             try:
-                picture = read_picture(folder.path / row["lq_path"], row["lq_hash"], None, folder.path)
+                picture = read_picture(folder.path / row["lq_path"], row["lq_hash"], None, folder.path, size)
             except UnusableError as error:
                 errors[place] = str(error)
                 continue
             low = to_tensor(picture[None], batch.truth.device)[0]
-            if low.shape[-1] > HALF:
+            if low.shape[-1] > half:
                 errors[place] = f"a cascade enlarges twice at least, and {row['lq_path']} has {low.shape[-1]} px"
                 continue
-            middle = _restored(first, upsample(low, HALF))
-            restored.append(_restored(second, upsample(middle, CROP_SIZE)))
+            middle = _restored(first, upsample(low, half))
+            restored.append(_restored(second, upsample(middle, size)))
             places.append(place)
-    empty = torch.empty((0, 3, CROP_SIZE, CROP_SIZE), dtype=torch.uint8, device=batch.truth.device)
+    empty = torch.empty((0, 3, size, size), dtype=torch.uint8, device=batch.truth.device)
     return Output(tuple(places), torch.stack(restored) if restored else empty, errors=errors)
 
 

@@ -1,6 +1,6 @@
 """What is to be scored: the settings of one call, and everything that they name, opened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from manifests.files import safe_name
 PARTS, PANELS = "parts", "panels"
 PART = 32  # observations that are scored, and kept, together
 PROTOCOL = (
-    "gfr-1: 256x256, restored rounded to 8 bits; PSNR and SSIM (11x11 Gaussian, sigma 1.5, K 0.01 0.03, population "
+    "gfr-1: {0}x{0}, restored rounded to 8 bits; PSNR and SSIM (11x11 Gaussian, sigma 1.5, K 0.01 0.03, population "
     "covariance, windows inside the image) on RGB and on BT.601 Y (16 to 235), data range 255; bicubic a=-0.5"
 )
 
@@ -111,11 +111,21 @@ def prepare(config: ScoreConfig) -> Job:
     features = open_features(config.set_weights, device, config.trust_program) if config.set_weights else None
     opened = learned | ({"features": features} if features else {})
     taken = [f"{one.name} by {opened[one.column].name}" for one in LEARNED if one.column in opened]
-    protocol = "; ".join([PROTOCOL, *taken])
+    size = _one_size(folders)
+    protocol = "; ".join([PROTOCOL.format(size), *taken])
     several = len(folders) > 1
     cascades = [cascade(text, device) for text in config.cascades]
-    methods = gather(config.runs, config.restored, config.random_guide, config.seed, device, several, cascades)
+    methods = gather(config.runs, config.restored, config.random_guide, config.seed, device, several, cascades, size)
     return Job(config, device, folders, methods, learned, features, protocol)
+
+
+def _one_size(folders: Sequence[Folder]) -> int:
+    """px of the crops of all folders. Raises ConfigError where they differ."""
+    sizes = sorted({folder.size for folder in folders})
+    if len(sizes) > 1:
+        told = " and ".join(map(str, sizes))
+        raise ConfigError(f"the degraded folders have crops of {told} px; score them apart")
+    return sizes[0]
 
 
 def _asked(config: ScoreConfig) -> dict[str, tuple[Callable[..., LearnedMetric], Path | str | None]]:

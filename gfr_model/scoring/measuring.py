@@ -13,16 +13,16 @@ from gfr_model.scoring import metrics
 from gfr_model.scoring.job import Job
 from gfr_model.scoring.methods import Output
 from gfr_model.scoring.observations import Guide
-from manifests.crops import CROP_SIZE
 
 Values = dict[str, float | bytes]  # metrics of one observation
 
 
 def measure(job: Job, output: Output, truth: Tensor, targets: Tensor) -> list[Values]:
     """The metrics of a restored batch, image by image; `targets` (B, 68, 2) are its landmarks."""
-    faces = face_masks(targets.to(truth.device), CROP_SIZE)
+    faces = face_masks(targets.to(truth.device), truth.shape[-1])
     found = metrics.measure(output.restored, truth, faces)
-    unit, at = (output.restored.float() / 255, truth.float() / 255), normalise(targets).to(truth.device)
+    unit = output.restored.float() / 255, truth.float() / 255
+    at = normalise(targets, truth.shape[-1]).to(truth.device)
     found |= {column: metric.measure(*unit, at) for column, metric in job.learned.items()}
     columns = zip(*(values.tolist() for values in found.values()), strict=True)
     rows: list[Values] = [
@@ -39,12 +39,13 @@ def add_landmarks(values: dict[int, Values], targets: Tensor, guides: Sequence[G
     """Add the landmark error of the guide, warped and as it was, where there is a flow and all points are known."""
     if output.flow is None:
         return
+    size = output.flow.shape[-1]
     for number, place in enumerate(output.places):
         guide = guides[place]
         assert guide is not None, "an observation without a guide has an error"
         wanted, points = targets[number : number + 1], torch.from_numpy(guide.landmarks)[None]
         if wanted.isfinite().all() and points.isfinite().all():
-            flows = {"": output.flow[number : number + 1].cpu(), "_initial": identity_flow(CROP_SIZE, CROP_SIZE)}
+            flows = {"": output.flow[number : number + 1].cpu(), "_initial": identity_flow(size, size)}
             for name, flow in flows.items():
-                error = float(landmark_error(flow, wanted, points, CROP_SIZE))
+                error = float(landmark_error(flow, wanted, points, size))
                 values[place] |= {} if math.isnan(error) else {f"landmark_error{name}": error}

@@ -64,17 +64,18 @@ def gather(
     device: torch.device,
     several: bool,
     further: Sequence[Method] = (),
+    size: int = CROP_SIZE,
 ) -> tuple[Method, ...]:
     """Open everything that is to be scored; bicubic is always the first.
 
     `runs` are '[NAME=]PATH', or 'NAME=PATH1,PATH2,...' for several seeds; `restored` 'NAME=FOLDER'. With `random_guide`
     each network that looks at its guide comes again as NAME(R), its guides keyed by `seed`. `several`: more than one
-    degraded folder is scored. `further` methods are open already.
+    degraded folder is scored. `further` methods are open already. `size`: px of the crops.
     Raises ConfigError for a name given twice, DataError for a run or folder that cannot be used.
     """
     methods = [bicubic()]
     for text in (one for given in runs for one in _seeds(given)):
-        method, guided = trained(text, device)
+        method, guided = trained(text, device, size)
         methods.append(method)
         if random_guide and guided:
             methods.append(with_random_guide(method, seed))
@@ -94,13 +95,16 @@ def bicubic() -> Method:
     return Method(BICUBIC, "upsampled input", restore)
 
 
-def trained(text: str, device: torch.device) -> tuple[Method, bool]:
-    """The network of a run, '[NAME=]PATH', and whether it looks at its guide."""
+def trained(text: str, device: torch.device, size: int = CROP_SIZE) -> tuple[Method, bool]:
+    """The network of a run, '[NAME=]PATH', for crops of `size` px, and whether it looks at its guide."""
     name, path = _named(text)
     path = str(model_path(path))
     model = load_model(path, device)
-    if model.config.image_size != CROP_SIZE:
-        raise DataError(f"{path} restores images of {model.config.image_size} px, but crops are {CROP_SIZE} px")
+    if model.config.image_size != size:
+        raise DataError(
+            f"{path} restores images of {model.config.image_size} px, but crops are {size} px: "
+            f"train a run with --set image_size={size}, or degrade pairs of {model.config.image_size} px"
+        )
     whole = Path(path).resolve()
     guided, alignment = getattr(model.network, "guided", True), model.config.alignment
     if not name:
@@ -172,15 +176,16 @@ def _by_network(network: nn.Module, folder: Folder, rows: Rows, batch: Batch) ->
 def _from_files(root: Path, rows: Rows, batch: Batch) -> Output:
     """Read what another system made of a batch."""
     images: dict[int, np.ndarray] = {}
+    size = batch.truth.shape[-1]
     errors, hashes = {}, {}
     for place in batch.places:
         try:
             path, content = _find(root, rows[place])
             hashes[place] = hash_bytes(content)
-            images[place] = decode_picture(content, path)
+            images[place] = decode_picture(content, path, size)
         except UnusableError as error:
             errors[place] = str(error)
-    stacked = np.stack(list(images.values())) if images else np.empty((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    stacked = np.stack(list(images.values())) if images else np.empty((0, size, size, 3), np.uint8)
     return Output(tuple(images), to_tensor(stacked, batch.truth.device), errors=errors, hashes=hashes)
 
 

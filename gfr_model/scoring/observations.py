@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gfr_model.degradation.batch import upsample
-from manifests import DEGRADED, DEGRADED_FILE, ConfigError, DataError, hash_file, read_table
+from manifests import DEGRADED, DEGRADED_FILE, ConfigError, DataError, hash_file, read_provenance, read_table
 from manifests.crops import UnusableError, read_picture
 
 THREADS = 8  # that read files
@@ -24,6 +24,7 @@ class Folder:
 
     path: Path
     table_hash: str  # of its degraded.parquet
+    size: int  # px of its crops
     rows: tuple[dict[str, Any], ...]  # those to score, in the table's order
     guides: dict[str, list["Guide"]]  # all guides of each split, by person
 
@@ -67,7 +68,7 @@ def read_folder(path: Path, splits: Sequence[str], limit: int | None) -> Folder:
             rows.append(row)
     if not rows:
         raise DataError(f"{file} has no rows to score; degrade a split that has pairs")
-    return Folder(path, hash_file(file), tuple(rows), guides_of(every))
+    return Folder(path, hash_file(file), read_provenance(file).crop_size, tuple(rows), guides_of(every))
 
 
 def own_guide(row: dict[str, Any]) -> Guide:
@@ -125,9 +126,9 @@ def load(
         if guide is None:
             return f"no guide of another person in split {row['split']}"
         try:
-            low = read_picture(folder.path / row["lq_path"], row["lq_hash"], None, folder.path)
-            truth = read_picture(folder.path / row["target_path"], row["target_hash"], within=folder.path)
-            return low, read_picture(folder.path / guide.path, guide.digest, within=folder.path), truth
+            low = read_picture(folder.path / row["lq_path"], row["lq_hash"], None, folder.path, folder.size)
+            truth = read_picture(folder.path / row["target_path"], row["target_hash"], folder.size, folder.path)
+            return low, read_picture(folder.path / guide.path, guide.digest, folder.size, folder.path), truth
         except UnusableError as error:
             return f"{error}; degrade the pairs again"
 
@@ -138,7 +139,7 @@ def load(
     if not good:
         return None, errors
     lows, guide_images, truths = zip(*good.values(), strict=True)
-    degraded = torch.stack([upsample(to_tensor(low[None], device)[0]) for low in lows])
+    degraded = torch.stack([upsample(to_tensor(low[None], device)[0], folder.size) for low in lows])
     images = (to_tensor(np.stack(part), device) for part in (guide_images, truths))
     return Batch(tuple(good), degraded, *images), errors
 

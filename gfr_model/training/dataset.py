@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from gfr_model.degradation.batch import degrade_batch
 from gfr_model.training.pair_table import read_pair_table
 from gfr_model.training.pairs import read_crop
-from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, read_table
+from manifests import PAIRS, PAIRS_FILE, ConfigError, DataError, read_provenance, read_table
 from manifests.crops import CROP_SIZE, UnusableError, mirror_points, read_picture
 from manifests.degradation.draws import pair_keys
 from manifests.degradation.passes import ChainSpace
@@ -28,11 +28,13 @@ COPIES = 2**31  # degradations of a pair that a random look chooses from
 class PairDataset(Dataset[dict[str, Any]]):
     """The pairs of one split of a build folder; it degrades each target when it is asked for.
 
-    A pair is a dict: `degraded`, `guide`, `target` (3, 256, 256) float32 RGB in [0, 1]; `target_landmarks`,
+    A pair is a dict: `degraded`, `guide`, `target` (3, S, S) float32 RGB in [0, 1]; `target_landmarks`,
     `guide_landmarks` (68, 2) float32 in crop px; `pair_id`, `person`; and what was drawn of `blur_sigma`, `scale`,
     `noise_sigma`, `jpeg_quality`, numbers. Batches of a DataLoader have them stacked. With `more_guides=K` also
-    `more_guides` (K, 3, 256, 256), `more_guides_landmarks` (K, 68, 2), and their number `more_guides_count`: a pair
+    `more_guides` (K, 3, S, S), `more_guides_landmarks` (K, 68, 2), and their number `more_guides_count`: a pair
     with fewer has black pictures and zeros behind them.
+
+    S is 256, or what the build was made with (`--crop-size`).
 
     Each look draws another degradation, from torch's generator, which a DataLoader seeds in each of its workers anew:
     with `torch.manual_seed` a run repeats. Nothing is kept open and nothing changes, so any number of workers may read.
@@ -67,6 +69,7 @@ class PairDataset(Dataset[dict[str, Any]]):
         rows = [row for row, name in enumerate(splits) if name == split]
         if not rows:
             raise DataError(f"{path} has no split {split!r}; it has {', '.join(sorted(set(splits))) or 'no pairs'}")
+        self.size = read_provenance(path).crop_size
         self.table = read_pair_table(Path(folder), rows)
         self.persons = table.column("person").take(rows).to_pylist()
         self.more_guides = more_guides
@@ -82,12 +85,12 @@ class PairDataset(Dataset[dict[str, Any]]):
             raise IndexError(f"pair {index} of {len(self)}")
         index %= len(self)
         places = int(self.table.target[index]), int(self.table.guide[index])
-        crops = [read_crop(self.table, place, CROP_SIZE) for place in places]
+        crops = [read_crop(self.table, place, self.size) for place in places]
         points = [self.table.crop_points[place] for place in places]
         flipped = bool(self.flip and not self.fixed and torch.rand(()) < 0.5)
         if flipped:
             crops = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
-            points = [mirror_points(one[None], CROP_SIZE)[0] for one in points]
+            points = [mirror_points(one[None], self.size)[0] for one in points]
         target, guide = (torch.from_numpy(crop.transpose(2, 0, 1).copy()) for crop in crops)
         copy = 0 if self.fixed else 1 + int(torch.randint(COPIES, ()))
         draws = draw_from(self.space, self.keys[[index]], np.array([copy]))
@@ -105,11 +108,11 @@ class PairDataset(Dataset[dict[str, Any]]):
 
     def _more(self, index: int, flipped: bool) -> dict[str, Any]:
         """The further guides of a pair."""
-        images = torch.zeros((self.more_guides, 3, CROP_SIZE, CROP_SIZE))
+        images = torch.zeros((self.more_guides, 3, self.size, self.size))
         points = torch.zeros((self.more_guides, 68, 2))
         for number, guide in enumerate(self.further[index]):
-            crop = guide.read(self.table.folder)
-            crop, own = (crop[:, ::-1], mirror_points(guide.points[None])[0]) if flipped else (crop, guide.points)
+            crop, own = guide.read(self.table.folder, self.size), guide.points
+            crop, own = (crop[:, ::-1], mirror_points(own[None], self.size)[0]) if flipped else (crop, own)
             images[number] = torch.from_numpy(crop.transpose(2, 0, 1).copy()).float().div_(255)
             points[number] = torch.from_numpy(own.copy())
         return {
@@ -128,10 +131,10 @@ class FurtherGuide:
     points: np.ndarray  # (68, 2) float32, crop px
     where: str  # for messages
 
-    def read(self, folder: Path) -> np.ndarray:
-        """Its crop, (256, 256, 3) uint8 RGB. Raises DataError naming the manifest's row where it cannot be read."""
+    def read(self, folder: Path, size: int = CROP_SIZE) -> np.ndarray:
+        """Its crop, (size, size, 3) uint8 RGB. Raises DataError naming the manifest's row where it cannot be read."""
         try:
-            return read_picture(folder / self.path, self.digest, CROP_SIZE, folder)
+            return read_picture(folder / self.path, self.digest, size, folder)
         except UnusableError as error:
             raise DataError(f"{self.where}: {error}; build the pairs again") from error
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from manifests.crops import CROP_SIZE, CROP_SIZES
 from manifests.errors import DataError
 from manifests.files import atomic_path, hash_bytes, unsafe_path
 from manifests.tables import seal
@@ -17,8 +18,10 @@ from manifests.tables.provenance import Provenance
 from manifests.tables.schemas import KEY, LANDMARKS, SCHEMA_VERSION
 
 VERSION_KEY = b"gfr.schema_version"
+CROP_KEY = b"gfr.crop_size"  # of the crops that a table names, where it is not 256
 NAME = re.compile(r"\w[\w .-]*")  # of a split: files are called by it
 MOST_NAME = 100  # characters
+TEXTS = ("tool", "version", "config", "config_hash")  # of a Provenance
 ROW_GROUP = 8192  # rows; a few megabytes, so that readers can skip
 
 
@@ -50,7 +53,7 @@ def write_parts(
             for part in parts:
                 known = _checked(path, part, schema)
                 if writer is None:
-                    stamped = known.schema.with_metadata(_metadata(made_by))
+                    stamped = _sized(known.schema, made_by.crop_size).with_metadata(_metadata(made_by))
                     writer = pq.ParquetWriter(file, stamped, compression="zstd", write_page_checksum=True)
                 writer.write_table(known.cast(writer.schema), row_group_size=group or part.num_rows)
         finally:
@@ -71,8 +74,18 @@ def _checked(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
     return known.combine_chunks()
 
 
+def _sized(schema: pa.Schema, size: int) -> pa.Schema:
+    """The schema whose descriptions tell another size of crops."""
+    if size == CROP_SIZE:
+        return schema
+    usual, now = (f"{side}x{side}".encode() for side in (CROP_SIZE, size))
+    told = ({key: text.replace(usual, now) for key, text in (column.metadata or {}).items()} for column in schema)
+    return pa.schema([column.with_metadata(metadata) for column, metadata in zip(schema, told, strict=True)])
+
+
 def _metadata(made_by: Provenance) -> dict[bytes, bytes]:
-    return {
+    sized = {} if made_by.crop_size == CROP_SIZE else {CROP_KEY: str(made_by.crop_size).encode()}
+    return sized | {
         VERSION_KEY: str(SCHEMA_VERSION).encode(),
         b"gfr.tool": made_by.tool.encode(),
         b"gfr.version": made_by.version.encode(),
@@ -177,9 +190,11 @@ def read_schema(path: str | Path) -> pa.Schema:
 def read_provenance(path: str | Path) -> Provenance:
     """Who made a table, with which configuration. Raises DataError as `read_schema` does."""
     metadata = read_schema(path).metadata
-    return Provenance(
-        *(metadata.get(f"gfr.{key}".encode(), b"").decode(errors="replace") for key in Provenance.__annotations__)
-    )
+    size = metadata.get(CROP_KEY, str(CROP_SIZE).encode()).decode(errors="replace")
+    if size not in map(str, CROP_SIZES):
+        raise DataError(f"{path} names crops of {size} px, this program reads {', '.join(map(str, CROP_SIZES))}")
+    tool, version, config, digest = (metadata.get(f"gfr.{key}".encode(), b"").decode(errors="replace") for key in TEXTS)
+    return Provenance(tool, version, config, digest, int(size))
 
 
 def settings_of(path: str | Path, tool: str) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from manifests.crops import CROP_SIZE
 from manifests.files import hash_bytes
 
 DISTRIBUTION = "gfrnet-toolkit"  # on PyPI `gfr` is somebody else's
@@ -16,12 +17,13 @@ class Provenance:
     version: str  # of this project
     config: str  # resolved configuration as JSON, keys sorted
     config_hash: str  # BLAKE2b-128 of `config`
+    crop_size: int = CROP_SIZE  # px of the crops that the table names
 
 
-def provenance(tool: str, config: dict[str, Any]) -> Provenance:
+def provenance(tool: str, config: dict[str, Any], crop_size: int = CROP_SIZE) -> Provenance:
     """Describe a table written by `tool` with `config` (JSON values; leave out what must not change the result)."""
     text = json.dumps(config, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return Provenance(tool, project_version(), text, hash_bytes(text.encode()))
+    return Provenance(tool, project_version(), text, hash_bytes(text.encode()), crop_size)
 
 
 def project_version() -> str:

@@ -156,7 +156,7 @@ def test_an_interrupted_export_goes_on_without_looking_at_what_is_finished(
     with pytest.raises(DataError, match="not empty"):
         export(folder, out, form, size=size + 1)  # another export
     read: list[str] = []
-    monkeypatch.setattr("gfr_data.export.decode_picture", lambda content, path, side: read.append(path.name))
+    monkeypatch.setattr("gfr_data.export.decode_picture", lambda content, path, *sides: read.append(path.name))
     summary = export(folder, out, form, size=size)
     assert len(read) == 2 * (5 - len(finished))  # of a pair each
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
