@@ -46,6 +46,7 @@ BEYOND: dict[str, tuple[Pass, ...]] = {
         for length, angle in ((3, 0), (5, 45), (8, 90), (10, 135), (13, 20), (15, 160))
     ),
 }
+LEGEND = "b blur, m motion, s scale, n noise, q quality; + is no JPEG of 4:2:0"
 COLUMNS = 6
 CAPTION, MARGIN, TITLE = 38, 8, 34  # px
 AMPLIFIED = 64  # times, so that a difference of one grey level would be seen
@@ -96,7 +97,7 @@ def draw_sheet(
             rows.append((name, [_words(Chain(one)) for one in passes], pictures))
         draws = [draw_one(space, seed, "preview", copy) for copy in range(2 * COLUMNS)]
         shown = None if space.makes_webp else batched
-        rows += _both("drawn beyond eq. 4", image, draws[:COLUMNS], shown)
+        rows += _both(f"drawn beyond eq. 4 ({LEGEND})", image, draws[:COLUMNS], shown)
         rows += _both("drawn beyond eq. 4, too", image, draws[COLUMNS:], shown)
     return _compose(rows)
 
@@ -124,9 +125,9 @@ def _words(one: AnyDraw) -> str:
 
 
 def _pass_words(one: Pass) -> str:
-    oblique = f"x{one.blur_sigma * one.blur_ratio:.1f}" if one.blur_ratio < 1 else ""
+    oblique = f"x{one.blur_sigma * one.blur_ratio:.1f} at {one.blur_angle:g}°" if one.blur_ratio < 1 else ""
     words = [f"b{one.blur_sigma:g}{oblique}"] if one.blur_sigma else []
-    words += [f"m{one.motion_length:g}"] if one.motion_length else []
+    words += [f"m{one.motion_length:g} at {one.motion_angle:g}°"] if one.motion_length else []
     words += [f"s{one.scale:g}"] if one.scale > 1 else []
     words += [f"n{one.noise_sigma}"] if one.noise_sigma else []
     words += [f"q{one.jpeg_quality}{'' if one.codec == 'jpeg420' else '+'}"] if one.jpeg_quality else []
