@@ -134,7 +134,7 @@ def make_crops(build: Path, out: Path) -> str:
     config = configure(build, out)
     work, number = work_of(config), 0
     choice = choose_pairs(work, config.sources, config.rules, config.seed)
-    for task in crop_tasks(work, config.out, config.sources, choice.faces, name_crops(choice)):
+    for task in crop_tasks(work, config.out, config.sources, choice.faces, name_crops(choice), config.crop_size):
         hashes = work_hashes(work, task.number)
         made, times = {}, {}
         for row, path in task.paths.items():
