@@ -14,7 +14,7 @@ from gfr_data.faces.providers import AUTO, hash_points, unknown_provider
 from gfr_data.pairs.guide import SelectionRules
 from gfr_data.pairs.label_noise import Asked
 from gfr_data.pairs.recipe import departures
-from gfr_data.quality.judge import Thresholds
+from gfr_data.quality.judge import MEASURES_VERSION, Thresholds
 from gfr_data.quality.persons import PersonRules
 from gfr_data.sources.addresses import is_address
 from gfr_data.sources.source import Source
@@ -86,6 +86,7 @@ class BuildConfig:
             "limit": self.limit,
             "recipe": self.recipe,
             "thresholds": asdict(self.thresholds),
+            "measures": MEASURES_VERSION,
             "selection": asdict(self.selection),
             "shard_photographs": self.shard_photographs,
         }

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from gfr_data.examination.decisions import Decision
+from gfr_data.examination.hidden import find_or_uncover
 from gfr_data.examination.index import Photograph, read_photographs, require_source
 from gfr_data.examination.landmarks import find_landmarks
 from gfr_data.examination.row import (
@@ -197,7 +198,7 @@ def _look(batch: Sequence[Photograph], tools: Tools, kept: dict[int, np.ndarray]
     for (photo, image, digest), detected in zip(readable, found, strict=True):
         # One odd photograph among millions must not end the build: what fails on it is its row's message.
         try:
-            faces.append(_measured(photo, image, digest, detected, tools.thresholds))
+            faces.append(_measured(photo, image, digest, detected, tools))
             if faces[-1].reason is None and image.nbytes + sum(one.nbytes for one in kept.values()) <= KEPT:
                 kept[photo.row] = image
         except (ArithmeticError, IndexError, ValueError, cv2.error) as error:
@@ -206,17 +207,16 @@ def _look(batch: Sequence[Photograph], tools: Tools, kept: dict[int, np.ndarray]
 
 
 def _measured(
-    photograph: Photograph, image: np.ndarray, digest: str, detected: Sequence["Face"], thresholds: Thresholds
+    photograph: Photograph, image: np.ndarray, digest: str, detected: Sequence["Face"], tools: Tools
 ) -> ExaminedFace:
     """The photograph's subject among the faces that were detected, and the measures that need no landmarks."""
     from gfr_data.faces.crop import row_geometry, share_inside
-    from gfr_data.faces.subject import find_subject
     from gfr_data.quality.copies import face_picture, hash_picture, small_picture
 
     height, width = image.shape[:2]
     file = PhotographFile(width, height, digest)
     hint = None if photograph.hint is None else np.array(photograph.hint)
-    subject = find_subject(detected, height, width, hint)
+    subject = find_or_uncover(tools.detector, detected, image, hint, tools.thresholds.exposure)
     if subject.face is None:
         return ExaminedFace(photograph, reason=subject.reason, file=file)
     face = subject.face
@@ -225,7 +225,7 @@ def _measured(
     square = row_geometry(photograph.source.layout, face.box, height, width)
     return ExaminedFace(
         photograph,
-        reason=subject.reason or judge(measures, thresholds),
+        reason=subject.reason or judge(measures, tools.thresholds),
         file=file,
         detection=Detection(floats(face.box), float(face.score), floats(face.keypoints)),
         framing=Framing(min(square.width, square.height), share_inside(square, height, width)),

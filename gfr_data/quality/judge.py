@@ -11,6 +11,9 @@ from manifests.settings import FORBID, NotNegative, about
 if TYPE_CHECKING:
     from gfr_data.faces.pose import Pose
 
+# Of the measures and of the order in which they are judged: raised with either, so that no build mixes two.
+MEASURES_VERSION = 2
+
 
 @settings(frozen=True, config=FORBID)
 class Thresholds:
@@ -22,7 +25,7 @@ class Thresholds:
     blockiness: Annotated[NotNegative, about("most regularity of block edges")] = 0.42
     occlusion: Annotated[NotNegative, about("most evidence of something before the face")] = 1.0
     cartoon: Annotated[NotNegative, about("most evidence of a drawing")] = 1.0
-    exposure: Annotated[NotNegative, about("least share of the tonal range that the face uses")] = 0.16
+    exposure: Annotated[NotNegative, about("least usable share of the tonal range")] = 0.10
     yaw: Annotated[NotNegative, about("degrees, largest |yaw|")] = 55.0
     pitch: Annotated[NotNegative, about("degrees, largest |pitch|")] = 40.0
     roll: Annotated[NotNegative, about("degrees, largest |roll|")] = 45.0
@@ -36,7 +39,7 @@ class Measures:
     bandwidth: float  # cycles per face, see `sharpness`
     blockiness: float  # see `blockiness`
     cartoon: float  # see `drawing`
-    exposure: float  # share of the tonal range between the face's dark and bright parts
+    exposure: float  # see `exposure`
     occlusion: float | None = None  # see `occlusion`; needs landmarks
     yaw: float | None = None  # degrees
     pitch: float | None = None
@@ -48,16 +51,16 @@ def measure_crop(image: np.ndarray, box: np.ndarray) -> Measures:
     from gfr_data.faces.crop import crop, square_around
     from gfr_data.quality.blockiness import blockiness
     from gfr_data.quality.drawing import drawing
+    from gfr_data.quality.exposure import exposure
     from gfr_data.quality.sharpness import FACE, bandwidth
 
     face = grey(crop(image, square_around(box, factor=1.0), FACE))
-    dark, bright = np.percentile(face, [5, 95])
     return Measures(
         face_size=float(max(box[2] - box[0], box[3] - box[1])),
         bandwidth=bandwidth(face),
         blockiness=blockiness(grey(_around(image, box))),
         cartoon=drawing(face),
-        exposure=float(bright - dark) / 255,
+        exposure=exposure(face),
     )
 
 
@@ -69,14 +72,18 @@ def measure_landmarks(measures: Measures, crop: np.ndarray, points: np.ndarray, 
 
 
 def judge(m: Measures, t: Thresholds) -> str | None:
-    """The first reason to reject a face, in DESIGN's order of precedence; None when it is good."""
+    """The first reason to reject a face; None when it is good.
+
+    What is too dark or too bright to see has no lines, no skin and no eyes, and a drawing need not have skin's colours:
+    the later reasons are meant of faces that the earlier ones let pass.
+    """
     reasons = {
         "low_resolution": m.face_size < t.face_size,
         "blurred": m.bandwidth < t.bandwidth,
         "artifacts": m.blockiness > t.blockiness,
-        "occluded": m.occlusion is not None and m.occlusion > t.occlusion,
-        "cartoon": m.cartoon > t.cartoon,
         "bad_exposure": m.exposure < t.exposure,
+        "cartoon": m.cartoon > t.cartoon,
+        "occluded": m.occlusion is not None and m.occlusion > t.occlusion,
         "extreme_pose": any(
             angle is not None and abs(angle) > limit
             for angle, limit in ((m.yaw, t.yaw), (m.pitch, t.pitch), (m.roll, t.roll))

@@ -1,12 +1,21 @@
-"""Something before the face: eyes or mouth that are not where the landmarks say, skin that is not of one colour."""
+"""Something before the face: eyes or mouth that are not where the landmarks say, skin that is not of one colour.
+
+Hair and beards belong to a face: dark strands beside it say nothing of its contrast, nor a beard of its skin.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-EYES = 0.28  # contrast of an eye over that of the face: less is covered
-MOUTH = 0.45  # the same of the mouth with the skin around it
-COLOUR = 17.0  # CIELAB chroma between places of skin: more is not all skin
+EYES = 0.25  # contrast of an eye over that of the middle of the face: less is covered
+MOUTH = 0.40  # the same of the mouth with the skin around it
+COLOUR = 18.0  # CIELAB chroma between places of skin: more is not all skin
+# Hair is of skin's hue or of none, and before cheeks and lids darker than skin; a beard may be of any lightness.
+HUE = 10.0  # CIELAB chroma across skin's hue: more is no hair
+MORE, LESS = 5.0, -4.0  # chroma along skin's hue: more than skin's by this, or less than this, is no hair
+DARKER = 8.0  # CIELAB lightness
+BEARD = (6, 7, 8, 9)  # places of skin where one grows
+BARE = (0, 1, 2, 3)  # where no hair hangs: the nose, under the eyes
 _MOST = 10.0
 
 
@@ -14,9 +23,9 @@ _MOST = 10.0
 class Visibility:
     """What a crop shows at its landmarks."""
 
-    eyes: float  # contrast of the less visible eye, over that of the face
-    mouth: float  # contrast of the mouth, over that of the face
-    colour: float  # CIELAB chroma by which the third most odd of twelve places of skin differs from the others
+    eyes: float  # contrast of the less visible eye, over that of the middle of the face
+    mouth: float  # contrast of the mouth, over the same
+    colour: float  # CIELAB chroma by which the third most odd of twelve places of skin differs, hair left aside
 
 
 def occlusion(crop: np.ndarray, points: np.ndarray) -> float:
@@ -33,13 +42,26 @@ def visibility(crop: np.ndarray, points: np.ndarray) -> Visibility:
     lab = cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     light, size = lab[..., 0], crop.shape[0]
     unit = max(float(np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0))), 1.0)
-    face = _spread(light[_inside(np.concatenate([points[:17], points[17:27]]), size)])
+    face = _spread(light[_inside(points[31:60], size, round(0.09 * unit))])  # from the eyes to the mouth: no hair
     eyes = min(_spread(light[_inside(points[start : start + 6], size, 1)]) for start in (36, 42))
     mouth = _spread(light[_inside(points[48:60], size, round(0.09 * unit))])
     skin = [lab[_inside(place, size)] for place in _skin(points, unit)]
-    colours = np.array([np.median(values, axis=0)[1:] for values in skin if len(values)])
-    odd = np.sort(np.hypot(*(colours - np.median(colours, axis=0)).T)) if len(colours) else np.zeros(3)
-    return Visibility(eyes / face, mouth / face, float(odd[-3:][0]))
+    colours = np.array([np.median(values, axis=0) if len(values) else np.full(3, np.nan) for values in skin])
+    return Visibility(eyes / face, mouth / face, float(np.sort(_oddness(colours))[-3]))
+
+
+def _oddness(colours: np.ndarray) -> np.ndarray:
+    """By how much chroma each place's CIELAB colour (12, 3) differs from skin, (12,); 0 of hair and of no pixels."""
+    seen = ~np.isnan(colours).any(axis=1)
+    if not seen.any():
+        return np.zeros(len(colours))
+    skin = np.median(colours[seen], axis=0)
+    hue = skin[1:] / max(float(np.hypot(*skin[1:])), 1e-6)
+    along, across = colours[:, 1:] @ hue, np.abs(colours[:, 1:] @ np.array([-hue[1], hue[0]]))
+    hair = (along < skin[1:] @ hue + MORE) & (along > LESS) & (across < HUE)
+    place = np.arange(len(colours))
+    hair &= np.isin(place, BEARD) | ((colours[:, 0] < skin[0] - DARKER) & ~np.isin(place, BARE))
+    return np.where(seen & ~hair, np.hypot(*(colours[:, 1:] - skin[1:]).T), 0.0)
 
 
 def _spread(light: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from PIL import Image, ImageFilter
 
 from gfr_data.quality.blockiness import blockiness
 from gfr_data.quality.drawing import drawing
+from gfr_data.quality.exposure import BLOWN, CRUSHED, evened, exposure
 from gfr_data.quality.judge import grey
 from gfr_data.quality.occlusion import occlusion, visibility
 from gfr_data.quality.sharpness import FACE, bandwidth
@@ -23,6 +24,15 @@ def person():
     low, high = photograph.landmarks.min(axis=0), photograph.landmarks.max(axis=0)
     geometry = square_around(np.array([*low, *high]), 1.4)
     return crop(photograph.image, geometry), geometry.to_crop(photograph.landmarks)
+
+
+@pytest.fixture(scope="module")
+def closely(person):
+    """The same face in the box that a detector finds."""
+    from gfr_data.faces.crop import crop, square_around
+
+    image, marks = person
+    return crop(image, square_around(np.array([*marks.min(axis=0), *marks.max(axis=0)]), 1.15))
 
 
 def _face(image):
@@ -86,24 +96,99 @@ def test_blockiness_of_a_tiny_picture_is_zero():
     assert blockiness(np.zeros((6, 9))) == 0
 
 
-def test_flat_areas_with_outlines_are_a_drawing(person):
+def test_flat_areas_with_outlines_are_a_drawing(closely):
     import cv2
 
-    image = person[0]
+    image = closely
     flat = cv2.pyrMeanShiftFiltering(image, 12, 40) // 32 * 32 + 16
     flat[cv2.Canny(image, 60, 120) > 0] = 0
     assert drawing(_face(image)) < 1 < drawing(_face(flat))
 
 
-def test_lines_beside_quiet_areas_are_a_drawing(person):
+def test_lines_beside_quiet_areas_are_a_drawing(closely):
     """Neither alone: a sharpened photograph has lines, a smoothed one quiet areas."""
     import cv2
 
-    image = person[0]
+    image = closely
     stylised = cv2.stylization(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), None, 60, 0.3)
     smooth = cv2.bilateralFilter(image, 9, 40, 5)
     sharp = np.asarray(Image.fromarray(image).filter(ImageFilter.UnsharpMask(1.5, 80, 2)))
     assert max(drawing(_face(image)), drawing(_face(smooth)), drawing(_face(sharp))) < 1 < drawing(_face(stylised))
+
+
+def _tones(*parts):
+    """A face of which the shares (low, high, share) have tones evenly from low to high, wherever they lie."""
+    counts = [round(share * FACE * FACE) for *_, share in parts]
+    tones = np.concatenate([np.linspace(low, high, n) for (low, high, _), n in zip(parts, counts, strict=True)])
+    return np.random.default_rng(0).permutation(tones)[: FACE * FACE].reshape(FACE, FACE)
+
+
+def test_exposure_of_a_face_is_its_tonal_range_while_lights_and_shadows_reach_the_middle():
+    assert exposure(_tones((30, 220, 1))) == pytest.approx(0.9 * 190 / 255, rel=0.02)
+    # Its lights reach half of the middle: a quarter of its range.
+    assert exposure(_tones((9, 66.75, 1))) == pytest.approx(0.9 * 57.75 / 255 / 4, rel=0.03)
+    # Its shadows are a quarter of the way from white to the middle.
+    assert exposure(_tones((215, 249, 1))) == pytest.approx(0.9 * 34 / 255 * (31.5 / 127.5) ** 2, rel=0.03)
+
+
+@pytest.mark.parametrize(("level", "share"), [(255.0, BLOWN), (0.0, CRUSHED)])
+def test_exposure_is_less_by_what_is_blown_out_or_crushed(level, share):
+    face = _tones((level, level, share / 2), (20, 240, 1 - share / 2))
+    assert exposure(face) == pytest.approx(exposure(face.clip(9, 249)) / 2, rel=0.05)
+    assert exposure(_tones((level, level, 1.05 * share), (20, 240, 1 - 1.05 * share))) == 0
+
+
+def test_exposure_does_not_ask_how_dark_skin_is_nor_what_lies_behind():
+    """Skin far below the middle, with eyes, teeth and highlights that are not; black or white in the corners."""
+    face = _tones((25, 90, 0.9), (140, 230, 0.1))
+    assert exposure(face) > 0.3
+    assert exposure(face * 2**-2.5) < 0.10
+    y, x = np.mgrid[:FACE, :FACE] - FACE / 2
+    for level in (0, 255):
+        assert exposure(np.where(np.hypot(x, y) > FACE / 2, level, face)) == exposure(face)
+
+
+@pytest.mark.parametrize("stops", [-5.0, -4.0, 3.5, 4.5])
+def test_exposure_falls_where_the_camera_takes_too_little_or_too_much_light(person, stops):
+    exposed = 255 * ((person[0] / 255) ** 2.2 * 2**stops).clip(0, 1) ** (1 / 2.2)
+    assert exposure(_face(exposed.astype(np.uint8))) < 0.10
+    assert exposure(_face(person[0])) > 0.3
+
+
+def test_evened_tones_are_those_of_another_exposure(person):
+    dark = (person[0] * 0.1).astype(np.uint8)
+    assert np.ptp(grey(evened(dark))) > 0.9 * 255
+    assert np.corrcoef(grey(evened(dark)).ravel(), grey(person[0]).ravel())[0, 1] > 0.8
+
+
+def test_a_fringe_a_strand_and_a_beard_are_no_occlusion(person):
+    """A green cloth in the same places is one."""
+    import cv2
+
+    image, marks = person
+    places = [
+        marks[[1, 2, 3, 4, 48, 31]],
+        marks[[17, 18, 19, 20, 21, 38, 37, 36]],
+        marks[[4, 6, 8, 10, 12, 54, 57, 48]],
+    ]
+
+    def covered(*colours):
+        made = image.copy()
+        for place, colour in zip(places, colours, strict=True):
+            cv2.fillConvexPoly(made, cv2.convexHull(np.rint(place).astype(np.int32)), colour)
+        return visibility(made, marks).colour
+
+    bare = visibility(image, marks).colour
+    assert covered((40, 26, 20), (40, 26, 20), (150, 145, 142)) < bare + 4
+    assert covered((90, 150, 80), (90, 150, 80), (90, 150, 80)) > 18
+
+
+def test_black_hair_beside_the_face_takes_nothing_from_its_mouth(person):
+    image, marks = person
+    framed = image.copy()
+    inner = marks[31:60, 0]
+    framed[:, : int(inner.min() - 20)] = framed[:, int(inner.max() + 20) :] = (8, 6, 5)
+    assert visibility(framed, marks).mouth == pytest.approx(visibility(image, marks).mouth, rel=0.05)
 
 
 def test_bare_faces_show_eyes_mouth_and_one_skin(person):

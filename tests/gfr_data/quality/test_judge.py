@@ -1,6 +1,7 @@
 """What is rejected and why: on real photographs, their defects, and defects that are made here."""
 
 import csv
+import json
 from dataclasses import fields, replace
 
 import numpy as np
@@ -9,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gfr_data.quality.judge import Measures, Thresholds, judge, measure_crop, measure_landmarks, overall
+from manifests.folders import json_changes
 
 GOOD = Measures(200.0, 48.0, 0.05, 0.5, 0.5, occlusion=0.4, yaw=0.0, pitch=0.0, roll=0.0)
 BAD = {
     "low_resolution": {"face_size": 40.0},
     "blurred": {"bandwidth": 12.0},
     "artifacts": {"blockiness": 0.8},
-    "occluded": {"occlusion": 3.0},
-    "cartoon": {"cartoon": 1.5},
     "bad_exposure": {"exposure": 0.05},
+    "cartoon": {"cartoon": 1.5},
+    "occluded": {"occlusion": 3.0},
     "extreme_pose": {"yaw": -80.0},
 }
 
@@ -75,6 +77,30 @@ def test_defects_are_rejected_with_their_reason(judged):
     assert sum(right) >= 25
 
 
+@pytest.mark.parametrize(
+    ("reason", "ways", "least"),
+    [
+        ("bad_exposure", ("Pillow's brightness 0.2", "-4 stops", "gamma 0.15", "+3 stops"), 20),
+        ("cartoon", ("posterised to 8 levels", "8 colours", "16 levels, mode filter", "12 colours, Sobel's edges"), 21),
+    ],
+)
+def test_exposure_and_drawings_of_other_makes_get_their_reason(real_faces, reason, ways, least):
+    """24 pictures each; a build before called the dark and bright ones occluded, cartoons, or found no face."""
+    from gfr_data.faces.decode import read_image
+    from gfr_data.faces.mtcnn import Mtcnn
+    from tests.benchmarks.reasons import WAYS, examine
+
+    with (real_faces / "landmarks68.csv").open() as file:
+        points = {row[0]: np.array(row[1:], float).reshape(68, 2) for row in list(csv.reader(file))[1:]}
+    make = {way: of for kind in WAYS.values() for way, of in kind.items()}
+    detector, found = Mtcnn(), []
+    for name in (f"defects/good_{number}.jpg" for number in range(6)):
+        image = read_image(real_faces / name)
+        found += [examine(detector, np.ascontiguousarray(make[way](image)), points[name]) for way in ways]
+    assert found.count(reason) >= least, found
+    assert "accept" not in found or reason == "cartoon"
+
+
 def test_broken_files_missing_faces_and_companies_are_rejected(judged):
     hopeless = {"unreadable", "no_face", "multiple_faces"}
     assert [name for name, (label, found) in judged.items() if label in hopeless and found != label] == []
@@ -108,3 +134,14 @@ def test_overall_quality_is_a_grade_that_grows_with_each_measure(name, share):
     value = getattr(GOOD, name)
     worse = replace(GOOD, **{name: value + share * (worst[name] - value)})
     assert 0 <= overall(worse) <= overall(GOOD) <= 1
+
+
+def test_a_build_notices_that_other_measures_made_it(monkeypatch, tmp_path):
+    from gfr_data import config
+    from gfr_data.sources.source import Source
+
+    build = config.BuildConfig((Source("folder", str(tmp_path), "mine"),), tmp_path / "out")
+    before = build.made_by(), build.result_settings()
+    monkeypatch.setattr(config, "MEASURES_VERSION", 99)
+    assert build.made_by().config_hash != before[0].config_hash
+    assert json_changes(json.dumps(before[1]), json.dumps(build.result_settings())) == ["measures: 2, now 99"]
