@@ -36,7 +36,7 @@ from gfr_model.scoring.job import ScoreConfig
 from gfr_model.scoring.score import score
 from gfr_model.training.survey import survey
 from gfr_model.training.train import train
-from manifests import DEGRADED, DEGRADED_FILE, PAIRS, PAIRS_FILE, provenance, read_table, write_table, write_text
+from manifests import DEGRADED, DEGRADED_FILE, PAIRS, PAIRS_FILE, read_provenance, read_table, write_table, write_text
 from manifests.degradation.space import parse_space
 from manifests.settings import parse_assignments
 from manifests.weights import find
@@ -151,7 +151,7 @@ def _degraded(plan: Plan, scale: int, photographs: int) -> None:
         for path in (row["lq_path"], row["target_path"], row["guide_path"]):
             (some / path).parent.mkdir(parents=True, exist_ok=True)
             (some / path).write_bytes((whole / path).read_bytes())
-    write_table(some / DEGRADED_FILE, chosen, DEGRADED, provenance("table1", {"photographs": photographs}))
+    write_table(some / DEGRADED_FILE, chosen, DEGRADED, read_provenance(whole / DEGRADED_FILE))
 
 
 def _trained(plan: Plan, name: str, seed: int) -> Path:
