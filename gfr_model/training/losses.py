@@ -88,7 +88,8 @@ def tv_loss(flow: Tensor, *, literal: bool = False, reduction: str = "sum") -> T
     displacement. Minimised over a free flow, eq. 11 with positions pulls the whole guide together until a face fills
     the crop, and misses the landmarks all the same; with displacements it moves faces as one would by hand, and the
     identity costs nothing. `literal` takes positions. It leaves the reduction open, too: the authors' trainer of 2018
-    took means over the map; with the same weight, the sum smooths more.
+    took means over the map; with the same weight, the sum smooths more, and that was all that two runs differed in
+    (tests/benchmarks/guidance.md): it is what the preset `paper` takes.
     """
     flow = full_precision(flow)
     moved = flow if literal else flow - identity_flow(flow.shape[-2], flow.shape[-1], flow.device, flow.dtype)
