@@ -146,6 +146,17 @@ def _signals_raise(others: bool) -> Iterator[list[int]]:
             signal.signal(number, signal.SIG_DFL)
 
 
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """What SIGTERM does stays as it was: Ray sets it for the whole process, and for good."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
 def _end_with(parent: int) -> None:
     """In a worker: have it killed when the process `parent` ends, also where that was killed itself.
 
@@ -195,6 +206,11 @@ def _cluster(engine: Engine) -> AbstractContextManager[Any]:
     if engine.backend == "ray":
         import ray
 
-        ray.init(address=engine.scheduler, ignore_reinit_error=True, num_cpus=None if engine.scheduler else engine.jobs)
+        with _sigterm_kept():
+            ray.init(
+                address=engine.scheduler,
+                ignore_reinit_error=True,
+                num_cpus=None if engine.scheduler else engine.jobs,
+            )
         return nullcontext()
     raise ConfigError(f"--backend {engine.backend!r}: choose one of {', '.join(BACKENDS)}")

@@ -106,6 +106,7 @@ def test_ray_nodes_come_and_go_and_the_bytes_stay(
 
     monkeypatch.setenv("PYTHONPATH", ALONE["PYTHONPATH"])
     monkeypatch.setenv("RAY_worker_niceness", "0")  # else its workers step back for whatever else the machine does
+    ended_by = signal.getsignal(signal.SIGTERM)  # the cluster of this process sets it for good
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     first, second = (cluster.add_node(num_cpus=1) for _ in range(2))
     came = []
@@ -121,5 +122,6 @@ def test_ray_nodes_come_and_go_and_the_bytes_stay(
     finally:
         ray.shutdown()
         cluster.shutdown()
+        signal.signal(signal.SIGTERM, ended_by)
     assert came
     assert contents(tmp_path / "pairs") == contents(built)

@@ -127,5 +127,6 @@ def test_local_ray() -> None:
     ray = pytest.importorskip("ray")
     try:
         assert sorted(run(math.factorial, range(5), Engine(backend="ray", jobs=2))) == [1, 1, 2, 6, 24]
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         ray.shutdown()
