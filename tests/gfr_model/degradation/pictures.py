@@ -1,10 +1,14 @@
-"""Pictures that tests degrade."""
+"""Pictures that tests degrade, and what they demand of both batched forms."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+
+from gfr_model.degradation.batch import degrade_batch
+from manifests.degradation.chains import ChainDraws
+from manifests.degradation.draws import Draws
 
 
 def tensor(images: np.ndarray) -> torch.Tensor:
@@ -29,3 +33,14 @@ def photographs(folder: Path, count: int) -> np.ndarray:
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))[:count]
     pictures = [Image.open(file).convert("RGB").resize((256, 256), Image.Resampling.BICUBIC) for file in files]
     return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def demand_no_waiting(images: torch.Tensor, draws: Draws | ChainDraws) -> None:
+    """Degrading on a CUDA device never makes the host wait for it, once it is warm."""
+    on_device = images.cuda()
+    degrade_batch(on_device, draws)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        degrade_batch(on_device, draws)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -17,7 +17,7 @@ from manifests.degradation.draws import pair_keys
 from manifests.degradation.kernels import KERNEL_ONE, kernel
 from manifests.degradation.passes import WIDE, Chain, ChainSpace, Pass
 from manifests.settings import change
-from tests.gfr_model.degradation.pictures import photographs, shapes, tensor
+from tests.gfr_model.degradation.pictures import demand_no_waiting, photographs, shapes, tensor
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 # Everything at once, and to the ends of what a file may ask for.
@@ -125,10 +125,4 @@ def test_webp_is_refused_by_name_and_its_lossless_form_is_not():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_the_host_never_waits_for_the_device():
-    images, draws = tensor(shapes(8)).cuda(), drawn(8)
-    degrade_batch(images, draws)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        degrade_batch(images, draws)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+    demand_no_waiting(tensor(shapes(8)), drawn(8))
