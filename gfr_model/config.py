@@ -40,6 +40,12 @@ def _none_or_power_of_two(side: int, info: ValidationInfo) -> int:
     return side and _power_of_two(side, info)
 
 
+def _dividing(places: int, info: ValidationInfo) -> int:
+    if places & (places - 1):
+        raise ValueError(f"{info.field_name} must be 1, 2, 4 or 8, but is {places}")
+    return places
+
+
 def _a_space(text: str) -> str:
     """Without the file, which may change while a run goes on."""
     try:
@@ -72,6 +78,8 @@ Precision = Annotated[str, one_of(("float32", "bfloat16", "float64"))]
 Decay = Annotated[str, one_of(("none", "cosine"))]
 Guides = Annotated[str, one_of(("chosen", "any"))]
 OnNonfinite = Annotated[str, one_of(("stop", "skip"))]
+Unshuffle = Annotated[Count, Field(le=8), AfterValidator(_dividing)]
+Levels = Annotated[Count, Field(le=4)]
 Side = Annotated[Count, AfterValidator(_power_of_two)]
 WarpSide = Annotated[Whole, AfterValidator(_none_or_power_of_two)]
 SpaceName = Annotated[Text, AfterValidator(_a_space)]
@@ -104,6 +112,11 @@ class TrainConfig:
         "none"
     )
     recnet: Annotated[Rec, about("'unet': the paper's; 'attentive' takes from the guide by local attention")] = "unet"
+    unshuffle: Annotated[Unshuffle, about("px along a side in one place of the first level of recnet attentive")] = 4
+    blocks: Annotated[Count, about("residual blocks at each level of recnet attentive")] = 2
+    attention_levels: Annotated[Levels, about("of recnet attentive, from the finest on, that take from the guide")] = 2
+    attention_radius: Annotated[Whole, about("places of the guide in each direction that a place of it looks at")] = 2
+    validity: Annotated[Flag, about("recnet attentive is told where the warped guide shows nothing")] = True
     warp_size: Annotated[WarpSide, about("px at which WarpNet works, its flow is enlarged; 0: image_size")] = 0
     points_width: Annotated[Count, about("channels after the first convolution of the network of landmarks")] = 32
     self_ensemble: Annotated[Flag, about("outside training, the mean of image and mirror image, each restored")] = False
@@ -214,16 +227,19 @@ class TrainConfig:
             problems.append(f"warp_size {self.warp_size} is above image_size {self.image_size}")
         if self.warp_output == "position" and self.alignment != "none":
             problems.append("warp_output position leaves no place for alignment")
-        if self.recnet == "attentive" and self.image_size < 32:
-            problems.append("recnet attentive needs an image_size of at least 32")
+        if self.recnet == "attentive" and self.image_size < 8 * self.unshuffle:
+            problems.append(f"recnet attentive needs an image_size of at least {8 * self.unshuffle}")
         if self.model != GFRNET and self.variant != "full":
             problems.append(f"variant {self.variant} is one of gfrnet, and the model is {self.model!r}")
         if (self.model == LAYERS) != bool(self.layers):
             problems.append("model layers and the setting layers need each other: gfr-eval import writes both")
         if len(self.rate_steps) > len(self.learning_rates):
             problems.append("rate_steps has more values than learning_rates")
-        if self.window and (self.window > self.image_size or self.window % 32):
-            problems.append(f"window {self.window} must be a multiple of 32 and at most image_size {self.image_size}")
+        if self.window and (self.window > self.image_size or self.window % max(32, 8 * self.unshuffle)):
+            problems.append(
+                f"window {self.window} must be a multiple of {max(32, 8 * self.unshuffle)} and at most image_size "
+                f"{self.image_size}"
+            )
         if self.window and (self.model != GFRNET or self.recnet != "attentive"):
             problems.append("window needs recnet attentive: others restore whole crops")
         if problems:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gfr_model.config import TrainConfig
 from gfr_model.models import GFRNET, LAYERS, POINTS, Model
+from gfr_model.networks.attentive import Shape
 from gfr_model.networks.baselines.arcnn import ArCnn
 from gfr_model.networks.baselines.critics import DeepDeblurCritic, SrganCritic
 from gfr_model.networks.baselines.deblurgan import DeblurGan
@@ -90,7 +91,8 @@ def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder | L
             config.output_skip,
             config.image_size,
             alignment=cast(Alignment, config.alignment),
-            attentive=config.recnet == "attentive",
+            attentive=_attentive(config) if config.recnet == "attentive" else None,
+            validity=config.validity,
             warp_size=config.warp_size,
             points_width=config.points_width,
             self_ensemble=config.self_ensemble,
@@ -108,6 +110,10 @@ def build_critics(config: TrainConfig) -> nn.ModuleDict:
     weights = {"global": config.lambda_adv_global, "local": config.lambda_adv_local}
     make = CRITICS[config.made_of.objective.game.critic]
     return nn.ModuleDict({name: make(config.discriminator_width, _norm(config)) for name, w in weights.items() if w})
+
+
+def _attentive(config: TrainConfig) -> Shape:
+    return Shape(config.width, config.unshuffle, config.blocks, config.attention_levels, config.attention_radius)
 
 
 def _norm(config: TrainConfig) -> Norm:

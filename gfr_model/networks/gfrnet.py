@@ -1,5 +1,6 @@
 """GFRNet: the guide is aligned, then the face is restored with it (§3.1), or what the ablations leave of it (§4.5)."""
 
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from gfr_model.device import at_full_precision
 from gfr_model.models import MODELS, Model
-from gfr_model.networks.attentive import AttentiveRecNet
+from gfr_model.networks.attentive import AttentiveRecNet, Shape
 from gfr_model.networks.layers import Norm
 from gfr_model.networks.points import Landmarks, PointsNet
 from gfr_model.networks.recnet import RecNet
@@ -52,7 +53,8 @@ class GfrNet(nn.Module):
         image_size: int = 256,  # px, a power of two
         *,
         alignment: Alignment = "none",  # what comes before WarpNet: nothing (the paper), or a PointsNet's landmarks
-        attentive: bool = False,  # AttentiveRecNet in RecNet's place
+        attentive: Shape | None = None,  # of an AttentiveRecNet in RecNet's place; `width` counts, not its own
+        validity: bool = True,  # it is told where a guide shows nothing
         warp_size: int = 0,  # px at which WarpNet works; 0: image_size
         points_width: int = 32,  # of PointsNet
         self_ensemble: bool = False,  # outside training the mirror image is restored too, and the mean of both returned
@@ -62,13 +64,14 @@ class GfrNet(nn.Module):
         width *= made_of.widening
         self.image_size, self.guided, self.alignment = image_size, made_of.guided, alignment
         self.self_ensemble = self_ensemble
-        self.takes_several = attentive and made_of.guided  # guides at once
+        self.takes_several = attentive is not None and made_of.guided  # guides at once
+        self.validity = validity
         aligned = made_of.guided and alignment != "none"
         self.points = PointsNet(points_width).requires_grad_(False).eval() if aligned else None
         self.warpnet = WarpNet(width, norm, image_size, warp_size, positions) if made_of.warps else None
         self.recnet: AttentiveRecNet | RecNet
-        if attentive:
-            self.recnet = AttentiveRecNet(width, made_of.guided)
+        if attentive is not None:
+            self.recnet = AttentiveRecNet(replace(attentive, width=width), made_of.guided)
         else:
             self.recnet = RecNet(width, norm, image_size, 6 if made_of.guided else 3, output_skip)
 
@@ -86,7 +89,8 @@ class GfrNet(nn.Module):
         found = self.find(degraded)
         aligned = [self.align(degraded, one, found) for one in guides]
         warped, valid = zip(*map(_warped, guides, aligned), strict=True)
-        seen = (_part(images, corner, window) for images in (degraded, _as_one(warped), _as_one(valid)))
+        shown = _as_one(valid) if self.validity else torch.ones_like(_as_one(valid))
+        seen = (_part(images, corner, window) for images in (degraded, _as_one(warped), shown))
         restored, (flow, landmarks) = self.restore(*seen), aligned[0]
         further = tuple(at.landmarks for at in aligned[1:] if at.landmarks is not None)
         return Restoration(restored, None if flow is None else warped[0], flow, found, landmarks, further)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from gfr_model.models import MODELS, VARIANTS
+from gfr_model.networks.attentive import Shape
 from gfr_model.networks.build import build_network
 from gfr_model.networks.gfrnet import GfrNet
 from gfr_model.networks.layers import depth_of
@@ -335,7 +336,9 @@ def test_weights_of_the_network_of_landmarks_have_their_names_in_gfrnet():
 
 def test_a_self_ensemble_restores_the_mirror_image_as_the_mirror_image_of_what_it_restores():
     torch.manual_seed(0)
-    network = GfrNet(MODELS["-W"], 8, image_size=64, alignment="landmarks", attentive=True, self_ensemble=True).eval()
+    network = GfrNet(
+        MODELS["-W"], 8, image_size=64, alignment="landmarks", attentive=Shape(), self_ensemble=True
+    ).eval()
     torch.nn.init.normal_(network.recnet.last.weight, std=0.05)
     degraded, guide = _images(size=64)
     with torch.no_grad():
@@ -352,3 +355,25 @@ def test_sizes_at_which_a_network_cannot_work_are_refused():
         resolve("paper", assignments=["warp_size=48"])
     with pytest.raises(ConfigError, match=r"warp_size 64 is above image_size 16; recnet attentive needs"):
         resolve("paper", assignments=["warp_size=64", "image_size=16", "recnet=attentive"])
+    with pytest.raises(ConfigError, match=r"unshuffle must be 1, 2, 4 or 8, but is 3"):
+        resolve("paper", assignments=["unshuffle=3"])
+    with pytest.raises(ConfigError, match=r"recnet attentive needs an image_size of at least 64"):
+        resolve("paper", assignments=["unshuffle=8", "image_size=32", "recnet=attentive"])
+    with pytest.raises(ConfigError, match=r"window 96 must be a multiple of 64"):
+        resolve("default", assignments=["unshuffle=8", "window=96"])
+
+
+def test_without_validity_a_guide_of_one_colour_is_seen_as_a_guide():
+    torch.manual_seed(0)
+    grey = torch.full((2, 3, 64, 64), 0.5)
+    moved = {}
+    for validity in (True, False):
+        network = GfrNet(MODELS["-W"], 8, image_size=64, attentive=Shape(), validity=validity).eval()
+        torch.nn.init.normal_(network.recnet.last.weight, std=0.05)
+        told = network.recnet.guide_encoder.head.weight.detach()[:, -1:].clone()
+        with torch.no_grad():
+            before = network(_images(size=64)[0], grey).restored
+            network.recnet.guide_encoder.head.weight[:, -1:] = -told
+            moved[validity] = (network(_images(size=64)[0], grey).restored - before).abs().max().item()
+    assert moved[True] == 0, "a guide that stands for none is told by a validity of 0, whatever its weight"
+    assert moved[False] > 1e-5

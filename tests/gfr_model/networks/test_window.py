@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gfr_model.models import MODELS
+from gfr_model.networks.attentive import Shape
 from gfr_model.networks.gfrnet import GfrNet
 from gfr_model.networks.window import STEP, corners, cut, in_window
 
@@ -33,7 +34,7 @@ def test_a_face_at_the_right_is_in_the_middle_of_its_window() -> None:
 @pytest.mark.parametrize("variant", ["-W", "-WG"])
 def test_a_network_restores_the_window_and_aligns_by_the_whole(variant: str) -> None:
     torch.manual_seed(0)
-    net = GfrNet(MODELS[variant], 4, image_size=64, alignment="landmarks", attentive=True, points_width=8).eval()
+    net = GfrNet(MODELS[variant], 4, image_size=64, alignment="landmarks", attentive=Shape(), points_width=8).eval()
     degraded, guide = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)
     corner = torch.tensor([[0, 8], [16, 32]])
     with torch.no_grad():
