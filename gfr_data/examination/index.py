@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,9 @@ from gfr_data.sources.names import text_of
 from gfr_data.sources.parts import Part, is_unchanged, read_bytes
 from gfr_data.sources.source import Identity, Source
 from manifests import DataError, write_parts
+
+if TYPE_CHECKING:
+    from gfr_data.faces.decode import Decoded, Reduce
 
 SHARD_PHOTOGRAPHS = 512  # a shard ends with the identity that reaches this: minutes of work that a kill can cost
 
@@ -127,16 +130,16 @@ def require_source(photograph: Photograph) -> None:
         raise DataError(f"{root} was there when it was indexed; put it back, then run again: what is done stays")
 
 
-def read_again(photograph: Photograph, digest: str) -> np.ndarray | None:
-    """The upright photograph, (H, W, 3) uint8 RGB; None where it is gone or no longer has the bytes of `digest`."""
+def read_again(photograph: Photograph, digest: str, reduce: "Reduce") -> "Decoded | None":
+    """The photograph as small as `reduce` allows; None where it is gone or no longer has the bytes of `digest`."""
     from gfr_data.faces.decode import Unreadable, read_photograph
 
     try:
-        image, found = read_photograph(photograph.read)
+        found = read_photograph(photograph.read, reduce)
     except Unreadable:
         require_source(photograph)
         return None
-    return image if found == digest else None
+    return found if found.digest == digest else None
 
 
 def _cut(identities: Iterable[tuple[int, Identity]], size: int) -> Iterator[list[tuple[int, Identity]]]:

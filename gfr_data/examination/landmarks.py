@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,13 +12,16 @@ from gfr_data.faces.embedding import Embed, as_bytes
 from gfr_data.faces.landmarks import FAR, POINTS, LandmarkRequest, Landmarks, Provider, distance_to_face
 from gfr_data.quality.judge import Thresholds, judge, measure_landmarks
 
+if TYPE_CHECKING:
+    from gfr_data.faces.decode import Decoded
+
 CHANGED = "it was changed or removed while it was examined"
 ELSEWHERE = "its landmarks lie elsewhere than its face"
 
 
 def find_landmarks(
     faces: Sequence[ExaminedFace],
-    kept: Mapping[int, np.ndarray],
+    kept: Mapping[int, "Decoded"],
     provider: Provider,
     thresholds: Thresholds,
     embed: Embed | None,
@@ -27,27 +31,47 @@ def find_landmarks(
     kept: decoded photographs by their rows; others are decoded again, for an identity may have thousands.
     embed: tells persons apart; None where nobody is asked.
     """
-    from gfr_data.faces.crop import crop, row_geometry
+    from gfr_data.faces.crop import crop
 
     requests, crops, there, gone = [], [], [], []
     for face in faces:
-        assert face.detection is not None
-        image = kept.get(face.photograph.row)
-        if image is None:
-            image = read_again(face.photograph, face.file.content_hash if face.file else "")
-        if image is None:
+        request = _request(face, kept.get(face.photograph.row))
+        if request is None:
             gone.append(unreadable(face.photograph, CHANGED))
             continue
-        source, box = face.photograph.source, np.array(face.detection.box)
-        geometry = row_geometry(source.layout, box, *image.shape[:2])
-        five = np.array(face.detection.keypoints).reshape(5, 2)
-        requests.append(LandmarkRequest(source.root, face.photograph.name, image, box, geometry, five))
-        crops.append(crop(image, geometry))
+        requests.append(request)
+        crops.append(crop(request.image, request.geometry))
         there.append(face)
     found = provider(requests)
     known = zip(there, requests, crops, found, strict=True)
     made = [_with_landmarks(*item, thresholds) for item in known]
     return gone + (made if embed is None else _with_embeddings(made, crops, embed))
+
+
+def _request(face: ExaminedFace, found: "Decoded | None") -> LandmarkRequest | None:
+    """What a provider is asked; None where the photograph is not what was examined any more."""
+    from gfr_data.faces.crop import row_geometry
+    from gfr_data.faces.mtcnn import enlarged_points
+    from gfr_data.faces.reduction import for_crop
+
+    assert face.detection is not None
+    assert face.file is not None
+    source, box = face.photograph.source, np.array(face.detection.box)
+    geometry = row_geometry(source.layout, box, face.file.height, face.file.width)
+    if found is None:
+        found = read_again(face.photograph, face.file.content_hash, lambda w, h: for_crop(geometry, w, h))
+    if found is None:
+        return None
+    smaller = 1 / found.reduction
+    return LandmarkRequest(
+        source.root,
+        face.photograph.name,
+        found.image,
+        box * smaller,
+        geometry.enlarged(smaller),
+        enlarged_points(np.array(face.detection.keypoints).reshape(5, 2), smaller),
+        found.reduction,
+    )
 
 
 def _with_landmarks(

@@ -33,6 +33,7 @@ from gfr_data.sources.source import Source
 from manifests import DataError, keep_freed_memory
 
 if TYPE_CHECKING:
+    from gfr_data.faces.decode import Decoded
     from gfr_data.faces.landmarks import Provider
     from gfr_data.faces.mtcnn import Face, Mtcnn
 
@@ -142,7 +143,7 @@ def _examine_identity(photographs: Sequence[Photograph], task: ShardTask) -> lis
     tools = _tools(task.settings)
     skipped = task.work.skipped(task.number)
     faces = _by_row([unreadable(photo, WORKER_DIED) for photo in photographs if photo.row in skipped], task)
-    kept: dict[int, np.ndarray] = {}  # photographs by their rows
+    kept: dict[int, Decoded] = {}  # photographs by their rows
     for batch in _batches([photo for photo in photographs if photo.row not in skipped], task):
         faces |= _by_row(_look(batch, tools, kept), task)
     faces |= _by_row(_copies(_acceptable(faces)), task)
@@ -180,50 +181,61 @@ def _batches(photographs: Sequence[Photograph], task: ShardTask) -> Iterator[Seq
         yield batch
 
 
-def _look(batch: Sequence[Photograph], tools: Tools, kept: dict[int, np.ndarray]) -> list[ExaminedFace]:
+def _look(batch: Sequence[Photograph], tools: Tools, kept: "dict[int, Decoded]") -> list[ExaminedFace]:
     """The cheap part: decode, detect, crop, measure. What has a good face is `kept`, as far as that may grow."""
     import cv2
 
     from gfr_data.faces.decode import Unreadable, read_photograph
+    from gfr_data.faces.reduction import for_search
 
     faces: list[ExaminedFace] = []
-    readable: list[tuple[Photograph, np.ndarray, str]] = []
+    readable: list[tuple[Photograph, Decoded]] = []
     for photo in batch:
         try:
-            readable.append((photo, *read_photograph(photo.read)))
+            readable.append((photo, read_photograph(photo.read, for_search)))
         except Unreadable as error:
             require_source(photo)
             faces.append(unreadable(photo, str(error)))
-    found = tools.detector([image for _, image, _ in readable])
-    for (photo, image, digest), detected in zip(readable, found, strict=True):
+    found = tools.detector([decoded.image for _, decoded in readable])
+    for (photo, searched), detected in zip(readable, found, strict=True):
         # One odd photograph among millions must not end the build: what fails on it is its row's message.
         try:
-            faces.append(_measured(photo, image, digest, detected, tools))
-            if faces[-1].reason is None and image.nbytes + sum(one.nbytes for one in kept.values()) <= KEPT:
-                kept[photo.row] = image
+            face, decoded = _measured(photo, searched, detected, tools)
+            faces.append(face)
+            if face.reason is None and sum(one.image.nbytes for one in (decoded, *kept.values())) <= KEPT:
+                kept[photo.row] = decoded
         except (ArithmeticError, IndexError, ValueError, cv2.error) as error:
             faces.append(unreadable(photo, f"cannot be measured: {type(error).__name__}: {error}"))
     return faces
 
 
 def _measured(
-    photograph: Photograph, image: np.ndarray, digest: str, detected: Sequence["Face"], tools: Tools
-) -> ExaminedFace:
-    """The photograph's subject among the faces that were detected, and the measures that need no landmarks."""
+    photograph: Photograph, searched: "Decoded", detected: Sequence["Face"], tools: Tools
+) -> "tuple[ExaminedFace, Decoded]":
+    """The photograph's subject among the faces that were detected, and the measures that need no landmarks.
+
+    Also the photograph in as many pixels as its face needs.
+    """
     from gfr_data.faces.crop import row_geometry, share_inside
+    from gfr_data.faces.reduction import for_crop
     from gfr_data.quality.copies import face_picture, hash_picture, small_picture
 
-    height, width = image.shape[:2]
-    file = PhotographFile(width, height, digest)
-    hint = None if photograph.hint is None else np.array(photograph.hint)
-    subject = find_or_uncover(tools.detector, detected, image, hint, tools.thresholds.exposure)
+    height, width = searched.height, searched.width
+    file = PhotographFile(width, height, searched.digest)
+    hint = None if photograph.hint is None else np.array(photograph.hint) / searched.reduction
+    subject = find_or_uncover(tools.detector, detected, searched.image, hint, tools.thresholds.exposure)
     if subject.face is None:
-        return ExaminedFace(photograph, reason=subject.reason, file=file)
-    face = subject.face
-    picture = face_picture(image, face.keypoints)
-    measures = measure_crop(image, face.box)
-    square = row_geometry(photograph.source.layout, face.box, height, width)
-    return ExaminedFace(
+        return ExaminedFace(photograph, reason=subject.reason, file=file), searched
+    face = subject.face.enlarged(searched.reduction)
+    layout, kept_box = photograph.source.layout, np.array(floats(face.box))
+    square = row_geometry(layout, face.box, height, width)
+    # By what the row holds, as whoever reads the photograph again does.
+    decoded = searched.at(for_crop(row_geometry(layout, kept_box, height, width), width, height))
+    smaller = face.enlarged(1 / decoded.reduction)
+    picture = face_picture(decoded.image, smaller.keypoints)
+    measures = measure_crop(decoded.image, smaller.box)
+    measures = replace(measures, face_size=measures.face_size * decoded.reduction)
+    examined = ExaminedFace(
         photograph,
         reason=subject.reason or judge(measures, tools.thresholds),
         file=file,
@@ -232,6 +244,7 @@ def _measured(
         fingerprint=Fingerprint(hash_picture(picture), small_picture(picture)),
         measures=measures,
     )
+    return examined, decoded
 
 
 def _copies(faces: Sequence[ExaminedFace]) -> list[ExaminedFace]:

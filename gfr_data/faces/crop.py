@@ -1,8 +1,13 @@
 """Cut the face out: a square of the photograph, resized to the networks' 256 px, or to what is asked for."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from manifests.crops import CROP_SIZE, CropGeometry
+
+if TYPE_CHECKING:
+    from gfr_data.faces.decode import Decoded
 
 FRAMING = 1.8  # side of the square over the longer side of the detected box: the authors' released examples
 
@@ -46,6 +51,11 @@ def crop(image: np.ndarray, geometry: CropGeometry, size: int = CROP_SIZE) -> np
     part = _cut(image, x0, y0, int(np.ceil(right + reach_x)), int(np.ceil(bottom + reach_y)))
     box = (left - x0, top - y0, right - x0, bottom - y0)
     return np.asarray(Image.fromarray(part).resize((size, size), Image.Resampling.BICUBIC, box=box))
+
+
+def crop_decoded(photograph: "Decoded", geometry: CropGeometry, size: int = CROP_SIZE) -> np.ndarray:
+    """`crop` of a photograph that may have been decoded smaller; `geometry` is of its own px."""
+    return crop(photograph.image, geometry.enlarged(1 / photograph.reduction), size)
 
 
 def _cut(image: np.ndarray, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:

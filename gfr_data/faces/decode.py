@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,29 +36,56 @@ class Unreadable(Exception):  # noqa: N818  a state of a photograph, as in the t
     """A photograph that cannot be read; the text says why."""
 
 
+Reduce = Callable[[int, int], int]  # from width and height, px, to how many times smaller a photograph may be decoded
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A photograph at its own size or, a JPEG, at a half, a quarter or an eighth of it."""
+
+    image: np.ndarray  # (H, W, 3) uint8 RGB, upright
+    width: int  # px of the upright photograph
+    height: int
+    reduction: int  # px of the photograph, along each side, in one of the image
+    digest: str  # hash of the file's bytes
+    _content: bytes = field(repr=False)  # of a reduced one
+
+    def at(self, reduction: int) -> "Decoded":
+        """The same photograph decoded `reduction` times smaller, which is no more than this one."""
+        if reduction >= self.reduction:
+            return self
+        return _decode(io.BytesIO(self._content), MAX_PIXELS, lambda width, height: reduction, self.digest)
+
+
+def whole(width: int, height: int) -> int:
+    """Not reduced."""
+    return 1
+
+
 def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Return the photograph at `path` as (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
 
     Grey, palette, CMYK and 16-bit images become RGB; what is transparent lies on white; of an animation the first
     picture counts. Raises Unreadable, and nothing else, whatever lies there: nothing, no regular file, any bytes.
     """
-    return _decode(io.BytesIO(_content(partial(read_file, path))), max_pixels)
+    return _decode(io.BytesIO(_content(partial(read_file, path))), max_pixels).image
 
 
-def read_photograph(read: Callable[[int], bytes]) -> tuple[np.ndarray, str]:
-    """What `read_image` returns, and the hash of the very bytes that were decoded.
+def read_photograph(read: Callable[[int], bytes], reduce: Reduce = whole) -> Decoded:
+    """The photograph as `read_image` turns it upright, with the hash of the very bytes that were decoded.
 
     read: returns the photograph's bytes, as many as it is given at most, or raises OSError with its reason.
+    reduce: how many times smaller it may be; only JPEG knows how, 2, 4 or 8 times.
     """
     content = _content(read)
     digest, stream = hash_bytes(content), io.BytesIO(content)
     del content  # the stream alone holds it, and lets go of it when it is decoded
-    return _decode(stream, MAX_PIXELS), digest
+    return _decode(stream, MAX_PIXELS, reduce, digest)
 
 
 def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`read_image` of the bytes of a file."""
-    return _decode(io.BytesIO(content), max_pixels)
+    return _decode(io.BytesIO(content), max_pixels).image
 
 
 def _content(read: Callable[[int], bytes]) -> bytes:
@@ -67,7 +95,7 @@ def _content(read: Callable[[int], bytes]) -> bytes:
         raise Unreadable(error.strerror or str(error)) from error
 
 
-def _decode(stream: io.BytesIO, max_pixels: int) -> np.ndarray:
+def _decode(stream: io.BytesIO, max_pixels: int, reduce: Reduce = whole, digest: str = "") -> Decoded:
     from PIL import Image, UnidentifiedImageError
 
     if not stream.getbuffer():
@@ -81,7 +109,13 @@ def _decode(stream: io.BytesIO, max_pixels: int) -> np.ndarray:
                     raise Unreadable(f"{width} x {height} px is more than {max_pixels / 1e6:.0f} megapixels")
                 if (memory := _memory(picture, len(stream.getbuffer()))) > MAX_MEMORY:
                     raise Unreadable(f"{width} x {height} px would take {memory / 1e9:.1f} GB to decode")
-                return _to_rgb(picture, stream)
+                reduction, content = _reduced(picture, reduce(width, height)), b""
+                if reduction > 1:
+                    content = stream.getvalue()
+                image, turned = _to_rgb(picture, stream)
+                if turned:
+                    width, height = height, width
+                return Decoded(image, width, height, reduction, digest, content)
         except Unreadable:
             raise
         except UnidentifiedImageError as error:
@@ -123,15 +157,27 @@ def _memory(picture: "Image.Image", content: int) -> float:
     return max(width * height * decoded + content, width * height * _HELD)
 
 
-def _to_rgb(picture: "Image.Image", stream: io.BytesIO) -> np.ndarray:
-    """The picture, decoded once, as upright RGB: written in strips, so that nothing else of its size is ever held."""
+def _reduced(picture: "Image.Image", reduction: int) -> int:
+    """Have the decoder give a smaller picture, where it can; how many times smaller it is."""
+    width, height = picture.size
+    if reduction > 1:
+        picture.draft(None, (width // reduction, height // reduction))
+    return round(width / picture.size[0]) if width else 1
+
+
+def _to_rgb(picture: "Image.Image", stream: io.BytesIO) -> tuple[np.ndarray, bool]:
+    """The picture, decoded once, as upright RGB, and whether that lies on its side in the file.
+
+    Written in strips, so that nothing else of its size is ever held.
+    """
     picture.load()
     orientation = picture.getexif().get(_ORIENTATION, 1)
     stream.close()
     width, height = picture.size
     if not width * height:
         raise Unreadable("holds no pixels")
-    image = np.empty((width, height, 3) if orientation in (5, 6, 7, 8) else (height, width, 3), np.uint8)
+    turned = orientation in (5, 6, 7, 8)
+    image = np.empty((width, height, 3) if turned else (height, width, 3), np.uint8)
     stored = _as_stored(image, orientation)
     if picture.mode.startswith(("I", "F")):
         white = _white(max(_numbers(strip).max() for _, strip in _strips(picture)))
@@ -140,7 +186,7 @@ def _to_rgb(picture: "Image.Image", stream: io.BytesIO) -> np.ndarray:
     else:
         for rows, strip in _strips(picture):
             stored[rows] = _eight_bits(strip)
-    return image
+    return image, turned
 
 
 def _strips(picture: "Image.Image") -> Iterator[tuple[slice, "Image.Image"]]:

@@ -52,7 +52,7 @@ class LandmarkFile:
         points = next((points for points in found if points is not None), None)
         if points is None or not np.isfinite(points).all():
             return None
-        return Landmarks(points if self.in_crop else request.geometry.to_crop(points))
+        return Landmarks(points if self.in_crop else request.geometry.enlarged(request.reduction).to_crop(points))
 
 
 def keyed_points(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:

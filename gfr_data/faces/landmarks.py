@@ -19,10 +19,11 @@ class LandmarkRequest:
 
     root: str  # of the source: a folder, a file that is read as one, or an address
     source_path: str  # relative to it, as the file system has it
-    image: np.ndarray  # the upright photograph, (H, W, 3) uint8 RGB
-    box: np.ndarray  # (4,) x1, y1, x2, y2, px of the photograph
-    geometry: CropGeometry  # how it is cropped
-    keypoints: np.ndarray | None = None  # (5, 2) eyes, nose, mouth corners, px of the photograph, where they were found
+    image: np.ndarray  # the upright photograph, (H, W, 3) uint8 RGB, perhaps smaller than it is
+    box: np.ndarray  # (4,) x1, y1, x2, y2, px of the image
+    geometry: CropGeometry  # how it is cropped, px of the image
+    keypoints: np.ndarray | None = None  # (5, 2) eyes, nose, mouth corners, px of the image, where they were found
+    reduction: int = 1  # px of the photograph, along each side, in one of the image
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gfr_data.examination.index import read_again, read_photographs
+from gfr_data.examination.index import Photograph, read_again, read_photographs
 from gfr_data.examination.row import read_shard
 from gfr_data.examination.work import Work
 from gfr_data.pairs.candidates import Faces
@@ -102,9 +102,8 @@ def write_crops(task: CropTask) -> tuple[int, dict[int, str] | None]:
         time = times.get(path, "")
         if photograph != digest or digest_of(time) != whole or not is_as_noted(file, time):
             if photograph != digest or not file.is_file() or hash_file(file) != whole:
-                if (image := read_again(photographs[row], digest)) is None:
+                if (content := _encoded(photographs[row], face, task.size)) is None:
                     return task.number, None
-                content = _encoded(image, photographs[row].source, face, task.size)
                 write_bytes(file, content)
                 whole = hash_bytes(content)
             time = noted(file, whole)
@@ -116,15 +115,19 @@ def write_crops(task: CropTask) -> tuple[int, dict[int, str] | None]:
     return task.number, {row: made[path][1] for row, path in task.paths.items()}
 
 
-def _encoded(image: np.ndarray, source: Source, face: dict[str, Any], size: int) -> bytes:
-    """The crop of a face as a PNG file."""
+def _encoded(photograph: Photograph, face: dict[str, Any], size: int) -> bytes | None:
+    """The crop of a face as a PNG file; None where the photograph is not what was examined any more."""
     from PIL import Image
 
-    from gfr_data.faces.crop import crop, row_geometry
+    from gfr_data.faces.crop import crop_decoded, row_geometry
+    from gfr_data.faces.reduction import for_crop
 
-    geometry = row_geometry(source.layout, np.array(face["box"]), face["height"], face["width"])
+    geometry = row_geometry(photograph.source.layout, np.array(face["box"]), face["height"], face["width"])
+    found = read_again(photograph, face["content_hash"], lambda w, h: for_crop(geometry, w, h, size))
+    if found is None:
+        return None
     file = io.BytesIO()
-    Image.fromarray(crop(image, geometry, size)).save(file, format="PNG", compress_level=6)
+    Image.fromarray(crop_decoded(found, geometry, size)).save(file, format="PNG", compress_level=6)
     return file.getvalue()
 
 

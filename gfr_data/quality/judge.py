@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gfr_data.faces.pose import Pose
 
 # Of the measures and of the order in which they are judged: raised with either, so that no build mixes two.
-MEASURES_VERSION = 2
+MEASURES_VERSION = 3
 
 
 @settings(frozen=True, config=FORBID)
@@ -112,7 +112,7 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 
 def _around(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The face and 0.3 of its size around it, at the photograph's own pixels."""
+    """The face and 0.3 of its size around it, at the image's own pixels."""
     height, width = image.shape[:2]
     margin = 0.3 * max(box[2] - box[0], box[3] - box[1])
     left, top = (int(max(value - margin, 0)) for value in box[:2])

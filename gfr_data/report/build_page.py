@@ -223,19 +223,20 @@ def _face_image(photograph: Photograph, row: dict[str, Any]) -> np.ndarray | Non
 
     A table of somebody else's may not put any file of the machine into a page.
     """
-    from gfr_data.faces.crop import crop, row_geometry
+    from gfr_data.faces.crop import crop_decoded, row_geometry, whole_image
     from gfr_data.faces.decode import Unreadable, read_photograph
+    from gfr_data.faces.reduction import for_crop
 
+    geometry = None
+    if row["box"] is not None:
+        geometry = row_geometry(photograph.source.layout, np.array(row["box"]), row["height"], row["width"])
     try:
-        image, digest = read_photograph(photograph.read)
+        found = read_photograph(photograph.read, lambda w, h: for_crop(geometry or whole_image(h, w), w, h, THUMBNAIL))
     except (Unreadable, DataError):
         return None
-    if digest != row["content_hash"]:
+    if found.digest != row["content_hash"]:
         return None
-    if row["box"] is None:
-        return image
-    geometry = row_geometry(photograph.source.layout, np.array(row["box"]), row["height"], row["width"])
-    return crop(image, geometry, THUMBNAIL)
+    return found.image if geometry is None else crop_decoded(found, geometry, THUMBNAIL)
 
 
 def _decided(build: Build) -> list[tuple[str, str, str]]:

@@ -4,8 +4,9 @@
 
 PEOPLE holds photographs of one face each, anywhere below it. A side enlarges them to so many px (0: as they are) and
 stores them as JPEG of quality 90. Counted is the CPU time of one thread, so other work beside it disturbs little.
-With --boxes nothing is timed: it tells how far the boxes are from those that are found by the pyramid of the whole
-photograph, which takes its time.
+Each size is examined in whole photographs, and as a build does it, decoded as small as the face allows. With --boxes
+nothing is timed: it tells how far the boxes are from those that are found by the pyramid of the whole photograph, which
+takes its time.
 """
 
 import argparse
@@ -22,12 +23,14 @@ import torch
 from PIL import Image
 
 from gfr_data.faces import mtcnn
-from gfr_data.faces.crop import crop, share_inside, square_around
-from gfr_data.faces.decode import read_image, read_photograph
+from gfr_data.faces.crop import crop_decoded, share_inside, square_around
+from gfr_data.faces.decode import read_image, read_photograph, whole
+from gfr_data.faces.reduction import for_crop, for_search
 from gfr_data.faces.subject import find_subject
 from gfr_data.quality.copies import face_picture, hash_picture, small_picture
 from gfr_data.quality.judge import measure_crop
 from manifests import keep_freed_memory
+from manifests.crops import CROP_SIZE
 
 Spent = dict[str, float]
 
@@ -45,19 +48,25 @@ def timed(spent: Spent, name: str, function: Callable[..., Any]) -> Callable[...
     return call
 
 
-def examine(content: bytes, detector: mtcnn.Mtcnn, spent: Spent) -> bool:
-    """What a build does with a photograph before and with its landmarks, those left out; whether it has a face."""
-    image, _ = timed(spent, "decode", read_photograph)(lambda most: content)
-    (found,) = timed(spent, "MTCNN", detector)([image])
-    face = find_subject(found, *image.shape[:2]).face
+def examine(content: bytes, detector: mtcnn.Mtcnn, spent: Spent, reduced: bool) -> bool:
+    """What a build does with a photograph before and with its landmarks, those left out; whether it has a face.
+
+    reduced: as a build does it, decoded as small as its face allows; otherwise whole.
+    """
+    searched = timed(spent, "decode", read_photograph)(lambda most: content, for_search if reduced else whole)
+    (found,) = timed(spent, "MTCNN", detector)([searched.image])
+    face = find_subject(found, *searched.image.shape[:2]).face
     if face is None:
         return False
-    picture = timed(spent, "fingerprint", face_picture)(image, face.keypoints)
-    hash_picture(picture), small_picture(picture)
-    timed(spent, "measures", measure_crop)(image, face.box)
+    face, height, width = face.enlarged(searched.reduction), searched.height, searched.width
     square = square_around(face.box)
-    share_inside(square, *image.shape[:2])
-    timed(spent, "crop", crop)(image, square)
+    decoded = timed(spent, "decode", searched.at)(for_crop(square, width, height))
+    smaller = face.enlarged(1 / decoded.reduction)
+    picture = timed(spent, "fingerprint", face_picture)(decoded.image, smaller.keypoints)
+    hash_picture(picture), small_picture(picture)
+    timed(spent, "measures", measure_crop)(decoded.image, smaller.box)
+    share_inside(square, height, width)
+    timed(spent, "crop", crop_decoded)(decoded, square)
     return True
 
 
@@ -73,25 +82,30 @@ def enlarged(path: Path, side: int) -> bytes:
     return file.getvalue()
 
 
-def moved(content: bytes, detector: mtcnn.Mtcnn) -> list[float]:
-    """How far the sides of the largest face's box are from where the whole photograph's pyramid has them, px."""
-    image, _ = read_photograph(lambda most: content)
-    (found,) = detector([image])
+def moved(content: bytes, detector: mtcnn.Mtcnn) -> list[tuple[float, float]]:
+    """How far the sides of the largest face's box are from where the whole photograph's pyramid has them.
+
+    In px of the photograph and in px of the crop.
+    """
+    searched = read_photograph(lambda most: content, for_search)
+    found = [face.enlarged(searched.reduction) for face in detector([searched.image])[0]]
     reduced, mtcnn.REDUCED = mtcnn.REDUCED, 1
-    (whole,) = detector([image])
+    (truth,) = detector([read_photograph(lambda most: content).image])
     mtcnn.REDUCED = reduced
-    if not found or not whole:
-        return [np.inf] * (4 * (len(found) != len(whole)))
-    face = max(whole, key=lambda one: one.box[2] - one.box[0])
-    return min((np.abs(one.box - face.box).tolist() for one in found), key=max)
+    if not found or not truth:
+        return [(np.inf, np.inf)] * (4 * (len(found) != len(truth)))
+    face = max(truth, key=lambda one: one.box[2] - one.box[0])
+    side = square_around(face.box).width
+    return [(px, px * CROP_SIZE / side) for px in min((np.abs(one.box - face.box).tolist() for one in found), key=max)]
 
 
 def print_boxes(paths: list[Path], sides: list[int], detector: mtcnn.Mtcnn) -> None:
     """Print a row of px for each size."""
-    print("| longer side, px | photographs | boxes apart, median px | 90% | 99% |\n| --- | --: | --: | --: | --: |")
+    print("| longer side, px | photographs | boxes apart, median px | 90% | 99% | px of the crop, median | 90% | 99% |")
+    print("| --- |" + " --: |" * 7)
     for side in sides:
-        apart = [px for path in paths for px in moved(enlarged(path, side), detector)]
-        values = " | ".join(f"{np.quantile(apart, share):.2f}" for share in (0.5, 0.9, 0.99))
+        apart = np.array([px for path in paths for px in moved(enlarged(path, side), detector)])
+        values = " | ".join(f"{value:.2f}" for value in np.quantile(apart, (0.5, 0.9, 0.99), axis=0).T.ravel())
         print(f"| {side or 'as it is'} | {len(paths)} | {values} |", flush=True)
 
 
@@ -119,18 +133,17 @@ def main() -> None:
     stages = ["decode", "MTCNN", *(f"of it {part}" for part in ("pyramid", "PNet", "RNet", "ONet"))]
     stages += ["fingerprint", "measures", "crop", "all"]
     print(f"ms of one thread's CPU a photograph, {len(paths)} of each size\n")
-    print("| longer side, px | faces | " + " | ".join(stages) + " |")
-    print("| --- | " + "--: | " * (len(stages) + 1))
+    print("| longer side, px | decoded | faces | " + " | ".join(stages) + " |")
+    print("| --- | --- | " + "--: | " * (len(stages) + 1))
     for side in sides:
         contents = [enlarged(path, side) for path in paths]
-        examine(contents[0], detector, defaultdict(float))  # what the first one pays for all
-        inside.clear()
-        spent: Spent = defaultdict(float)
-        faces = sum(timed(spent, "all", examine)(content, detector, spent) for content in contents)
-        values = [1e3 * (spent | inside).get(stage, 0.0) / len(contents) for stage in stages]
-        print(
-            f"| {side or 'as it is'} | {faces} | " + " | ".join(f"{value:.1f}" for value in values) + " |", flush=True
-        )
+        for reduced, how in ((False, "whole"), (True, "as small as may be")):
+            examine(contents[0], detector, defaultdict(float), reduced)  # what the first one pays for all
+            inside.clear()
+            spent: Spent = defaultdict(float)
+            faces = sum(timed(spent, "all", examine)(content, detector, spent, reduced) for content in contents)
+            values = [f"{1e3 * (spent | inside).get(stage, 0.0) / len(contents):.1f}" for stage in stages]
+            print(f"| {side or 'as it is'} | {how} | {faces} | {' | '.join(values)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -224,9 +224,9 @@ def test_reading_is_bounded_by_what_was_read(monkeypatch):
 def test_the_hash_is_of_the_bytes_that_were_decoded(tmp_path):
     content = _bytes(Image.fromarray(_picture()), "png")
     (tmp_path / "a.png").write_bytes(content)
-    image, digest = read_photograph(lambda most: (tmp_path / "a.png").read_bytes())
-    assert np.array_equal(image, _picture())
-    assert digest == hash_bytes(content)
+    found = read_photograph(lambda most: (tmp_path / "a.png").read_bytes())
+    assert np.array_equal(found.image, _picture())
+    assert found.digest == hash_bytes(content)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\xff\xd8\xff", b"GIF89a", b"RIFF\x00\x00\x00\x00WEBP"])
@@ -329,3 +329,47 @@ def test_heic_is_read_where_its_reader_is_and_else_the_reader_is_named(tmp_path,
     monkeypatch.delitem(Image.OPEN, "HEIF")
     with pytest.raises(Unreadable, match="pip install pi-heif"):
         decode_image(content)
+
+
+def _large(orientation=1, form="jpeg", mode="RGB"):
+    """A file of the smooth picture at 320 x 240 px, as it lies with that orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(_picture()).resize((320, 240), Image.Resampling.BICUBIC)
+    picture = picture if orientation == 1 else picture.transpose(Image.Transpose.ROTATE_90)
+    options = {"quality": 95} if form == "jpeg" else {}
+    return _bytes(picture.convert(mode), form, exif=exif, **options)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("reduction", [2, 4, 8])
+def test_a_jpeg_decoded_smaller_is_the_photograph_averaged_over_squares(reduction, mode):
+    content = _large(mode=mode)
+    whole = decode_image(content).astype(float)
+    found = read_photograph(lambda most: content, lambda width, height: reduction)
+    means = whole.reshape(240 // reduction, reduction, 320 // reduction, reduction, 3).mean((1, 3))
+    assert found.image.shape == means.shape
+    assert np.abs(found.image - means).max() < 4
+    assert (found.width, found.height, found.reduction) == (320, 240, reduction)
+    assert found.digest == hash_bytes(content)
+
+
+def test_a_smaller_photograph_lies_upright_and_is_decoded_at_more_pixels_when_asked():
+    content = _large(orientation=6)  # turned, as a telephone held upright has it
+    small = read_photograph(lambda most: content, lambda width, height: 4)
+    assert (small.width, small.height) == (320, 240)
+    assert small.image.shape == (60, 80, 3)
+    upright = np.asarray(Image.fromarray(_picture()).resize((80, 60), Image.Resampling.BICUBIC))
+    assert np.abs(small.image.astype(int) - upright).mean() < 4
+    assert small.at(4) is small.at(8) is small
+    larger, whole = small.at(2), small.at(1)
+    assert (larger.image.shape, larger.reduction, larger.width) == ((120, 160, 3), 2, 320)
+    assert np.array_equal(whole.image, decode_image(content))
+    assert whole.digest == larger.digest == small.digest
+
+
+@pytest.mark.parametrize("form", ["png", "webp", "tiff"])
+def test_other_formats_are_not_reduced(form):
+    found = read_photograph(lambda most: _large(form=form), lambda width, height: 8)
+    assert (found.image.shape, found.reduction) == ((240, 320, 3), 1)
+    assert found.at(1) is found
