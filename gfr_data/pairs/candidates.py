@@ -9,14 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gfr_data.examination.index import given_pairs
-from gfr_data.examination.row import read_shard
+from gfr_data.examination.row import SHARD, read_shard
 from gfr_data.examination.work import Work
 from gfr_data.pairs.guide import Candidate
 from gfr_data.quality.copies import PICTURE
 
 IdentityKey = tuple[str, str, str]  # dataset, subset, identity
 
-NAMES = ("dataset", "subset", "identity", "person", "source_path", "decision")
+KEY = ("dataset", "subset", "identity")  # the columns of an IdentityKey
+OWN = ("source_path", "decision")  # what is said of a face alone
 NUMBERS = tuple(item.name for item in fields(Candidate) if item.name != "key")
 _PART = 1 << 14  # faces that become objects together
 
@@ -49,7 +50,7 @@ class Faces:
 
     shard: np.ndarray  # (N,) int32
     row: np.ndarray  # (N,) int32, in the shard
-    columns: pa.Table  # NAMES and NUMBERS
+    columns: pa.Table  # OWN and NUMBERS
     identity: np.ndarray  # (N,) int32, number of the face's identity in the order of `IdentityKey`
     keys: tuple[IdentityKey, ...]  # of the identities, in this order
     persons: tuple[str, ...]  # of the identities
@@ -72,16 +73,20 @@ class Faces:
         for at in range(0, len(numbers), _PART):
             some = numbers[at : at + _PART]
             table = self.columns.take(pa.array(some))
-            names = zip(*(table[name].to_pylist() for name in NAMES), strict=True)
+            said = zip(*(table[name].to_pylist() for name in OWN), strict=True)
             values = zip(*(table[name].to_pylist() for name in NUMBERS), strict=True)
-            rows = self.row[some].tolist()
-            for number, row, (*whose, path, decision), measured in zip(some.tolist(), rows, names, values, strict=True):
-                dataset, subset, identity, person = whose
+            rows, identities = self.row[some].tolist(), self.identity[some].tolist()
+            parts = zip(some.tolist(), rows, identities, said, values, strict=True)
+            for number, row, identity, (path, decision), measured in parts:
+                dataset, subset, name = self.keys[identity]
                 face, own = Candidate(path, *measured), self.references.get(number, ())
-                yield Entry(number, row, dataset, subset, identity, person, face, own, decision)
+                yield Entry(number, row, dataset, subset, name, self.persons[identity], face, own, decision)
 
     def column(self, name: str, numbers: np.ndarray | Sequence[int]) -> pa.Array:
-        """A column of some faces, in the order of `numbers`."""
+        """A column of some faces, in the order of `numbers`; those of KEY and 'person' are their identities'."""
+        if name in (*KEY, "person"):
+            whose = self.persons if name == "person" else [key[KEY.index(name)] for key in self.keys]
+            return pa.array([whose[identity] for identity in self.identity[numbers].tolist()], pa.string())
         return self.columns[name].take(pa.array(numbers, pa.int64())).combine_chunks()
 
     def by_identity(self, among: np.ndarray) -> np.ndarray:
@@ -103,11 +108,13 @@ def read_faces(work: Work) -> tuple[Faces, Prints]:
     most = sum(work.sizes())
     pictures = np.empty((most, PICTURE * PICTURE), np.uint8)  # what is not filled takes no memory
     shard, row, hashes = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.uint64)
-    parts: list[pa.Table] = []
+    parts: dict[str, list[pa.Array]] = {name: [] for name in (*OWN, *NUMBERS)}
+    persons: dict[IdentityKey, str] = {}
+    runs: list[tuple[IdentityKey, int]] = []  # identities one after the other, and how many faces each has there
     references: dict[int, tuple[int, ...]] = {}
     count = 0
     for number in range(work.count()):
-        table = read_shard(work, number, ["status", "perceptual_hash", "picture", *NAMES, *NUMBERS])
+        table = read_shard(work, number, ["status", "perceptual_hash", "picture", *KEY, "person", *OWN, *NUMBERS])
         good = pc.and_(pc.equal(table["status"], "spare"), pc.is_valid(table["yaw"]))
         rows, table = pc.indices_nonzero(good).to_numpy(), table.filter(good)
         new = slice(count, count + table.num_rows)
@@ -116,25 +123,25 @@ def read_faces(work: Work) -> tuple[Faces, Prints]:
         pictures[new] = np.frombuffer(b"".join(table["picture"].to_pylist()), np.uint8).reshape(-1, PICTURE * PICTURE)
         given = given_pairs(work, number) if table.num_rows else {}
         references |= {count + at: tuple(given[one]) for at, one in enumerate(rows.tolist()) if one in given}
-        parts.append(table.select([*NAMES, *NUMBERS]))
+        for name in parts:
+            parts[name] += table[name].chunks
+        whose = zip(*(table[name].to_pylist() for name in (*KEY, "person")), strict=True)
+        for (*key, person), same in groupby(whose):
+            runs.append(((key[0], key[1], key[2]), sum(1 for _ in same)))
+            persons.setdefault(runs[-1][0], person)
         count += table.num_rows
-    columns = pa.concat_tables(parts).combine_chunks()
-    del parts
-    identity, keys, persons = _identities(columns)
-    faces = Faces(shard[:count], row[:count], columns, identity, keys, persons, references)
+    keys = tuple(sorted(persons))
+    place = {key: number for number, key in enumerate(keys)}
+    identity = np.repeat(np.array([place[key] for key, _ in runs], np.int32), [size for _, size in runs])
+    in_order = tuple(persons[key] for key in keys)
+    faces = Faces(shard[:count], row[:count], _whole(parts), identity, keys, in_order, references)
     return faces, Prints(hashes[:count], pictures[:count])
 
 
-def _identities(columns: pa.Table) -> tuple[np.ndarray, tuple[IdentityKey, ...], tuple[str, ...]]:
-    """The number of each face's identity, and key and person of each, in the order of the keys."""
-    persons: dict[IdentityKey, str] = {}
-    runs: list[tuple[IdentityKey, int]] = []
-    for part in columns.select(["dataset", "subset", "identity", "person"]).to_batches(_PART):
-        rows = zip(*(column.to_pylist() for column in part.columns), strict=True)
-        for (dataset, subset, identity, person), same in groupby(rows):
-            runs.append(((dataset, subset, identity), sum(1 for _ in same)))
-            persons.setdefault(runs[-1][0], person)
-    keys = tuple(sorted(persons))
-    place = {key: number for number, key in enumerate(keys)}
-    numbers = np.array([place[key] for key, _ in runs], np.int32)
-    return np.repeat(numbers, [size for _, size in runs]), keys, tuple(persons[key] for key in keys)
+def _whole(parts: dict[str, list[pa.Array]]) -> pa.Table:
+    """A table of columns in parts. Those of one are let go before the next is put together, or all would be twice."""
+    columns = {}
+    for name in tuple(parts):
+        columns[name] = pa.chunked_array(parts.pop(name), SHARD.field(name).type).combine_chunks()
+        pa.default_memory_pool().release_unused()
+    return pa.table(columns)

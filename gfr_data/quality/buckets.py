@@ -15,7 +15,7 @@ BITS, TABLES = 20, 32
 VARIATIONS = 24
 LEAST = 0.03  # of the largest variation; what varies less is not made more of
 SAMPLED = 20_000  # pictures that the variations are found from
-_SLICE = 1 << 16  # pictures that are worked on together
+_SLICE = 1 << 14  # pictures that are worked on together
 
 
 @dataclass(frozen=True)
