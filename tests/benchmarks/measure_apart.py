@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=4)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    test = test_pairs(options.pairs, options.most, everyone=False)
+    test = test_pairs(options.pairs, options.most, "test")
     network = load_model(options.run).network
     found = pd.concat([brought(test, pair, network, options.scale) for pair in range(len(test.pairs))])
     found["apart"] = pd.cut(found.px, EDGES, right=False)
