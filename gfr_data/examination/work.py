@@ -1,19 +1,20 @@
 """The build's work folder: the index cut into shards of whole identities, and what was found out about each shard.
 
-work/index.parquet          every photograph in order, one row group per shard
-work/shards/00000.parquet   the faces of shard 0, whole or absent
-work/shards/00000.now       rows of the shard that a worker is working on; it stays when the worker dies
-work/shards/00000.skip      rows that killed their worker twice
-work/shards/00000.crops     crops made of the shard's photographs, with what they were made of
-work/shards/00000.times     size and time of these crops, by which they are known again unread
-work/points/                points of --landmarks file:PATH while photographs are examined, see `faces.point_table`
+work/index.parquet             every photograph in order, one row group per shard
+work/shards/00/00000.parquet   the faces of shard 0, whole or absent
+work/shards/00/00000.now       rows of the shard that a worker is working on; it stays when the worker dies
+work/shards/00/00000.skip      rows that killed their worker twice
+work/shards/00/00000.crops     crops made of the shard's photographs, with what they were made of
+work/shards/00/00000.times     size and time of these crops, by which they are known again unread
+work/points/                   points of --landmarks file:PATH while photographs are examined, see `faces.point_table`
 
+A thousand shards lie in a folder, so that none holds more than a few thousand files.
 Index and shards carry the configuration and the hash of the weights that made them, as all tables do. What carries
 another, what is cut and what is missing are one: not there.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,8 @@ from manifests.notes import read_note, write_note
 
 WORK = "work"  # the folder's name in that of the build
 POINTS = f"{WORK}/points"
+SHARDS = "shards"  # their folder in it
+A_FOLDER = 1000  # shards in a folder of these
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,16 @@ class Work:
 
     def make(self) -> None:
         """Make the folders."""
-        (self.folder / "shards").mkdir(parents=True, exist_ok=True)
+        (self.folder / SHARDS).mkdir(parents=True, exist_ok=True)
 
     def shard(self, number: int) -> Path:
-        return self.folder / "shards" / f"{number:05d}.parquet"
+        return self._file(number, "parquet")
+
+    def files(self, kind: str = "*") -> Iterator[tuple[int, Path]]:
+        """What lies there of each shard, with its number; `kind`: the end of the name."""
+        for path in self.folder.glob(f"{SHARDS}/*/*.{kind}"):
+            if path.stem.isdecimal():
+                yield int(path.stem), path
 
     def is_indexed(self) -> bool:
         """Whether the index is there."""
@@ -97,6 +106,7 @@ class Work:
 
     def note(self, number: int, rows: Sequence[int]) -> None:
         """Note that a worker is working on `rows` of a shard."""
+        self._now(number).parent.mkdir(exist_ok=True)
         self._now(number).write_text(json.dumps(list(rows)))
 
     def forget(self, number: int) -> None:
@@ -109,7 +119,7 @@ class Work:
 
     def in_flight(self) -> list[int]:
         """Unfinished shards that a worker has begun."""
-        numbers = sorted(int(path.stem) for path in self.folder.glob("shards/*.now"))
+        numbers = sorted(number for number, _ in self.files("now"))
         return [number for number in numbers if not self.is_done(number)]
 
     def skipped(self, number: int) -> set[int]:
@@ -162,16 +172,19 @@ class Work:
             self.shard(number).unlink(missing_ok=True)
 
     def _crops(self, number: int) -> Path:
-        return self.folder / "shards" / f"{number:05d}.crops"
+        return self._file(number, "crops")
 
     def _times(self, number: int) -> Path:
-        return self.folder / "shards" / f"{number:05d}.times"
+        return self._file(number, "times")
 
     def _now(self, number: int) -> Path:
-        return self.folder / "shards" / f"{number:05d}.now"
+        return self._file(number, "now")
 
     def _skip(self, number: int) -> Path:
-        return self.folder / "shards" / f"{number:05d}.skip"
+        return self._file(number, "skip")
+
+    def _file(self, number: int, kind: str) -> Path:
+        return self.folder / SHARDS / f"{number // A_FOLDER:02d}" / f"{number:05d}.{kind}"
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """Examine all shards with the workers of an engine, whatever happens to the workers on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 
 import pyarrow.compute as pc
 
@@ -88,10 +89,9 @@ def drop_misfits(work: Work, sources: Sequence[Source]) -> bool:
     Returns whether there was anything to remove.
     """
     dropped = False
-    numbers = {int(path.stem) for path in work.folder.glob("shards/*.*") if path.stem.isdecimal()}
-    for number in sorted(numbers):
+    for number, paths in groupby(sorted(work.files()), key=lambda one: one[0]):
         if number >= work.count() or not _fits(work, number, sources):
-            for path in work.folder.glob(f"shards/{number:05d}.*"):
+            for _, path in paths:
                 path.unlink(missing_ok=True)
                 dropped = True
     return dropped

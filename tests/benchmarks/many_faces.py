@@ -45,7 +45,7 @@ class Model:
 
 def read_model(build: Path) -> Model:
     """What a finished build gives."""
-    shards = sorted((build / WORK / "shards").glob("*.parquet"))
+    shards = sorted((build / WORK / "shards").rglob("*.parquet"))
     rows = pa.concat_tables([read_table(shard, SHARD) for shard in shards]).combine_chunks()
     whose = zip(rows["dataset"].to_pylist(), rows["identity"].to_pylist(), strict=True)
     members: dict[str, list[tuple[int, int]]] = {}

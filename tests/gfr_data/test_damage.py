@@ -18,7 +18,7 @@ from gfr_data.examination.work import Work
 from gfr_data.sources.options import parse_source
 from manifests import PAIRS, DataError, read_table, validate_dataset, write_table
 
-SHARD, INDEX = f"{WORK}/shards/00000.parquet", f"{WORK}/index.parquet"
+SHARD, INDEX = f"{WORK}/shards/00/00000.parquet", f"{WORK}/index.parquet"
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "gone": lambda path: path.unlink(),
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-3]),
@@ -79,7 +79,7 @@ def test_the_same_command_makes_again_what_is_damaged_and_leaves_the_rest(
     broken = {"build.json", "summary.json", *(a_crop(config.out) if name == "crop" else name for name in names)}
     for name in broken:
         DAMAGES[damage](config.out / name)
-    costly = [*config.out.rglob("*.png"), *config.out.rglob("shards/*.[pc]*")]
+    costly = [*config.out.rglob("*.png"), *config.out.rglob("shards/*/*.[pc]*")]
     before = {path: path.stat().st_mtime_ns for path in costly if path.relative_to(config.out).as_posix() not in broken}
     assert before
     assert build_pairs(config).changed
@@ -96,7 +96,7 @@ def put_another(config: BuildConfig) -> None:
     write_table(config.out / SHARD, table, SHARD_SCHEMA, replace(config, seed=1).made_by())
 
 
-@pytest.mark.parametrize("name", ["summary.json", f"{WORK}/shards/00000.crops"])
+@pytest.mark.parametrize("name", ["summary.json", f"{WORK}/shards/00/00000.crops"])
 def test_no_bit_of_a_note_changes_unnoticed(finished: BuildConfig, config: BuildConfig, name: str) -> None:
     """A count that is another number, a hash with another digit."""
     content = (finished.out / name).read_bytes()

@@ -142,7 +142,7 @@ def test_without_an_embedder_no_file_knows_of_one(made: BuildConfig, album: Path
     plain = replace(made, out=tmp_path / "pairs", embedder=None)
     build_pairs(plain)
     assert "likeness" not in read_schema(plain.out / FACES_FILE).names
-    shards = list(plain.out.glob("work/shards/*.parquet"))
+    shards = list(plain.out.glob("work/shards/*/*.parquet"))
     assert shards
     assert all("embedding" not in read_schema(shard).names for shard in shards)
     for name in ("build.json", "summary.json", "report.html"):
@@ -154,7 +154,7 @@ def test_without_an_embedder_no_file_knows_of_one(made: BuildConfig, album: Path
 def test_embeddings_stay_in_the_work_folder(made: BuildConfig) -> None:
     """They tell who somebody is: what is shared of a build holds none."""
     assert "embedding" not in read_schema(made.out / FACES_FILE).names
-    shard = read_table(next(made.out.glob("work/shards/*.parquet")), SHARD)
+    shard = read_table(next(made.out.glob("work/shards/*/*.parquet")), SHARD)
     assert shard["embedding"].null_count < len(shard)
 
 

@@ -1,5 +1,6 @@
 """Shards hold whole identities, and every photograph is in exactly one."""
 
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -75,9 +76,27 @@ def test_whether_anything_was_decided_is_seen_in_the_footer(tmp_path: Path, monk
     assert not _has_other_decisions(work, 0, {})
 
 
+def test_ten_million_faces_crowd_no_folder_of_shards(tmp_path: Path) -> None:
+    work = Work(tmp_path, MADE_BY)
+    folders = Counter(work.shard(number).parent for number in range(20_000))
+    assert 4 * max(folders.values()) <= 10_000, "each shard has up to four files"
+    assert len(folders) <= 10_000
+
+
+def test_files_of_shards_are_found_with_their_numbers(tmp_path: Path) -> None:
+    work = Work(tmp_path, MADE_BY)
+    work.make()
+    for number in (3, 999, 1000, 12_345):
+        work.note(number, [0])
+        work.skip(number, [1])
+    assert sorted(number for number, _ in work.files("skip")) == [3, 999, 1000, 12_345]
+    assert len(list(work.files())) == 8
+    assert work.in_flight() == [3, 999, 1000, 12_345]
+
+
 def test_what_a_dead_worker_was_at_is_known_until_the_shard_is_done(tmp_path: Path) -> None:
     work = Work(tmp_path, MADE_BY)
-    (tmp_path / "shards").mkdir()
+    work.make()
     work.note(3, [5, 6])
     assert (work.in_flight(), work.noted(3), work.noted(4)) == ([3], [5, 6], [])
     work.skip(3, [5])
