@@ -35,6 +35,15 @@ def face_option(choices: str) -> Callable[[Any], Any]:
     return click.option("--face", metavar=choices, default="largest", show_default=True, callback=_face, help=about)
 
 
+most_guides_option = click.option(
+    "--most-guides",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Photographs of a folder that serve at once, the best fitting first, where the network takes several.",
+)
+
+
 @click.command("restore")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=GivenPath())
 @run_option
@@ -65,13 +74,7 @@ def face_option(choices: str) -> Callable[[Any], Any]:
     type=click.FloatRange(0, 1),
     help="Share of the change that is applied.  [default: by how much the face needs it]",
 )
-@click.option(
-    "--most-guides",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="Photographs of a folder that serve at once, the best fitting first, where the network takes several.",
-)
+@most_guides_option
 @click.option("--compare", is_flag=True, help="Also write NAME.compare.png: input, guide, warped guide, output.")
 @click.option(
     "--only-kept",
@@ -160,14 +163,16 @@ def restore_command(
     help="A photograph of another person: also show what it makes in the guide's place.",
 )
 @face_option("largest|INDEX")
+@most_guides_option
 @device_option
 @overwrite_option
 @json_option
 @reports_errors
 def explain_command(as_json: bool, **options: Any) -> None:
-    """Show in one picture how the guide helps: landmarks found, flow, warped guide, output, and other guides' outputs.
+    """Show in one picture how guides help: landmarks found, flow, warped guide, output, and other guides' outputs.
 
-    The outputs with a grey guide and with another person's show how much of the result is the guide's.
+    The outputs with a grey guide and with another person's show how much of the result is the guides'; of several, the
+    change without each shows what it brings.
     """
     from cli.finder import Finder
     from gfr_model.restoration.explain import ExplainConfig, explain

@@ -1,7 +1,7 @@
-"""One picture of how a guide helps: what the network saw, found and made, and what another guide would have changed."""
+"""One picture of how guides help: what the network saw, found and made, and what other guides would have changed."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,15 @@ from gfr_model.restoration.doubt import doubt, spread_of
 from gfr_model.restoration.faces import Vision, look
 from gfr_model.restoration.guides import Choice, choose, read_guides
 from gfr_model.restoration.jobs import require_apart
-from gfr_model.restoration.restore import no_guide, pick, restored_image, run_network, to_image
+from gfr_model.restoration.restore import (
+    MOST_GUIDES,
+    no_guide,
+    pick,
+    restore_crop,
+    restored_image,
+    run_network,
+    to_image,
+)
 from manifests import ConfigError, DataError, hash_file
 from manifests.files import write_lone
 
@@ -35,6 +43,7 @@ class ExplainConfig:
     run: Path = Path("default")
     other_guide: Path | None = None  # of another person
     face: str = "largest"
+    most_guides: int = MOST_GUIDES  # at once, where the network takes several
     device: str = "cpu"
     overwrite: bool = False
 
@@ -48,13 +57,15 @@ class Explained:
     why: str  # this guide of those given
     doubt: str  # why `restore` leaves the guide aside; empty where it does not
     spread: dict[str, float]  # mean spread of the inner points of photograph and guide, [-1, 1] is the image
-    change: dict[str, float]  # mean difference from the own guide's output, in grey levels, by the guide in its place
+    change: dict[str, float]  # mean difference from the output, in grey levels, by the guide in the guides' place
+    brought: dict[str, float]  # of several guides, by file: the same without it
 
     def text(self) -> str:
         """For a person."""
         lines = [f"guide {self.guide}: {self.why}"]
         lines += [f"restore leaves it aside: it {self.doubt}"] if self.doubt else []
         lines += [f"{name}: the output changes by {value:.2f} grey levels" for name, value in self.change.items()]
+        lines += [f"without {name}: by {value:.2f} grey levels" for name, value in self.brought.items()]
         return "\n".join(lines)
 
 
@@ -80,23 +91,27 @@ def explain(config: ExplainConfig, open_vision: Callable[[], Vision]) -> Explain
     if not model.network.guided:
         raise ConfigError(f"{model.name} uses no guide; there is nothing to explain")
     seen, choice = _see(config, model, vision)
-    assert choice.guide is not None
-    made = run_network(model, seen, choice.guide.image)
-    output = restored_image(seen, made)
+    guides = {str(guide.path): guide.image for guide in choice.guides}
+    alone = [run_network(model, seen, image) for image in guides.values()]  # each is aligned for itself
+    output = _output(model, seen, guides) if len(guides) > 1 else restored_image(seen, alone[0])
     others = {"a grey guide": no_guide(seen)}
     if config.other_guide is not None:
         others["another person's guide"] = _first_guide(config.other_guide, model, vision)
-    outputs = {name: restored_image(seen, run_network(model, seen, image)) for name, image in others.items()}
-    aligned = [*_aligned(choice.guide.image, made), Cell("output", output)]
-    write_lone(config.out, draw([_found(seen, choice.guide.image, made), aligned, _compared(output, outputs)]))
-    found = {"photograph": made.target_landmarks, "guide": made.guide_landmarks}
+    replaced = {name: _output(model, seen, {name: image}) for name, image in others.items()}
+    rests = {name: {other: guides[other] for other in guides if other != name} for name in guides}
+    without = {name: _output(model, seen, rest) for name, rest in rests.items() if rest}
+    changes = {name: output.astype(np.float32) - image for name, image in (replaced | without).items()}
+    write_lone(config.out, draw(_rows(seen, guides, alone, output, replaced, changes)))
+    found = {"photograph": alone[0].target_landmarks, "guide": alone[0].guide_landmarks}
+    sizes = {name: round(float(np.abs(change).mean()), 3) for name, change in changes.items()}
     return Explained(
         str(config.out),
-        str(choice.guide.path),
+        next(iter(guides)),
         choice.why,
-        doubt(made),
+        doubt(alone[0]),
         {name: round(spread_of(points), 4) for name, points in found.items() if points is not None},
-        {name: round(float(np.abs(_difference(image, output)).mean()), 3) for name, image in outputs.items()},
+        {name: sizes[name] for name in replaced},
+        {name: sizes[name] for name in without},
     )
 
 
@@ -124,15 +139,17 @@ def draw(rows: list[list[Cell]]) -> bytes:
 
 
 def _see(config: ExplainConfig, model: TrainedModel, vision: Vision) -> tuple[np.ndarray, Choice]:
-    """The crop of the photograph's face, and its guide."""
+    """The crop of the photograph's face, and the guides that `restore` takes; where it takes none, the best."""
     image = vision.read(config.photo)
     found = look(image, vision)
     if not found:
         raise DataError(f"{config.photo}: no face was found; crop it closely around the face, then retry")
     face = pick(found, config.face)[0]
     size = model.config.image_size
-    guides = read_guides(config.guide, vision, size)
-    return vision.cut(image, face.square, size), choose(guides, face, hash_file(config.photo))
+    guides, seen = read_guides(config.guide, vision, size), vision.cut(image, face.square, size)
+    photo_hash = hash_file(config.photo)
+    taken = restore_crop(model, seen, face, guides, photo_hash, config.most_guides).choice
+    return seen, taken if taken is not None and taken.guides else choose(guides, face, photo_hash)
 
 
 def _first_guide(path: Path, model: TrainedModel, vision: Vision) -> np.ndarray:
@@ -142,15 +159,46 @@ def _first_guide(path: Path, model: TrainedModel, vision: Vision) -> np.ndarray:
     return guides.usable[0].image
 
 
-def _found(seen: np.ndarray, guide: np.ndarray, made: Restoration) -> list[Cell]:
-    """Photograph and guide, with their landmarks where the network finds them."""
-    cells = [Cell("input", seen), Cell("guide", guide)]
-    for name, image, found in (("input", seen, made.target_landmarks), ("guide", guide, made.guide_landmarks)):
-        if found is not None:
-            unsure = spread_of(found) * image.shape[0] / 2
-            title = f"points of the {name}; circles say\nhow unsure: on average {unsure:.1f} px"
-            cells.append(Cell(title, image, _circles(found, image.shape[0])))
-    return cells
+def _output(model: TrainedModel, seen: np.ndarray, guides: Mapping[str, np.ndarray]) -> np.ndarray:
+    return restored_image(seen, run_network(model, seen, *guides.values()))
+
+
+def _rows(
+    seen: np.ndarray,
+    guides: Mapping[str, np.ndarray],
+    alone: Sequence[Restoration],
+    output: np.ndarray,
+    replaced: Mapping[str, np.ndarray],
+    changes: Mapping[str, np.ndarray],
+) -> list[list[Cell]]:
+    """Input and output; a row for each guide, from `alone`, what each alone made; what others made in their place."""
+    largest = max(float(np.percentile(np.abs(change), LARGEST)) for change in changes.values())
+    factor = int(np.clip(BRIGHT / max(largest, 1.0), 1, MOST_AMPLIFIED))  # one for all, so that they compare
+
+    def amplified(title: str, name: str) -> Cell:
+        shown = (128 + factor * changes[name]).clip(0, 255).astype(np.uint8)
+        return Cell(f"{title},\n{factor} times, grey is 0", shown)
+
+    rows = [[Cell("input", seen), *_points("input", seen, alone[0].target_landmarks), Cell("output", output)]]
+    for (name, image), made in zip(guides.items(), alone, strict=True):
+        brings = [amplified("what it brings beside the others", name)] if name in changes else []
+        rows.append(
+            [Cell("guide", image), *_points("guide", image, made.guide_landmarks), *_aligned(image, made), *brings]
+        )
+    last = [
+        (Cell(f"output with {name}", image), amplified("the output minus that", name))
+        for name, image in replaced.items()
+    ]
+    return [*rows, [cell for both in last for cell in both]]
+
+
+def _points(name: str, image: np.ndarray, found: Landmarks | None) -> list[Cell]:
+    """An image with its landmarks, where the network finds them."""
+    if found is None:
+        return []
+    unsure = spread_of(found) * image.shape[0] / 2
+    title = f"points of the {name}; circles say\nhow unsure: on average {unsure:.1f} px"
+    return [Cell(title, image, _circles(found, image.shape[0]))]
 
 
 def _aligned(guide: np.ndarray, made: Restoration) -> list[Cell]:
@@ -159,23 +207,6 @@ def _aligned(guide: np.ndarray, made: Restoration) -> list[Cell]:
         return []
     flow = Cell("flow: where the output's grid looks in the guide", guide, _grid(made.flow[0].cpu().numpy()))
     return [flow, Cell("warped guide", to_image(made.warped))]
-
-
-def _compared(output: np.ndarray, others: dict[str, np.ndarray]) -> list[Cell]:
-    """The outputs with other guides, and what these changed: all with one factor, so that they compare."""
-    differences = {name: _difference(image, output) for name, image in others.items()}
-    largest = max(float(np.percentile(np.abs(change), LARGEST)) for change in differences.values())
-    factor = int(np.clip(BRIGHT / max(largest, 1.0), 1, MOST_AMPLIFIED))
-    cells = []
-    for name, image in others.items():
-        shown = (128 + factor * differences[name]).clip(0, 255).astype(np.uint8)
-        cells.append(Cell(f"output with {name}", image))
-        cells.append(Cell(f"minus the output, {factor} times, grey is 0", shown))
-    return cells
-
-
-def _difference(image: np.ndarray, output: np.ndarray) -> np.ndarray:
-    return image.astype(np.float32) - output
 
 
 def _circles(found: Landmarks, size: int) -> Callable[[Any], None]:

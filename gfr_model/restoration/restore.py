@@ -23,6 +23,9 @@ from manifests import ConfigError, DataError
 MOST_PIXELS = 250_000_000  # of a result that is enlarged
 
 
+MOST_GUIDES = 4  # that serve at once, unless another number is asked for
+
+
 @dataclass(frozen=True)
 class Options:
     """What to restore, and how. Raises ConfigError for a number that is none."""
@@ -30,7 +33,7 @@ class Options:
     face: str = "largest"  # or 'all', or a number: faces count from the left, from 1 on
     enlarge: int = 1  # size of the result over the photograph's: a small face needs pixels for what it regains
     strength: float | None = None  # share of the network's change that is applied, 0 to 1; None: what the face needs
-    most_guides: int = 4  # that serve at once, the best fitting first, where the network takes several
+    most_guides: int = MOST_GUIDES  # that serve at once, the best fitting first, where the network takes several
 
     def __post_init__(self) -> None:
         """Check what no command's option has checked."""

@@ -75,7 +75,7 @@ def test_the_picture_shows_points_flow_output_and_what_other_guides_change(photo
         photos / "bad.png", photos / "good.png", tmp_path / "a.png", run_of(**LANDMARKS), photos / "other.png"
     )
     found = explain(config, Eyes)
-    assert [len(row) for row in titles] == [4, 3, 4]
+    assert [len(row) for row in titles] == [3, 4, 4]
     assert titles[2][0] == "output with a grey guide"
     assert "times" in titles[2][1]
     assert found.guide == str(photos / "good.png")
@@ -86,6 +86,25 @@ def test_the_picture_shows_points_flow_output_and_what_other_guides_change(photo
     assert "leaves it aside" in found.text()
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size[0] > 1000
+
+
+def test_of_several_guides_each_has_its_row_and_what_it_brings(photos, run_of, tmp_path, titles, monkeypatch):
+    monkeypatch.setattr("gfr_model.restoration.restore.doubts", lambda made: [])
+    folder = tmp_path / "guides"
+    folder.mkdir()
+    for name in ("good", "other"):
+        (folder / f"{name}.png").write_bytes((photos / f"{name}.png").read_bytes())
+    run = run_of(**LANDMARKS)
+    found = explain(ExplainConfig(photos / "bad.png", folder, tmp_path / "a.png", run), Eyes)
+    assert [len(row) for row in titles] == [3, 5, 5, 2]
+    assert titles[1][-1].startswith("what it brings beside the others")
+    assert found.brought.keys() == {str(folder / "good.png"), str(folder / "other.png")}
+    assert min(found.brought.values()) > 0
+    assert found.guide in found.brought
+    # Without the one, the output is what the other alone makes of the photograph.
+    alone = explain(ExplainConfig(photos / "bad.png", folder, tmp_path / "b.png", run, most_guides=1), Eyes)
+    assert alone.brought == {}
+    assert found.change["a grey guide"] != alone.change["a grey guide"]
 
 
 def test_a_network_without_landmarks_shows_what_it_has(photos, run_of, tmp_path, titles):
