@@ -204,6 +204,8 @@ def _look(batch: Sequence[Photograph], tools: Tools, kept: "dict[int, Decoded]")
             faces.append(face)
             if face.reason is None and sum(one.image.nbytes for one in (decoded, *kept.values())) <= KEPT:
                 kept[photo.row] = decoded
+        except Unreadable as error:  # damaged where only more pixels show it
+            faces.append(unreadable(photo, str(error)))
         except (ArithmeticError, IndexError, ValueError, cv2.error) as error:
             faces.append(unreadable(photo, f"cannot be measured: {type(error).__name__}: {error}"))
     return faces

@@ -84,9 +84,12 @@ class Faces:
 
     def column(self, name: str, numbers: np.ndarray | Sequence[int]) -> pa.Array:
         """A column of some faces, in the order of `numbers`; those of KEY and 'person' are their identities'."""
-        if name in (*KEY, "person"):
-            whose = self.persons if name == "person" else [key[KEY.index(name)] for key in self.keys]
-            return pa.array([whose[identity] for identity in self.identity[numbers].tolist()], pa.string())
+        identities = self.identity[numbers].tolist() if name in (*KEY, "person") else []
+        if name == "person":
+            return pa.array([self.persons[identity] for identity in identities], pa.string())
+        if name in KEY:
+            at = KEY.index(name)
+            return pa.array([self.keys[identity][at] for identity in identities], pa.string())
         return self.columns[name].take(pa.array(numbers, pa.int64())).combine_chunks()
 
     def by_identity(self, among: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
+from gfr_data.faces.decode import Decoded, Unreadable
 from gfr_data.faces.reduction import FACTORS, SEARCHED, SPARE, for_crop, for_search
 from gfr_data.sources.options import parse_source
 from manifests import FACES, FACES_FILE, read_table
@@ -78,3 +79,16 @@ def test_a_build_finds_the_same_in_large_photographs_decoded_smaller(enlarged: P
             assert np.abs(np.subtract(small["landmarks"], whole["landmarks"])).max() < 1.5
     assert [crop.shape for crop in crops["jpg"]] == [crop.shape for crop in crops["png"]] != []
     assert max(np.abs(a - b).mean() for a, b in zip(crops["jpg"], crops["png"], strict=True)) < 6
+
+
+def test_a_photograph_damaged_where_only_more_pixels_show_it_is_a_row(
+    enlarged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(photograph: Decoded, reduction: int) -> Decoded:
+        raise Unreadable("damaged: at its end")
+
+    monkeypatch.setattr(Decoded, "at", damaged)
+    source = parse_source(f"folder:jpg={enlarged / 'jpg'}")
+    build_pairs(BuildConfig((source,), tmp_path / "pairs", f"file:{enlarged / 'landmarks68.csv'}"))
+    rows = read_table(tmp_path / "pairs" / FACES_FILE, FACES).to_pylist()
+    assert [(row["status"], row["message"]) for row in rows] == [("unreadable", "damaged: at its end")] * 4
