@@ -16,6 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 KEYS = 16  # channels of queries and keys
+# Score by which a place begins ahead of the others of its window. From nothing, most of a window's mean is another part
+# of the face: begun at 1, where the place has a tenth of the weight, 400 steps restore 0.1 dB less.
+NEAREST = 5.0
 MULTIPLES = (1, 2, 4, 6)  # of the width, level by level
 SLOPE = 0.2  # of LeakyReLU
 
@@ -56,7 +59,7 @@ class LocalAttention(nn.Module):
         self.key = nn.Conv2d(channels, KEYS, 1)
         self.value = nn.Conv2d(channels, channels, 1)
         places = (2 * radius + 1) ** 2
-        self.nearness = nn.Parameter(torch.zeros(places).index_fill(0, torch.tensor(places // 2), 1.0))
+        self.nearness = nn.Parameter(torch.zeros(places).index_fill(0, torch.tensor(places // 2), NEAREST))
 
     def forward(self, x: Tensor, *guides: Tensor) -> Tensor:
         scores = [self._scores(x, guide) for guide in guides]
