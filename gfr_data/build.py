@@ -67,12 +67,10 @@ from manifests.tables.schemas import FACES_UNASKED
 
 CONFIG_FILE = "build.json"
 REPORT_FILE = "report.html"
+SHARD_FILES = f"{WORK}/shards/**/*.parquet"
 ROUNDS = 5  # of examining anew what was changed meanwhile
 FILES = (
-    SUMMARY_FILE,
-    FACES_FILE,
-    PAIRS_FILE,
-    REPORT_FILE,
+    *(SUMMARY_FILE, FACES_FILE, PAIRS_FILE, REPORT_FILE),
     f"{CROPS}/*.png",
     f"{LISTS}/*.csv",
     f"{WORK}/index.parquet",
@@ -83,7 +81,7 @@ FILES = (
 
 def _witness(out: Path) -> str | None:
     """`build.json` as the tables of the build have it, the shards of an unfinished one among them."""
-    shards = sorted(out.glob(f"{WORK}/shards/**/*.parquet"))
+    shards = sorted(out.glob(SHARD_FILES))
     for path in (out / PAIRS_FILE, out / FACES_FILE, *shards, out / WORK / "index.parquet"):
         if (found := settings_of(path, TOOL)) is not None:
             return _json({name: value for name, value in json.loads(found).items() if name not in (WEIGHTS, DECISIONS)})
@@ -92,9 +90,7 @@ def _witness(out: Path) -> str | None:
 
 def _is_begun(out: Path) -> bool:
     """Whether anything was examined: before that a build may be given up for one with other settings."""
-    return any((out / name).exists() for name in (FACES_FILE, PAIRS_FILE)) or any(
-        out.glob(f"{WORK}/shards/**/*.parquet")
-    )
+    return any((out / name).exists() for name in (FACES_FILE, PAIRS_FILE)) or any(out.glob(SHARD_FILES))
 
 
 FOLDER = Kind(TOOL, CONFIG_FILE, '{\n  "sources"', FILES, _witness, _is_begun)

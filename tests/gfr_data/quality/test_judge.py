@@ -144,4 +144,4 @@ def test_a_build_notices_that_other_measures_made_it(monkeypatch, tmp_path):
     before = build.made_by(), build.result_settings()
     monkeypatch.setattr(config, "MEASURES_VERSION", 99)
     assert build.made_by().config_hash != before[0].config_hash
-    assert json_changes(json.dumps(before[1]), json.dumps(build.result_settings())) == ["measures: 2, now 99"]
+    assert json_changes(json.dumps(before[1]), json.dumps(build.result_settings())) == ["measures: 3, now 99"]
