@@ -13,10 +13,10 @@ HALF = 127.5  # px of a crop of 256 in a unit of positions
 # Mean spread of the inner points, above which they are no face's. Of 500 photographs of faces 1 has more (their median
 # is 0.024), of 427 backgrounds 384, of 100 blurs 83, of 50 noises 48 (tests/benchmarks/measure_doubt.py).
 MOST_SPREAD = 0.07
-# Mean distance of the guide's inner points from the photograph's after the best similarity, of a crop of 256 px. Of 506
-# pairs of one person at 4x, a guide beyond it cost 0.08 dB (standard error 0.02), one below 3 px gained 0.44; all of
-# those that differed by more than 65 degrees of yaw are beyond it, none by less than 32.
-MOST_APART = 9 / HALF
+# Mean distance of the guide's inner points from the photograph's after the best similarity, of a crop of 256 px. With
+# the model that ships guides nearer than 3 px bring 0.63 dB at 4x, those of 9 to 11 px 0.17, of 11 to 13 px 0.11 (4 of
+# them); of 1,515 guides 2 lay beyond (tests/benchmarks/measure_apart.py).
+MOST_APART = 13 / HALF
 
 
 def doubt(made: Restoration) -> str:
