@@ -14,9 +14,9 @@ HALF = 127.5  # px of a crop of 256 in a unit of positions
 # is 0.024), of 427 backgrounds 384, of 100 blurs 83, of 50 noises 48 (tests/benchmarks/measure_doubt.py).
 MOST_SPREAD = 0.07
 # Mean distance of the guide's inner points from the photograph's after the best similarity, of a crop of 256 px. With
-# the model that ships guides nearer than 3 px bring 0.63 dB at 4x, those of 9 to 11 px 0.17, of 11 to 13 px 0.11 (4 of
-# them); of 1,515 guides 2 lay beyond (tests/benchmarks/measure_apart.py).
-MOST_APART = 13 / HALF
+# the model that ships guides nearer than 3 px bring 0.6 to 0.7 dB, those of 9 to 11 px 0.17 at 4x and at 8x; beyond,
+# where few lay, they brought 0.1 dB at 4x and cost as much at 8x (tests/benchmarks/measure_apart.py).
+MOST_APART = 11 / HALF
 
 
 def doubt(made: Restoration) -> str:

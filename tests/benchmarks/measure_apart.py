@@ -25,7 +25,7 @@ from manifests.degradation.draws import draw_many, pair_keys
 from manifests.degradation.space import parse_space
 from tests.benchmarks.guidance import CPU, SEED, Test, measure, test_pairs
 
-EDGES = (0.0, 3.0, 5.0, 7.0, 9.0, 11.0, MOST_APART * HALF, np.inf)  # px
+EDGES = (0.0, 3.0, 5.0, 7.0, 9.0, MOST_APART * HALF, 13.0, np.inf)  # px
 NO_PAIRS = np.zeros(1, np.int64)
 
 
