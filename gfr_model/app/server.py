@@ -10,7 +10,7 @@ import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,10 +70,11 @@ def serve(
         except OSError as error:
             raise DataError(f"port {port} cannot be used: {error.strerror}; name another with --port") from error
         address = f"http://{HOST}:{server.effective_port}/"
-        say(f"open {address} in a browser; Ctrl-C ends it. Photographs stay on this machine.")
-        if browse:
-            webbrowser.open(address)
-        server.run()
+        with suppress(KeyboardInterrupt):  # which ends the server, and may come before that runs
+            say(f"open {address} in a browser; Ctrl-C ends it. Photographs stay on this machine.")
+            if browse:
+                webbrowser.open(address)
+            server.run()
 
 
 @contextmanager
