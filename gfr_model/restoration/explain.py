@@ -183,7 +183,12 @@ def _rows(
     for (name, image), made in zip(guides.items(), alone, strict=True):
         brings = [amplified("what it brings beside the others", name)] if name in changes else []
         rows.append(
-            [Cell("guide", image), *_points("guide", image, made.guide_landmarks), *_aligned(image, made), *brings]
+            [
+                Cell(f"guide {Path(name).name[-24:]}", image),
+                *_points("guide", image, made.guide_landmarks),
+                *_aligned(image, made),
+                *brings,
+            ]
         )
     last = [
         (Cell(f"output with {name}", image), amplified("the output minus that", name))
