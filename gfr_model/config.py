@@ -30,20 +30,22 @@ OFF = "off"
 LARGEST_SIDE = 4096  # px of an image: a file that names more is no configuration, but would take all memory
 
 
-def _power_of_two(side: int, info: ValidationInfo) -> int:
-    if not 16 <= side <= LARGEST_SIDE or side & (side - 1):
-        raise ValueError(f"{info.field_name} must be a power of two from 16 to {LARGEST_SIDE}, but is {side}")
-    return side
+def _power_of_two(value: int, info: ValidationInfo, least: int = 16, most: int = LARGEST_SIDE) -> int:
+    if not least <= value <= most or value & (value - 1):
+        raise ValueError(f"{info.field_name} must be a power of two from {least} to {most}, but is {value}")
+    return value
 
 
-def _none_or_power_of_two(side: int, info: ValidationInfo) -> int:
+def _side(side: int, info: ValidationInfo) -> int:
+    return _power_of_two(side, info)
+
+
+def _none_or_side(side: int, info: ValidationInfo) -> int:
     return side and _power_of_two(side, info)
 
 
-def _dividing(places: int, info: ValidationInfo) -> int:
-    if places & (places - 1):
-        raise ValueError(f"{info.field_name} must be 1, 2, 4 or 8, but is {places}")
-    return places
+def _places(places: int, info: ValidationInfo) -> int:
+    return _power_of_two(places, info, 1, 8)
 
 
 def _a_space(text: str) -> str:
@@ -78,10 +80,10 @@ Precision = Annotated[str, one_of(("float32", "bfloat16", "float64"))]
 Decay = Annotated[str, one_of(("none", "cosine"))]
 Guides = Annotated[str, one_of(("chosen", "any"))]
 OnNonfinite = Annotated[str, one_of(("stop", "skip"))]
-Unshuffle = Annotated[Count, Field(le=8), AfterValidator(_dividing)]
+Unshuffle = Annotated[Count, AfterValidator(_places)]
 Levels = Annotated[Count, Field(le=4)]
-Side = Annotated[Count, AfterValidator(_power_of_two)]
-WarpSide = Annotated[Whole, AfterValidator(_none_or_power_of_two)]
+Side = Annotated[Count, AfterValidator(_side)]
+WarpSide = Annotated[Whole, AfterValidator(_none_or_side)]
 SpaceName = Annotated[Text, AfterValidator(_a_space)]
 Values = Annotated[Text, AfterValidator(_of_the_space)]  # of a parameter of eq. 4
 Rates = Annotated[Many[Positive], Field(min_length=1)]
@@ -227,18 +229,19 @@ class TrainConfig:
             problems.append(f"warp_size {self.warp_size} is above image_size {self.image_size}")
         if self.warp_output == "position" and self.alignment != "none":
             problems.append("warp_output position leaves no place for alignment")
-        if self.recnet == "attentive" and self.image_size < 8 * self.unshuffle:
-            problems.append(f"recnet attentive needs an image_size of at least {8 * self.unshuffle}")
+        smallest = 8 * self.unshuffle  # px that recnet attentive halves three times
+        if self.recnet == "attentive" and self.image_size < smallest:
+            problems.append(f"recnet attentive needs an image_size of at least {smallest}")
         if self.model != GFRNET and self.variant != "full":
             problems.append(f"variant {self.variant} is one of gfrnet, and the model is {self.model!r}")
         if (self.model == LAYERS) != bool(self.layers):
             problems.append("model layers and the setting layers need each other: gfr-eval import writes both")
         if len(self.rate_steps) > len(self.learning_rates):
             problems.append("rate_steps has more values than learning_rates")
-        if self.window and (self.window > self.image_size or self.window % max(32, 8 * self.unshuffle)):
+        step = max(32, smallest)
+        if self.window and (self.window > self.image_size or self.window % step):
             problems.append(
-                f"window {self.window} must be a multiple of {max(32, 8 * self.unshuffle)} and at most image_size "
-                f"{self.image_size}"
+                f"window {self.window} must be a multiple of {step} and at most image_size {self.image_size}"
             )
         if self.window and (self.model != GFRNET or self.recnet != "attentive"):
             problems.append("window needs recnet attentive: others restore whole crops")

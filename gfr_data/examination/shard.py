@@ -202,7 +202,7 @@ def _look(batch: Sequence[Photograph], tools: Tools, kept: "dict[int, Decoded]")
         try:
             face, decoded = _measured(photo, searched, detected, tools)
             faces.append(face)
-            if face.reason is None and sum(one.image.nbytes for one in (decoded, *kept.values())) <= KEPT:
+            if face.reason is None and sum(one.nbytes for one in (decoded, *kept.values())) <= KEPT:
                 kept[photo.row] = decoded
         except Unreadable as error:  # damaged where only more pixels show it
             faces.append(unreadable(photo, str(error)))

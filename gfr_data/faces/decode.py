@@ -50,6 +50,11 @@ class Decoded:
     digest: str  # hash of the file's bytes
     _content: bytes = field(repr=False)  # of a reduced one
 
+    @property
+    def nbytes(self) -> int:
+        """What it holds of the memory."""
+        return self.image.nbytes + len(self._content)
+
     def at(self, reduction: int) -> "Decoded":
         """The same photograph decoded `reduction` times smaller, which is no more than this one."""
         if reduction >= self.reduction:

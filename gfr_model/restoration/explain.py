@@ -90,10 +90,9 @@ def explain(config: ExplainConfig, open_vision: Callable[[], Vision]) -> Explain
     model, vision = load_model(config.run, open_device(config.device)), open_vision()
     if not model.network.guided:
         raise ConfigError(f"{model.name} uses no guide; there is nothing to explain")
-    seen, choice = _see(config, model, vision)
+    seen, choice, output = _see(config, model, vision)
     guides = {str(guide.path): guide.image for guide in choice.guides}
     alone = [run_network(model, seen, image) for image in guides.values()]  # each is aligned for itself
-    output = _output(model, seen, guides) if len(guides) > 1 else restored_image(seen, alone[0])
     others = {"a grey guide": no_guide(seen)}
     if config.other_guide is not None:
         others["another person's guide"] = _first_guide(config.other_guide, model, vision)
@@ -138,8 +137,8 @@ def draw(rows: list[list[Cell]]) -> bytes:
     return file.getvalue()
 
 
-def _see(config: ExplainConfig, model: TrainedModel, vision: Vision) -> tuple[np.ndarray, Choice]:
-    """The crop of the photograph's face, and the guides that `restore` takes; where it takes none, the best."""
+def _see(config: ExplainConfig, model: TrainedModel, vision: Vision) -> tuple[np.ndarray, Choice, np.ndarray]:
+    """The crop of the photograph's face, the guides that `restore` takes or else the best, and the output with them."""
     image = vision.read(config.photo)
     found = look(image, vision)
     if not found:
@@ -148,8 +147,11 @@ def _see(config: ExplainConfig, model: TrainedModel, vision: Vision) -> tuple[np
     size = model.config.image_size
     guides, seen = read_guides(config.guide, vision, size), vision.cut(image, face.square, size)
     photo_hash = hash_file(config.photo)
-    taken = restore_crop(model, seen, face, guides, photo_hash, config.most_guides).choice
-    return seen, taken if taken is not None and taken.guides else choose(guides, face, photo_hash)
+    made = restore_crop(model, seen, face, guides, photo_hash, config.most_guides)
+    if made.choice is not None and made.choice.guides:
+        return seen, made.choice, made.restored
+    best = choose(guides, face, photo_hash)
+    return seen, best, _output(model, seen, {str(guide.path): guide.image for guide in best.guides})
 
 
 def _first_guide(path: Path, model: TrainedModel, vision: Vision) -> np.ndarray:

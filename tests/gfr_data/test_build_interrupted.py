@@ -1,12 +1,10 @@
 """A build loses nothing: killed, failed, taken up again or given the same command twice."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +18,8 @@ from gfr_data.examination.shard import WORKER_DIED, ShardTask, examine_shard
 from gfr_data.examination.work import Work
 from gfr_data.examination.workers import examine_all
 from gfr_data.sources.layouts import list_identities
-from manifests import (
-    ConfigError,
-    DataError,
-    hash_file,
-    silent,
-    validate_dataset,
-)
-from tests.gfr_data.builds import again, config_of, contents
+from manifests import ConfigError, DataError, hash_file, silent, validate_dataset
+from tests.gfr_data.builds import again, config_of, contents, survive_kills
 
 KILLS = int(os.environ.get("GFR_KILLS", "3"))  # set it to 20 for the long form of the test that kills the build
 
@@ -89,30 +81,12 @@ build_pairs(config_of(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 
 
-def test_killed_builds_end_with_the_bytes_of_an_undisturbed_one(copied: Path, built: Path, tmp_path: Path) -> None:
+def test_killed_builds_end_with_the_bytes_of_an_undisturbed_one(
+    copied: Path, built: Path, tmp_path: Path, repository: Path
+) -> None:
     out = tmp_path / "pairs"
     command = [sys.executable, "-c", BUILD_ALONE, str(copied), str(out)]
-    alone = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    begun = time.monotonic()
-    subprocess.run(command, check=True, env=alone)
-    whole = time.monotonic() - begun
-    assert contents(out) == contents(built)
-    shutil.rmtree(out)
-    draw = random.Random(0)
-    kills = 0
-    while kills < KILLS:
-        process = subprocess.Popen(command, env=alone)
-        try:
-            process.wait(draw.uniform(0.2, 1.0) * whole)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        process.wait()
-        if (out / "summary.json").exists():
-            assert contents(out) == contents(built)
-            shutil.rmtree(out)
-    subprocess.run(command, check=True, env=alone)
-    assert contents(out) == contents(built)
+    assert survive_kills(command, out, KILLS, 0.2, repository) == contents(built)
 
 
 def deadly(task: ShardTask) -> int:
@@ -144,7 +118,7 @@ examine_all(Work(config.out / "work", config.made_by()), config.examination(), c
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(
-    people: Path, tmp_path: Path, jobs: int
+    people: Path, tmp_path: Path, repository: Path, jobs: int
 ) -> None:
     """Where the worker is the build's own process, its second run is the one that finishes."""
     root = tmp_path / "people"
@@ -157,9 +131,8 @@ def test_photograph_that_kills_its_worker_twice_is_a_row_and_not_the_builds_end(
     work.make()
     write_index(work, ((0, identity) for identity in list_identities(config.sources[0])), size=1)
     if jobs == 1:
-        alone = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", EXAMINE_DEADLY, str(root), str(config.out)]
-        ends = [subprocess.run(command, check=False, env=alone).returncode for _ in range(2)]
+        ends = [subprocess.run(command, check=False, cwd=repository).returncode for _ in range(2)]
         assert ends == [-signal.SIGKILL, 0]
     else:
         examine_all(work, config.examination(), config.engine, silent, deadly)

@@ -16,6 +16,7 @@ from gfr_data.config import BuildConfig
 from gfr_data.engine import Engine
 from gfr_data.sources.options import parse_source
 from manifests import Progress
+from tests.gfr_data.builds import contents
 
 PATIENCE = 300  # seconds that a process may take to start, on a machine that does much else
 ALONE = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
@@ -33,11 +34,6 @@ def config_of(people: Path, out: Path, engine: Engine) -> BuildConfig:
     sources = (parse_source(f"casia-webface={people / 'casia-webface'}"),)
     points = f"file:{people / 'landmarks68.csv'}"
     return BuildConfig(sources, out, points, shard_photographs=3, engine=engine)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file() and "work" not in path.relative_to(folder).parts)
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def wait_for(holds: Callable[[], bool], what: str) -> None:

@@ -3,13 +3,9 @@
 import csv
 import io
 import os
-import random
 import shutil
-import signal
-import subprocess
 import sys
 import tarfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +17,7 @@ from gfr_data.engine import Engine
 from gfr_data.report.build_page import write_report
 from gfr_data.sources.options import parse_source, with_columns, with_tables
 from manifests import FACES, FACES_FILE, PAIRS, PAIRS_FILE, ConfigError, DataError, read_table, validate_dataset
+from tests.gfr_data.builds import contents, survive_kills
 from tests.gfr_data.packing import NEEDS_GZIP, dealt, files_in, pack, shard, tabulate
 
 KILLS = int(os.environ.get("GFR_KILLS", "2"))
@@ -86,11 +83,6 @@ def said(out: Path) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     return sorted(faces, key=lambda row: (row["identity"], row["content_hash"] or "", row["status"])), pairs
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file() and "work" not in path.relative_to(folder).parts)
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
 @pytest.fixture(scope="module")
 def of_folder(people: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, object]:
     room = tmp_path_factory.mktemp("room")
@@ -139,24 +131,7 @@ def test_killed_builds_end_with_the_bytes_of_an_undisturbed_one(
 ) -> None:
     source, out = packed(people, tmp_path / "room", form), tmp_path / "pairs"
     command = [sys.executable, "-c", BUILD_ALONE, source, str(out)]
-    begun = time.monotonic()
-    subprocess.run(command, check=True, cwd=repository)
-    whole, wanted = time.monotonic() - begun, contents(out)
-    shutil.rmtree(out)
-    draw, kills = random.Random(0), 0
-    while kills < KILLS:
-        process = subprocess.Popen(command, cwd=repository)
-        try:
-            process.wait(draw.uniform(0.5, 1.0) * whole)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        process.wait()
-        if (out / "summary.json").exists():
-            assert contents(out) == wanted
-            shutil.rmtree(out)
-    subprocess.run(command, check=True, cwd=repository)
-    assert contents(out) == wanted
+    survive_kills(command, out, KILLS, 0.5, repository)
 
 
 class StopError(Exception):

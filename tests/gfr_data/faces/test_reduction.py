@@ -1,5 +1,6 @@
 """A photograph is decoded as small as its face allows, and a build finds the same in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from PIL import Image
 
 from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
-from gfr_data.faces.decode import Decoded, Unreadable
+from gfr_data.faces.crop import crop_decoded
+from gfr_data.faces.decode import Decoded, Unreadable, read_photograph
 from gfr_data.faces.reduction import FACTORS, SEARCHED, SPARE, for_crop, for_search
 from gfr_data.sources.options import parse_source
 from manifests import FACES, FACES_FILE, read_table
@@ -72,13 +74,26 @@ def test_a_build_finds_the_same_in_large_photographs_decoded_smaller(enlarged: P
         assert (small["status"], small["reason"]) == (whole["status"], whole["reason"])
         assert (small["width"], small["height"]) == (whole["width"], whole["height"])
         crop_px = whole["crop_side"] / 256
-        assert np.abs(np.subtract(small["box"], whole["box"])).max() < 1.5 * crop_px
-        assert np.abs(np.subtract(small["keypoints"], whole["keypoints"])).max() < 1.5 * crop_px
+        assert np.abs(np.subtract(small["box"], whole["box"])).max() < crop_px
+        assert np.abs(np.subtract(small["keypoints"], whole["keypoints"])).max() < crop_px
         assert small["face_size"] == pytest.approx(whole["face_size"], rel=0.01)
         if whole["landmarks"] is not None:
-            assert np.abs(np.subtract(small["landmarks"], whole["landmarks"])).max() < 1.5
+            assert np.abs(np.subtract(small["landmarks"], whole["landmarks"])).max() < 1
     assert [crop.shape for crop in crops["jpg"]] == [crop.shape for crop in crops["png"]] != []
-    assert max(np.abs(a - b).mean() for a, b in zip(crops["jpg"], crops["png"], strict=True)) < 6
+    assert max(np.abs(a - b).mean() for a, b in zip(crops["jpg"], crops["png"], strict=True)) < 2
+
+
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_a_crop_lies_at_the_same_place_however_small_its_photograph_was_decoded(enlarged: Path, reduction: int) -> None:
+    content = min((enlarged / "jpg").rglob("*.jpg")).read_bytes()
+    geometry = CropGeometry(311.0, 402.5, 1333.0, 1333.0)
+    whole, small = (read_photograph(lambda most: content, lambda w, h, r=r: r) for r in (1, reduction))
+    assert (whole.reduction, small.reduction) == (1, reduction)
+    wanted = crop_decoded(whole, geometry).astype(int)
+    moved = (replace(geometry, x0=geometry.x0 + reduction * part) for part in (0, -0.5, 0.5))
+    here, left, right = (np.abs(crop_decoded(small, at) - wanted).mean() for at in moved)
+    assert here < 0.5
+    assert min(left, right) > 1.1 * here, "half a px of what was decoded aside is seen"
 
 
 def test_a_photograph_damaged_where_only_more_pixels_show_it_is_a_row(

@@ -355,7 +355,7 @@ def test_sizes_at_which_a_network_cannot_work_are_refused():
         resolve("paper", assignments=["warp_size=48"])
     with pytest.raises(ConfigError, match=r"warp_size 64 is above image_size 16; recnet attentive needs"):
         resolve("paper", assignments=["warp_size=64", "image_size=16", "recnet=attentive"])
-    with pytest.raises(ConfigError, match=r"unshuffle must be 1, 2, 4 or 8, but is 3"):
+    with pytest.raises(ConfigError, match=r"unshuffle must be a power of two from 1 to 8, but is 3"):
         resolve("paper", assignments=["unshuffle=3"])
     with pytest.raises(ConfigError, match=r"recnet attentive needs an image_size of at least 64"):
         resolve("paper", assignments=["unshuffle=8", "image_size=32", "recnet=attentive"])
