@@ -121,6 +121,7 @@ class TrainConfig:
     validity: Annotated[Flag, about("recnet attentive is told where the warped guide shows nothing")] = True
     warp_size: Annotated[WarpSide, about("px at which WarpNet works, its flow is enlarged; 0: image_size")] = 0
     points_width: Annotated[Count, about("channels after the first convolution of the network of landmarks")] = 32
+    points_hidden: Annotated[Whole, about("units of its layers that correct landmarks by each other; 0: none")] = 0
     self_ensemble: Annotated[Flag, about("outside training, the mean of image and mirror image, each restored")] = False
     layers: Annotated[Many[Text], about("of model layers: KIND NUMBERS < INPUTS each, see networks/layered.py")] = ()
 

@@ -77,6 +77,7 @@ def points() -> TrainConfig:
     return replace(
         paper(),
         model=POINTS,
+        points_hidden=512,
         vgg_face=OFF,
         epochs=1000.0,
         max_steps=4000,
@@ -104,6 +105,7 @@ def default() -> TrainConfig:
         variant="-W",
         width=32,
         alignment="landmarks",
+        points_hidden=512,
         recnet="attentive",
         self_ensemble=True,
         lambda_face=60.0,

@@ -68,9 +68,9 @@ class Baseline(nn.Module):
 class LandmarkFinder(nn.Module):
     """PointsNet alone, called like GFRNet, and with the parameters' names that it has there."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.points = PointsNet(width)
+        self.points = PointsNet(width, hidden)
         self.guided, self.warpnet = True, None
 
     def forward(self, degraded: Tensor, guide: Tensor) -> Restoration:
@@ -95,11 +95,12 @@ def build_network(config: TrainConfig) -> GfrNet | Baseline | LandmarkFinder | L
             validity=config.validity,
             warp_size=config.warp_size,
             points_width=config.points_width,
+            points_hidden=config.points_hidden,
             self_ensemble=config.self_ensemble,
             positions=config.warp_output == "position",
         )
     if model.network == POINTS:
-        return LandmarkFinder(config.points_width)
+        return LandmarkFinder(config.points_width, config.points_hidden)
     if model.network == LAYERS:
         return Layered(config.layers, config.image_size)
     return Baseline(BASELINES[model.network](model, norm), model.guided)

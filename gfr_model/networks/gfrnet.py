@@ -57,6 +57,7 @@ class GfrNet(nn.Module):
         validity: bool = True,  # it is told where a guide shows nothing
         warp_size: int = 0,  # px at which WarpNet works; 0: image_size
         points_width: int = 32,  # of PointsNet
+        points_hidden: int = 0,  # the same
         self_ensemble: bool = False,  # outside training the mirror image is restored too, and the mean of both returned
         positions: bool = False,  # see WarpNet
     ) -> None:
@@ -67,7 +68,7 @@ class GfrNet(nn.Module):
         self.takes_several = attentive is not None and made_of.guided  # guides at once
         self.validity = validity
         aligned = made_of.guided and alignment != "none"
-        self.points = PointsNet(points_width).requires_grad_(False).eval() if aligned else None
+        self.points = PointsNet(points_width, points_hidden).requires_grad_(False).eval() if aligned else None
         self.warpnet = WarpNet(width, norm, image_size, warp_size, positions) if made_of.warps else None
         self.recnet: AttentiveRecNet | RecNet
         if attentive is not None:

@@ -52,7 +52,9 @@ def take_over(network: nn.Module, tensors: dict[str, Tensor], config: TrainConfi
         raise ConfigError(f"--init {named}: no weights there fit this network; its model or width is another")
     missing = [name for name in own if name.startswith(POINTS) and name not in fit]
     if needs_points(config) and missing:
-        raise ConfigError(f"--init {named}: its network of landmarks does not fit; is points_width the same?")
+        raise ConfigError(
+            f"--init {named}: its network of landmarks does not fit; are points_width and points_hidden the same?"
+        )
     for name in fit:
         own[name].copy_(tensors[name])
     parts = dict.fromkeys(name.partition(".")[0] for name in own)
