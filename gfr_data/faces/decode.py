@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +29,7 @@ _STRIP = 1 << 20  # pixels that become RGB at a time: what that takes on the way
 _ORIENTATION, _ROWS_PER_STRIP = 0x0112, 0x0116  # EXIF and TIFF
 # Bytes a pixel, measured as growth of the process: Pillow's own 4, and what the format's library needs beside them.
 _DECODED = {"WEBP": 16.0, "JPEG2000": 24.0, "progressive": 10.0, "AVIF": 12.0, "HEIF": 12.0}
-_HELD = 7.5  # Pillow's 4 and the RGB
+_HELD = 8.0  # Pillow's 4, the RGB, and it again in half its size
 
 
 class Unreadable(Exception):  # noqa: N818  a state of a photograph, as in the table of faces
@@ -41,25 +41,27 @@ Reduce = Callable[[int, int], int]  # from width and height, px, to how many tim
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photograph at its own size or, a JPEG, at a half, a quarter or an eighth of it."""
+    """A photograph at its own size or at a half of it."""
 
     image: np.ndarray  # (H, W, 3) uint8 RGB, upright
     width: int  # px of the upright photograph
     height: int
     reduction: int  # px of the photograph, along each side, in one of the image
     digest: str  # hash of the file's bytes
-    _content: bytes = field(repr=False)  # of a reduced one
+    _whole: bytes | np.ndarray = field(repr=False)  # of a reduced one: the JPEG file, or what was decoded
 
     @property
     def nbytes(self) -> int:
         """What it holds of the memory."""
-        return self.image.nbytes + len(self._content)
+        return self.image.nbytes + (len(self._whole) if isinstance(self._whole, bytes) else self._whole.nbytes)
 
     def at(self, reduction: int) -> "Decoded":
-        """The same photograph decoded `reduction` times smaller, which is no more than this one."""
+        """The same photograph `reduction` times smaller, no more than this one, for good: it lets go of the rest."""
         if reduction >= self.reduction:
-            return self
-        return _decode(io.BytesIO(self._content), MAX_PIXELS, lambda width, height: reduction, self.digest)
+            return replace(self, _whole=b"")
+        if isinstance(self._whole, bytes):
+            return _decode(io.BytesIO(self._whole), MAX_PIXELS, whole, self.digest)
+        return replace(self, image=self._whole, reduction=1, _whole=b"")
 
 
 def whole(width: int, height: int) -> int:
@@ -80,7 +82,8 @@ def read_photograph(read: Callable[[int], bytes], reduce: Reduce = whole) -> Dec
     """The photograph as `read_image` turns it upright, with the hash of the very bytes that were decoded.
 
     read: returns the photograph's bytes, as many as it is given at most, or raises OSError with its reason.
-    reduce: how many times smaller it may be; only JPEG knows how, 2, 4 or 8 times.
+    reduce: how many times smaller it shall be, 1 or 2. A JPEG is decoded so; others are averaged over squares, and held
+    as they are until `at` lets go of that.
     """
     content = _content(read)
     digest, stream = hash_bytes(content), io.BytesIO(content)
@@ -114,12 +117,14 @@ def _decode(stream: io.BytesIO, max_pixels: int, reduce: Reduce = whole, digest:
                     raise Unreadable(f"{width} x {height} px is more than {max_pixels / 1e6:.0f} megapixels")
                 if (memory := _memory(picture, len(stream.getbuffer()))) > MAX_MEMORY:
                     raise Unreadable(f"{width} x {height} px would take {memory / 1e9:.1f} GB to decode")
-                reduction, content = _reduced(picture, reduce(width, height)), b""
-                if reduction > 1:
-                    content = stream.getvalue()
+                reduction = reduce(width, height)
+                drafted = _drafted(picture, reduction)
+                content = stream.getvalue() if drafted else b""
                 image, turned = _to_rgb(picture, stream)
                 if turned:
                     width, height = height, width
+                if reduction > 1 and not drafted:
+                    return Decoded(_halved(image), width, height, reduction, digest, image)
                 return Decoded(image, width, height, reduction, digest, content)
         except Unreadable:
             raise
@@ -162,12 +167,28 @@ def _memory(picture: "Image.Image", content: int) -> float:
     return max(width * height * decoded + content, width * height * _HELD)
 
 
-def _reduced(picture: "Image.Image", reduction: int) -> int:
-    """Have the decoder give a smaller picture, where it can; how many times smaller it is."""
+def _drafted(picture: "Image.Image", reduction: int) -> bool:
+    """Have the decoder give a picture that is so many times smaller; whether it does."""
     width, height = picture.size
     if reduction > 1:
         picture.draft(None, (width // reduction, height // reduction))
-    return round(width / picture.size[0]) if width else 1
+    return picture.size != (width, height)
+
+
+def _halved(image: np.ndarray) -> np.ndarray:
+    """Means over squares of 2 px of (H, W, 3) uint8; at odd ends as of a JPEG, the last row or column counts twice."""
+    import cv2
+
+    height, width = image.shape[:2]
+    half = np.empty((-(-height // 2), -(-width // 2), 3), np.uint8)
+    many = 2 * max(_STRIP // (2 * width), 1)
+    for top in range(0, height, many):
+        strip = image[top : top + many]
+        if len(strip) % 2 or width % 2:
+            strip = cv2.copyMakeBorder(strip, 0, len(strip) % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        size = strip.shape[1] // 2, strip.shape[0] // 2
+        half[top // 2 : (top + many) // 2] = cv2.resize(strip, size, interpolation=cv2.INTER_AREA)
+    return half
 
 
 def _to_rgb(picture: "Image.Image", stream: io.BytesIO) -> tuple[np.ndarray, bool]:

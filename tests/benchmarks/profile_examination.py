@@ -4,9 +4,9 @@
 
 PEOPLE holds photographs of one face each, anywhere below it. A side enlarges them to so many px (0: as they are) and
 stores them as JPEG of quality 90. Counted is the CPU time of one thread, so other work beside it disturbs little.
-Each size is examined in whole photographs, and as a build does it, decoded as small as the face allows. With --boxes
-nothing is timed: it tells how far the boxes are from those that are found by the pyramid of the whole photograph, which
-takes its time.
+Each size is examined in whole photographs, and as a build does it, in half of their size where the face allows it: as
+JPEG, which is decoded so, and as PNG. With --boxes nothing is timed: it tells how far a JPEG's boxes are from those of
+the same pixels decoded in whole and then halved, and from those that the networks find in all of its pixels.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from PIL import Image
 
 from gfr_data.faces import mtcnn
 from gfr_data.faces.crop import crop_decoded, share_inside, square_around
-from gfr_data.faces.decode import read_image, read_photograph, whole
+from gfr_data.faces.decode import Reduce, decode_image, read_image, read_photograph, whole
 from gfr_data.faces.reduction import for_crop, for_search
 from gfr_data.faces.subject import find_subject
 from gfr_data.quality.copies import face_picture, hash_picture, small_picture
@@ -33,6 +33,7 @@ from manifests import keep_freed_memory
 from manifests.crops import CROP_SIZE
 
 Spent = dict[str, float]
+WAYS = ("halved after decoding", "in all pixels")
 
 
 def timed(spent: Spent, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +52,7 @@ def timed(spent: Spent, name: str, function: Callable[..., Any]) -> Callable[...
 def examine(content: bytes, detector: mtcnn.Mtcnn, spent: Spent, reduced: bool) -> bool:
     """What a build does with a photograph before and with its landmarks, those left out; whether it has a face.
 
-    reduced: as a build does it, decoded as small as its face allows; otherwise whole.
+    reduced: as a build does it, in half of its size where its face allows that; otherwise whole.
     """
     searched = timed(spent, "decode", read_photograph)(lambda most: content, for_search if reduced else whole)
     (found,) = timed(spent, "MTCNN", detector)([searched.image])
@@ -77,21 +78,42 @@ def enlarged(path: Path, side: int) -> bytes:
     image = read_image(path)
     scale = side / max(image.shape[:2])
     size = round(image.shape[1] * scale), round(image.shape[0] * scale)
+    return stored(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), "jpeg", quality=90)
+
+
+def stored(image: np.ndarray, form: str, **options: int) -> bytes:
+    """The file of an image."""
     file = io.BytesIO()
-    Image.fromarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)).save(file, "jpeg", quality=90)
+    Image.fromarray(image).save(file, form, **options)
     return file.getvalue()
 
 
-def moved(content: bytes, detector: mtcnn.Mtcnn) -> list[tuple[float, float]]:
-    """How far the sides of the largest face's box are from where the whole photograph's pyramid has them.
+def as_png(content: bytes) -> bytes:
+    """The same pixels in a file that is decoded in whole."""
+    return stored(decode_image(content), "png", compress_level=1)
+
+
+def faces_of(content: bytes, detector: mtcnn.Mtcnn, reduce: Reduce) -> list[mtcnn.Face]:
+    """What is found in a photograph, in its own px."""
+    searched = read_photograph(lambda most: content, reduce)
+    return [face.enlarged(searched.reduction) for face in detector([searched.image])[0]]
+
+
+def moved(content: bytes, detector: mtcnn.Mtcnn) -> list[list[tuple[float, float]]]:
+    """How far the sides of the largest face's box are from where the whole decode has them, in each of the two `WAYS`.
 
     In px of the photograph and in px of the crop.
     """
-    searched = read_photograph(lambda most: content, for_search)
-    found = [face.enlarged(searched.reduction) for face in detector([searched.image])[0]]
+    found = faces_of(content, detector, for_search)
+    halved = faces_of(as_png(content), detector, for_search)
     reduced, mtcnn.REDUCED = mtcnn.REDUCED, 1
-    (truth,) = detector([read_photograph(lambda most: content).image])
+    pixels = faces_of(content, detector, whole)
     mtcnn.REDUCED = reduced
+    return [apart(found, truth) for truth in (halved, pixels)]
+
+
+def apart(found: list[mtcnn.Face], truth: list[mtcnn.Face]) -> list[tuple[float, float]]:
+    """How far the sides of the largest true face's box are from those of the nearest that was found."""
     if not found or not truth:
         return [(np.inf, np.inf)] * (4 * (len(found) != len(truth)))
     face = max(truth, key=lambda one: one.box[2] - one.box[0])
@@ -100,13 +122,26 @@ def moved(content: bytes, detector: mtcnn.Mtcnn) -> list[tuple[float, float]]:
 
 
 def print_boxes(paths: list[Path], sides: list[int], detector: mtcnn.Mtcnn) -> None:
-    """Print a row of px for each size."""
-    print("| longer side, px | photographs | boxes apart, median px | 90% | 99% | px of the crop, median | 90% | 99% |")
-    print("| --- |" + " --: |" * 7)
+    """Print a row of px for each size and way, and for all sizes together."""
+    print(
+        "| longer side, px | beside | photographs | boxes apart, median px | 90% | 99% | of the crop, median | 90% | 99% |"
+    )
+    print("| --- | --- |" + " --: |" * 7)
+    every: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     for side in sides:
-        apart = np.array([px for path in paths for px in moved(enlarged(path, side), detector)])
-        values = " | ".join(f"{value:.2f}" for value in np.quantile(apart, (0.5, 0.9, 0.99), axis=0).T.ravel())
-        print(f"| {side or 'as it is'} | {len(paths)} | {values} |", flush=True)
+        ways = zip(*(moved(enlarged(path, side), detector) for path in paths), strict=True)
+        for way, parts in zip(WAYS, ways, strict=True):
+            own = [px for part in parts for px in part]
+            every[way] += own
+            print_row(side or "as it is", way, len(paths), own)
+    for way, px in every.items():
+        print_row("all", way, len(paths) * len(sides), px)
+
+
+def print_row(side: int | str, way: str, count: int, px: list[tuple[float, float]]) -> None:
+    """A row of quantiles."""
+    values = " | ".join(f"{value:.2f}" for value in np.quantile(np.array(px), (0.5, 0.9, 0.99), axis=0).T.ravel())
+    print(f"| {side} | {way} | {count} | {values} |", flush=True)
 
 
 def main() -> None:
@@ -136,8 +171,9 @@ def main() -> None:
     print("| longer side, px | decoded | faces | " + " | ".join(stages) + " |")
     print("| --- | --- | " + "--: | " * (len(stages) + 1))
     for side in sides:
-        contents = [enlarged(path, side) for path in paths]
-        for reduced, how in ((False, "whole"), (True, "as small as may be")):
+        files = [enlarged(path, side) for path in paths]
+        for reduced, how in ((False, "JPEG, whole"), (True, "JPEG"), (False, "PNG, whole"), (True, "PNG")):
+            contents = [as_png(content) for content in files] if how.startswith("PNG") else files
             examine(contents[0], detector, defaultdict(float), reduced)  # what the first one pays for all
             inside.clear()
             spent: Spent = defaultdict(float)
