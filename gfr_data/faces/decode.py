@@ -29,7 +29,7 @@ _STRIP = 1 << 20  # pixels that become RGB at a time: what that takes on the way
 _ORIENTATION, _ROWS_PER_STRIP = 0x0112, 0x0116  # EXIF and TIFF
 # Bytes a pixel, measured as growth of the process: Pillow's own 4, and what the format's library needs beside them.
 _DECODED = {"WEBP": 16.0, "JPEG2000": 24.0, "progressive": 10.0, "AVIF": 12.0, "HEIF": 12.0}
-_HELD = 8.0  # Pillow's 4, the RGB, and it again in half its size
+_HELD = 8.0  # Pillow's 4, the RGB, and that again in half its size
 
 
 class Unreadable(Exception):  # noqa: N818  a state of a photograph, as in the table of faces
@@ -41,7 +41,7 @@ Reduce = Callable[[int, int], int]  # from width and height, px, to how many tim
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photograph at its own size or at a half of it."""
+    """A photograph at its own size or at a half, a quarter or an eighth of it."""
 
     image: np.ndarray  # (H, W, 3) uint8 RGB, upright
     width: int  # px of the upright photograph
@@ -60,8 +60,10 @@ class Decoded:
         if reduction >= self.reduction:
             return replace(self, _whole=b"")
         if isinstance(self._whole, bytes):
-            return _decode(io.BytesIO(self._whole), MAX_PIXELS, whole, self.digest)
-        return replace(self, image=self._whole, reduction=1, _whole=b"")
+            return _decode(io.BytesIO(self._whole), MAX_PIXELS, lambda width, height: reduction, self.digest).at(
+                reduction
+            )
+        return replace(self, image=_averaged(self._whole, reduction), reduction=reduction, _whole=b"")
 
 
 def whole(width: int, height: int) -> int:
@@ -82,8 +84,8 @@ def read_photograph(read: Callable[[int], bytes], reduce: Reduce = whole) -> Dec
     """The photograph as `read_image` turns it upright, with the hash of the very bytes that were decoded.
 
     read: returns the photograph's bytes, as many as it is given at most, or raises OSError with its reason.
-    reduce: how many times smaller it shall be, 1 or 2. A JPEG is decoded so; others are averaged over squares, and held
-    as they are until `at` lets go of that.
+    reduce: how many times smaller it shall be, 1, 2, 4 or 8. A JPEG is decoded so; others are averaged over squares, and
+    held as they are until `at` lets go of that.
     """
     content = _content(read)
     digest, stream = hash_bytes(content), io.BytesIO(content)
@@ -124,7 +126,7 @@ def _decode(stream: io.BytesIO, max_pixels: int, reduce: Reduce = whole, digest:
                 if turned:
                     width, height = height, width
                 if reduction > 1 and not drafted:
-                    return Decoded(_halved(image), width, height, reduction, digest, image)
+                    return Decoded(_averaged(image, reduction), width, height, reduction, digest, image)
                 return Decoded(image, width, height, reduction, digest, content)
         except Unreadable:
             raise
@@ -175,20 +177,23 @@ def _drafted(picture: "Image.Image", reduction: int) -> bool:
     return picture.size != (width, height)
 
 
-def _halved(image: np.ndarray) -> np.ndarray:
-    """Means over squares of 2 px of (H, W, 3) uint8; at odd ends as of a JPEG, the last row or column counts twice."""
+def _averaged(image: np.ndarray, factor: int) -> np.ndarray:
+    """Means over squares of `factor` px of (H, W, 3) uint8; its last row and column fill up the last ones."""
     import cv2
 
+    if factor == 1:
+        return image
     height, width = image.shape[:2]
-    half = np.empty((-(-height // 2), -(-width // 2), 3), np.uint8)
-    many = 2 * max(_STRIP // (2 * width), 1)
-    for top in range(0, height, many):
-        strip = image[top : top + many]
-        if len(strip) % 2 or width % 2:
-            strip = cv2.copyMakeBorder(strip, 0, len(strip) % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        size = strip.shape[1] // 2, strip.shape[0] // 2
-        half[top // 2 : (top + many) // 2] = cv2.resize(strip, size, interpolation=cv2.INTER_AREA)
-    return half
+    small = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
+    many = max(_STRIP // (factor * width), 1)
+    for top in range(0, len(small), many):
+        strip = image[factor * top : factor * (top + many)]
+        missing = -len(strip) % factor, -width % factor
+        if any(missing):
+            strip = cv2.copyMakeBorder(strip, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
+        size = strip.shape[1] // factor, strip.shape[0] // factor
+        small[top : top + many] = cv2.resize(strip, size, interpolation=cv2.INTER_AREA)
+    return small
 
 
 def _to_rgb(picture: "Image.Image", stream: io.BytesIO) -> tuple[np.ndarray, bool]:

@@ -4,9 +4,9 @@
 
 PEOPLE holds photographs of one face each, anywhere below it. A side enlarges them to so many px (0: as they are) and
 stores them as JPEG of quality 90. Counted is the CPU time of one thread, so other work beside it disturbs little.
-Each size is examined in whole photographs, and as a build does it, in half of their size where the face allows it: as
-JPEG, which is decoded so, and as PNG. With --boxes nothing is timed: it tells how far a JPEG's boxes are from those of
-the same pixels decoded in whole and then halved, and from those that the networks find in all of its pixels.
+Each size is examined in whole photographs, and as a build does it, as small as the face allows: as JPEG, which is
+decoded so, and as PNG. With --boxes nothing is timed: it tells how far a JPEG's boxes are from those of
+the same pixels decoded in whole and then made smaller, and from those that the networks find in all of its pixels.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from manifests import keep_freed_memory
 from manifests.crops import CROP_SIZE
 
 Spent = dict[str, float]
-WAYS = ("halved after decoding", "in all pixels")
+WAYS = ("decoded whole", "in all pixels")
 
 
 def timed(spent: Spent, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,7 +52,7 @@ def timed(spent: Spent, name: str, function: Callable[..., Any]) -> Callable[...
 def examine(content: bytes, detector: mtcnn.Mtcnn, spent: Spent, reduced: bool) -> bool:
     """What a build does with a photograph before and with its landmarks, those left out; whether it has a face.
 
-    reduced: as a build does it, in half of its size where its face allows that; otherwise whole.
+    reduced: as a build does it, as small as its face allows; otherwise whole.
     """
     searched = timed(spent, "decode", read_photograph)(lambda most: content, for_search if reduced else whole)
     (found,) = timed(spent, "MTCNN", detector)([searched.image])
@@ -105,11 +105,11 @@ def moved(content: bytes, detector: mtcnn.Mtcnn) -> list[list[tuple[float, float
     In px of the photograph and in px of the crop.
     """
     found = faces_of(content, detector, for_search)
-    halved = faces_of(as_png(content), detector, for_search)
+    smaller = faces_of(as_png(content), detector, for_search)
     reduced, mtcnn.REDUCED = mtcnn.REDUCED, 1
     pixels = faces_of(content, detector, whole)
     mtcnn.REDUCED = reduced
-    return [apart(found, truth) for truth in (halved, pixels)]
+    return [apart(found, truth) for truth in (smaller, pixels)]
 
 
 def apart(found: list[mtcnn.Face], truth: list[mtcnn.Face]) -> list[tuple[float, float]]:
@@ -124,7 +124,7 @@ def apart(found: list[mtcnn.Face], truth: list[mtcnn.Face]) -> list[tuple[float,
 def print_boxes(paths: list[Path], sides: list[int], detector: mtcnn.Mtcnn) -> None:
     """Print a row of px for each size and way, and for all sizes together."""
     print(
-        "| longer side, px | beside | photographs | boxes apart, median px | 90% | 99% | of the crop, median | 90% | 99% |"
+        "| longer side, px | beside | photographs | boxes apart, median px | 90% | 99% | px of the crop | 90% | 99% |"
     )
     print("| --- | --- |" + " --: |" * 7)
     every: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}

@@ -341,39 +341,45 @@ def _large(orientation=1, form="jpeg", mode="RGB"):
     return _bytes(picture.convert(mode), form, exif=exif, **options)
 
 
+@pytest.mark.parametrize("reduction", [2, 4, 8])
 @pytest.mark.parametrize(
     ("form", "mode"), [("jpeg", "RGB"), ("jpeg", "L"), ("jpeg", "CMYK"), ("png", "RGB"), ("webp", "RGB")]
 )
-def test_a_photograph_in_half_of_its_size_is_its_mean_over_squares(form, mode):
+def test_a_smaller_photograph_is_its_mean_over_squares(form, mode, reduction):
     content = _large(form=form, mode=mode)
-    means = decode_image(content).astype(float).reshape(120, 2, 160, 2, 3).mean((1, 3))
-    found = read_photograph(lambda most: content, lambda width, height: 2)
+    whole = decode_image(content).astype(float)
+    means = whole.reshape(240 // reduction, reduction, 320 // reduction, reduction, 3).mean((1, 3))
+    found = read_photograph(lambda most: content, lambda width, height: reduction)
     assert found.image.shape == means.shape
     assert np.abs(found.image - means).max() < (4 if form == "jpeg" else 1)
-    assert (found.width, found.height, found.reduction) == (320, 240, 2)
+    assert (found.width, found.height, found.reduction) == (320, 240, reduction)
     assert found.digest == hash_bytes(content)
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png"])
-def test_half_a_photograph_lies_upright_and_the_whole_is_there_when_asked_for(form):
+def test_a_smaller_photograph_lies_upright_and_has_more_pixels_when_asked(form):
     content = _large(orientation=6, form=form)  # turned, as a telephone held upright has it
-    small = read_photograph(lambda most: content, lambda width, height: 2)
+    small = read_photograph(lambda most: content, lambda width, height: 4)
     assert (small.width, small.height) == (320, 240)
-    upright = np.asarray(Image.fromarray(_picture()).resize((160, 120), Image.Resampling.BICUBIC))
+    assert small.image.shape == (60, 80, 3)
+    upright = np.asarray(Image.fromarray(_picture()).resize((80, 60), Image.Resampling.BICUBIC))
     assert np.abs(small.image.astype(int) - upright).mean() < 4
-    whole, kept = small.at(1), small.at(2)
+    whole, larger, kept = small.at(1), small.at(2), small.at(8)
+    assert (larger.image.shape, larger.reduction, larger.width) == ((120, 160, 3), 2, 320)
     assert np.array_equal(whole.image, decode_image(content))
-    assert (whole.reduction, whole.width, whole.digest) == (1, 320, small.digest)
+    assert (whole.reduction, whole.width, whole.digest) == (1, 320, larger.digest)
     assert kept.image is small.image
-    assert small.nbytes > kept.nbytes == 120 * 160 * 3  # nothing finer is held any more
+    assert small.nbytes > kept.nbytes == 60 * 80 * 3, "nothing finer is held any more"
+    assert larger.nbytes == 120 * 160 * 3
 
 
+@pytest.mark.parametrize("reduction", [2, 4])
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (321, 240), (320, 241), (5, 3)])
-def test_the_last_row_and_column_of_an_odd_photograph_count_twice(width, height, monkeypatch):
+def test_the_last_row_and_column_fill_up_the_last_squares(width, height, reduction, monkeypatch):
     monkeypatch.setattr(decode, "_STRIP", 1500)  # many strips
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    found = read_photograph(lambda most: _bytes(Image.fromarray(image), "png"), lambda width, height: 2)
-    even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge").astype(float)
-    means = even.reshape(len(even) // 2, 2, -1, 2, 3).mean((1, 3))
+    found = read_photograph(lambda most: _bytes(Image.fromarray(image), "png"), lambda width, height: reduction)
+    full = np.pad(image, ((0, -height % reduction), (0, -width % reduction), (0, 0)), mode="edge").astype(float)
+    means = full.reshape(len(full) // reduction, reduction, -1, reduction, 3).mean((1, 3))
     assert found.image.shape == means.shape
     assert np.abs(found.image - means).max() <= 0.5

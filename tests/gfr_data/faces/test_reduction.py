@@ -1,4 +1,4 @@
-"""A large photograph is looked at in half of its size where its face allows it, and a build finds the same in it."""
+"""A large photograph is looked at as small as its face allows it, and a build finds the same in it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from gfr_data.build import build_pairs
 from gfr_data.config import BuildConfig
 from gfr_data.faces.crop import crop_decoded
 from gfr_data.faces.decode import Decoded, Unreadable, read_photograph
-from gfr_data.faces.reduction import SEARCHED, SPARE, for_crop, for_search
+from gfr_data.faces.reduction import FACTORS, SEARCHED, SPARE, for_crop, for_search
 from gfr_data.sources.options import parse_source
 from manifests import FACES, FACES_FILE, read_table
 from manifests.crops import CropGeometry
@@ -25,9 +25,13 @@ SIDES = st.integers(1, 20_000)
 def test_what_is_looked_at_holds_enough_of_the_face_and_of_the_photograph(width, height, side, size):
     search = for_search(width, height)
     crop = for_crop(CropGeometry(0, 0, side, side), width, height, size)
-    assert {search, crop} <= {1, 2}
-    assert (search == 2) == (min(width, height) / 2 >= SEARCHED)
-    assert (crop == 2) == (search == 2 and side / 2 >= SPARE * size)
+    assert {search, crop} <= {1, *FACTORS}
+    assert search == 1 or min(width, height) / search >= SEARCHED
+    assert crop <= search, "what was looked at in the search is large enough already"
+    assert crop == 1 or side / crop >= SPARE * size
+    # And no larger than need be.
+    twice = 2 * crop
+    assert twice not in (2, *FACTORS) or twice > search or side / twice < SPARE * size
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +83,15 @@ def test_a_build_finds_the_same_in_large_photographs_whatever_their_format(enlar
     assert max(np.abs(a - b).mean() for a, b in zip(crops["jpg"], crops["png"], strict=True)) < 2
 
 
+@pytest.mark.parametrize("reduction", [2, 4])
 @pytest.mark.parametrize("form", ["jpg", "png"])
-def test_a_crop_lies_at_the_same_place_in_half_of_the_photograph(enlarged: Path, form: str) -> None:
+def test_a_crop_lies_at_the_same_place_in_a_smaller_photograph(enlarged: Path, form: str, reduction: int) -> None:
     content = min((enlarged / form).rglob(f"*.{form}")).read_bytes()
     geometry = CropGeometry(311.0, 402.5, 1333.0, 1333.0)
-    whole, small = (read_photograph(lambda most: content, lambda w, h, r=r: r) for r in (1, 2))
-    assert (whole.reduction, small.reduction) == (1, 2)
+    whole, small = (read_photograph(lambda most: content, lambda w, h, r=r: r) for r in (1, reduction))
+    assert (whole.reduction, small.reduction) == (1, reduction)
     wanted = crop_decoded(whole, geometry).astype(int)
-    moved = (replace(geometry, x0=geometry.x0 + 2 * part) for part in (0, -0.5, 0.5))
+    moved = (replace(geometry, x0=geometry.x0 + reduction * part) for part in (0, -0.5, 0.5))
     here, left, right = (np.abs(crop_decoded(small, at) - wanted).mean() for at in moved)
     assert here < 0.5
     assert min(left, right) > 1.1 * here, "half a px of what was decoded aside is seen"
