@@ -84,7 +84,7 @@ def read_photograph(read: Callable[[int], bytes], reduce: Reduce = whole) -> Dec
     """The photograph as `read_image` turns it upright, with the hash of the very bytes that were decoded.
 
     read: returns the photograph's bytes, as many as it is given at most, or raises OSError with its reason.
-    reduce: how many times smaller it shall be, 1, 2, 4 or 8. A JPEG is decoded so; others are averaged over squares, and
+    reduce: how many times smaller it shall be, 1, 2, 4 or 8. A JPEG is decoded so; others are averaged over squares and
     held as they are until `at` lets go of that.
     """
     content = _content(read)
