@@ -53,7 +53,7 @@ def test_torchscript_gives_what_the_network_gives(run_of, tmp_path, variant, inp
 
 
 def test_a_network_that_aligns_by_landmarks_is_exported_for_any_batch(run_of, tmp_path):
-    run = run_of("-W", alignment="landmarks", recnet="attentive", points_width=4)
+    run = run_of("-W", alignment="landmarks", recnet="attentive", points_width=4, points_hidden=8)
     exported = export_network(run, "torchscript", tmp_path / "net.pt")
     assert exported.outputs == ("restored", "warped", "flow")
     images = [torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(n)) for n in range(2)]

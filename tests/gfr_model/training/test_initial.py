@@ -55,6 +55,15 @@ def test_only_tensors_of_the_same_shape_are_taken_over(points_run):
         take_over(build_network(config), read_initial(config), config)
 
 
+def test_landmarks_of_a_run_without_their_correction_begin_one_with_it_and_align_nothing_that_wants_it(points_run):
+    corrected = _config(points_hidden=4, model="points", init=(str(points_run),))
+    said = take_over(build_network(corrected), read_initial(corrected), corrected)
+    assert f"{len(read_initial(corrected))} of " in said
+    config = _config(points_hidden=4, alignment="landmarks", init=(str(points_run),))
+    with pytest.raises(ConfigError, match="points_hidden"):
+        take_over(build_network(config), read_initial(config), config)
+
+
 def test_weights_of_which_none_fits_are_refused(points_run):
     config = _config(model="srcnn", init=(str(points_run),))
     with pytest.raises(ConfigError, match="no weights there fit"):

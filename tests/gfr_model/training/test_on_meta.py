@@ -12,7 +12,7 @@ from gfr_model.training.meter import Meter
 from gfr_model.training.processes import World
 from tests.gfr_model.training.on_meta import META, OffDeviceError, feed_of, learner_of, nothing_leaves, steps_of
 
-SMALL = {"image_size": 64, "width": 4, "discriminator_width": 4, "points_width": 4, "batch_size": 3}
+SMALL = {"image_size": 64, "width": 4, "discriminator_width": 4, "points_width": 4, "points_hidden": 4, "batch_size": 3}
 WINDOW = {"window": 64}
 EVERYTHING = {  # that no preset has switched on
     "alignment": "landmarks",

@@ -269,7 +269,7 @@ def test_the_losses_of_face_and_identity_join_where_they_have_a_weight(tmp_path,
 
 
 def test_the_network_of_landmarks_learns_the_points_of_both_images():
-    learner = Learner(_config(model="points", points_width=8, learning_rates=(3e-3,)), World(), None)
+    learner = Learner(_config(model="points", points_width=8, points_hidden=16, learning_rates=(3e-3,)), World(), None)
     learner.set_rate(3e-3)
     rows = [learner.joint_step(_inputs()) for _ in range(40)]
     assert float(rows[-1]["points"]) < 0.7 * float(rows[0]["points"])

@@ -301,6 +301,7 @@ def test_a_model_restores_as_in_validation(undisturbed, tiny_pairs):
 BEYOND = {
     "alignment": "landmarks",
     "points_width": 4,
+    "points_hidden": 4,
     "warp_size": 16,
     "jitter": 0.1,
     "jitter_angle": 0.1,
@@ -318,7 +319,7 @@ BEYOND = {
 
 
 def test_a_run_with_all_that_is_beyond_the_paper_resumes_bit_for_bit_from_weights_of_landmarks(tiny_pairs, tmp_path):
-    train(tiny_pairs, tmp_path / "points", _config(model="points", points_width=4, max_steps=4))
+    train(tiny_pairs, tmp_path / "points", _config(model="points", points_width=4, points_hidden=4, max_steps=4))
     config = _config(init=str(tmp_path / "points"), max_steps=12, warp_epochs=2.0, **BEYOND)
     said = []
     train(tiny_pairs, tmp_path / "whole", config, say=said.append)
