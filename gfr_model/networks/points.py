@@ -113,9 +113,8 @@ def face_frame(points: Tensor) -> tuple[Tensor, Tensor]:
     size = (points - middle).square().sum(2).mean(1).clamp_min(SMALLEST**2).sqrt()
     along = points[:, RIGHT_EYE].mean(1) - points[:, LEFT_EYE].mean(1)
     length = along.norm(dim=1, keepdim=True)
-    along = (
-        torch.where(length > SMALLEST, along / length.clamp_min(SMALLEST), along.new_tensor([1.0, 0.0])) * size[:, None]
-    )
+    across = torch.stack((torch.ones_like(size), torch.zeros_like(size)), dim=-1)
+    along = torch.where(length > SMALLEST, along / length.clamp_min(SMALLEST), across) * size[:, None]
     down = torch.stack((-along[:, 1], along[:, 0]), dim=-1)
     return middle, torch.stack((along, down), dim=-1)
 

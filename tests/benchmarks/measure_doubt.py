@@ -56,7 +56,7 @@ def main() -> None:
         batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
         with torch.inference_mode():
             spread = torch.cat(
-                [points(part.float() / 255).spread[:, INNER].mean(1) for part in batch.split(32)]
+                [points.find(part.float() / 255).spread[:, INNER].mean(1) for part in batch.split(32)]
             ).numpy()
         quantiles = "".join(f"{value:8.3f}" for value in np.quantile(spread, (0, 0.01, 0.5, 0.99, 1)))
         print(f"{name:<12}{len(spread):>6}{(spread > MOST_SPREAD).sum():>6}{quantiles}")
