@@ -57,7 +57,7 @@ class GfrNet(nn.Module):
         validity: bool = True,  # it is told where a guide shows nothing
         warp_size: int = 0,  # px at which WarpNet works; 0: image_size
         points_width: int = 32,  # of PointsNet
-        points_hidden: int = 0,  # the same
+        points_hidden: int = 0,  # of its correction; 0: none
         self_ensemble: bool = False,  # outside training the mirror image is restored too, and the mean of both returned
         positions: bool = False,  # see WarpNet
     ) -> None:
