@@ -13,7 +13,9 @@ from gfr_model.inference import TrainedModel, load_model
 from manifests import DataError, GfrError
 
 MOST_BYTES = 16_000_000  # of the file: what a wheel may grow by
-MOST_DIFFERENCE = 0.5 / 255  # of the output, in [0, 1], from half precision: less than a grey level
+# Of the output, in [0, 1], from half precision, for images that show nothing and whose landmarks may lie anywhere. For
+# faces the model that ships differs by a tenth of it.
+MOST_DIFFERENCE = 1 / 255
 
 
 def ship(run: Path, folder: Path = FOLDER) -> str:
