@@ -14,7 +14,7 @@ HALF = 127.5  # px of a crop of 256 in a unit of positions
 # is 0.019), of 427 backgrounds 411, of 100 blurs 86, of 50 noises 50 (tests/benchmarks/measure_doubt.py).
 MOST_SPREAD = 0.05
 # Mean distance of the guide's inner points from the photograph's after the best similarity, of a crop of 256 px. With
-# the model that ships guides nearer than 3 px bring 0.7 to 0.8 dB, those of 9 to 11 px still some; beyond few lay, which
+# the model that ships guides nearer than 3 px bring 0.7 to 0.8 dB, those of 9 to 11 px 0.1; beyond lay few, which
 # brought a little with this model and cost as much with the one before (tests/benchmarks/measure_apart.py).
 MOST_APART = 11 / HALF
 
