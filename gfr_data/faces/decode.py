@@ -60,9 +60,8 @@ class Decoded:
         if reduction >= self.reduction:
             return replace(self, _whole=b"")
         if isinstance(self._whole, bytes):
-            return _decode(io.BytesIO(self._whole), MAX_PIXELS, lambda width, height: reduction, self.digest).at(
-                reduction
-            )
+            larger = _decode(io.BytesIO(self._whole), MAX_PIXELS, lambda width, height: reduction, self.digest)
+            return larger.at(reduction)
         return replace(self, image=_averaged(self._whole, reduction), reduction=reduction, _whole=b"")
 
 
@@ -179,10 +178,10 @@ def _drafted(picture: "Image.Image", reduction: int) -> bool:
 
 def _averaged(image: np.ndarray, factor: int) -> np.ndarray:
     """Means over squares of `factor` px of (H, W, 3) uint8; its last row and column fill up the last ones."""
-    import cv2
-
     if factor == 1:
         return image
+    import cv2
+
     height, width = image.shape[:2]
     small = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
     many = max(_STRIP // (factor * width), 1)
