@@ -107,9 +107,8 @@ def test_points_that_all_faces_have_wrong_alike_are_corrected_wherever_the_face_
     optimiser = torch.optim.Adam(correction.parameters(), 3e-3)
     for _ in range(150):
         optimiser.zero_grad()
-        (correction(Landmarks(*(v[:48] for v in found)), features[:48]).points - wanted[:48]).norm(
-            dim=-1
-        ).mean().backward()
+        made = correction(Landmarks(*(v[:48] for v in found)), features[:48])
+        (made.points - wanted[:48]).norm(dim=-1).mean().backward()
         optimiser.step()
     with torch.no_grad():
         correction.eval()
